@@ -198,7 +198,7 @@ def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) ->
     listed: list[str] = []
     for tab in ("Missed", "Filled complete"):
         page.locator(".tabs a", has_text=tab).click()
-        count_on_tab = int(page.inner_text(".tabs [aria-current] .tab-count").replace(",", ""))
+        count_on_tab = int(page.inner_text(".tabs [aria-current] .count").replace(",", ""))
         numbers = [*_orders_of_all_pages(page)]
         assert len(numbers) == count_on_tab
         listed += numbers
@@ -222,16 +222,17 @@ def test_integrator_sees_a_parked_message_with_its_reason_and_raw_body(
 ) -> None:
     page = enter("integrator")
     page.wait_for_url("**/sources")
-    group = page.locator(".parked-group", has_text="Order desk")
-    expect(group).to_contain_text("Invalid syntax (the message may be truncated)")
-    group.get_by_text("View newest message").click()
+    cause = page.locator("#parked tbody tr", has_text="Order desk")
+    expect(cause).to_contain_text("Invalid syntax (the message may be truncated)")
+    cause.get_by_role("link", name="Order desk").click()
+    page.locator("#message-list .row-link").first.click()
     page.wait_for_url(f"**/messages/{distributor.records.parked}")
     expect(page.locator(".answer")).to_contain_text("Parked")
     expect(page.locator(".answer")).to_contain_text("Invalid syntax")
-    expect(page.locator(".message-problem")).to_contain_text("Ask the sender to resend it")
-    assert page.locator("pre.raw").count() == 0
+    expect(page.locator(".note").first).to_contain_text("Ask the sender to resend it")
+    assert page.locator("pre.payload").count() == 0
     page.get_by_text("Show payload").click()
-    assert page.inner_text("pre.raw") == TRUNCATED_PAYLOAD.decode()
+    assert page.inner_text("pre.payload") == TRUNCATED_PAYLOAD.decode()
 
 
 @pytest.mark.parametrize("who", PAGES)

@@ -117,6 +117,7 @@ def test_slices_and_days_add_up_to_total() -> None:
         ],
         [summary for _, summary in query.daily_summaries_by_kpi([FILL], WEEK)["fill_rate"]],
         [summary for _, _, summary in query.weekly_summaries_by_dimension(FILL, WEEK, "warehouse")],
+        [summary for _, summary in query.weekly_summaries_by_kpi([FILL], WEEK)["fill_rate"]],
     ):
         assert sum(summary.orders for summary in slices) == total.orders
         assert sum(summary.numerator for summary in slices) == total.numerator

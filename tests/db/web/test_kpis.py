@@ -246,7 +246,7 @@ def test_tab_totals_equal_kpi_value(reader: Client) -> None:
     fact(None, None, of=order("SO-OUT"), excluded="no_lines")
     page = text(reader, "/numbers/fill_rate/orders?part=missed")
     assert "75.0%, 3 of 4 lines, 2 orders. 1 order excluded." in page
-    assert re.findall(r'tab-count">(\d+)<', page) == ["1", "1", "1"]
+    assert re.findall(r'class="count">(\d+)<', page) == ["1", "1", "1"]
     assert f'href="/orders/{missed.object_id}"' in page
     assert "SO-FULL" not in page
     assert "SO-FULL" in text(reader, "/numbers/fill_rate/orders?part=counted")
@@ -388,7 +388,7 @@ def test_stock_kpi_shows_number_and_age_and_lists_its_orders(reader: Client) -> 
     assert "Breakdown by customer group" in page
     assert "Breakdown by carrier" in page
     listed = text(reader, "/numbers/undelivered_orders/orders")
-    assert re.findall(r'tab-count">(\d+)<', listed) == ["3", "0"]
+    assert re.findall(r'class="count">(\d+)<', listed) == ["3", "0"]
     for shown in waiting:
         assert f'href="/orders/{shown.object_id}"' in listed
     assert listed.count(">Since ") == 3

@@ -65,25 +65,25 @@ def test_other_numbers_another_time_and_the_same_system_are_no_echoes() -> None:
 
 
 def test_overdue_steps_silent_sources_and_notes_are_rows_in_order_of_time() -> None:
-    found = rows(ordered({"A": 1}), *INVOICED[:2], steps=[OWED], team=[NOTE])
-    assert [row.title for row in found] == [
+    listed = rows(ordered({"A": 1}), *INVOICED[:2], steps=[OWED], team=[NOTE])
+    assert [row.title for row in listed] == [
         "ERP stopped reporting",
         "Note",
         "Invoice issued",
         "Not received: ship confirmation",
         "Order received",
     ]
-    assert found[1].person == "Ana"
+    assert listed[1].person == "Ana"
 
 
 def test_filters_show_one_system_exceptions_people_or_changes_of_status() -> None:
-    held = reported("erp", EventType.ORDER_HELD, at(3))
+    on_hold = reported("erp", EventType.ORDER_HELD, at(3))
     transit = reported("carrier", EventType.IN_TRANSIT, at(3), tracking="1Z")
-    events = (ordered({"A": 1}), held, transit)
+    events = (ordered({"A": 1}), on_hold, transit)
 
     def titles(**wanted: str) -> list[str]:
-        found = rows(*events, wanted=ActivityFilter(**wanted), team=[NOTE])  # type: ignore[arg-type]  # texts only
-        return [row.title for row in found]
+        listed = rows(*events, wanted=ActivityFilter(**wanted), team=[NOTE])  # type: ignore[arg-type]  # texts only
+        return [row.title for row in listed]
 
     assert titles(source="carrier") == ["In transit"]
     assert titles(only="people") == ["Note"]

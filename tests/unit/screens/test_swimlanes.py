@@ -1,4 +1,4 @@
-"""The swimlanes: events stay inside, no label covers another, what is owed stands on its lane."""
+"""The swimlanes: events stay inside, no label covers another, what is owed is on its lane."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,17 +11,17 @@ from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType
 from tests.builders.recorded_events import at, ordered, reported, shipped
 from tests.builders.timelines import LATER, folded
-from visibility.screens.orders.expected_steps import ExpectedStep, slack_in_words
+from visibility.screens.orders.expected_steps import ExpectedStep, slack_text
 from visibility.screens.orders.people_on_order import TeamEntry
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.orders.swimlane_axis import CAP_WIDTH, DATE_LABEL_WIDTH, TRACK_WIDTH
-from visibility.screens.orders.swimlane_bars import deviation_in_words
+from visibility.screens.orders.swimlane_bars import deviation_text
 from visibility.screens.orders.swimlane_labels import (
     LABEL_GAP,
     RADIUS,
     Marker,
     label_width,
-    place_labels,
+    position_labels,
     stack_close_markers,
 )
 from visibility.screens.orders.swimlanes import (
@@ -100,8 +100,10 @@ def test_short_gaps_are_not_idle_time() -> None:
 
 def test_no_label_covers_another_marker_or_label() -> None:
     names = ["Released to the warehouse", "Picked", "Shipped", "In transit", "Out for delivery"]
-    markers = [Marker(75.0 * n + 5 * (n % 3), names[n % 5], names[n % 5], "ok") for n in range(12)]
-    placed = place_labels(stack_close_markers(markers), width=940)
+    markers = [
+        Marker(20 + 75.0 * n + 5 * (n % 3), names[n % 5], names[n % 5], "ok") for n in range(12)
+    ]
+    placed = position_labels(stack_close_markers(markers), width=940)
     intervals = [(m.x - RADIUS, m.x + RADIUS) for m in placed]
     for marker in placed:
         length = label_width(marker.label)
@@ -116,7 +118,7 @@ def test_no_label_covers_another_marker_or_label() -> None:
 
 
 def test_label_flips_to_the_left_at_the_right_edge() -> None:
-    (marker,) = place_labels([Marker(900.0, "Out for delivery", "", "ok")], width=940)
+    (marker,) = position_labels([Marker(900.0, "Out for delivery", "", "ok")], width=940)
     assert marker.side == "left"
 
 
@@ -166,7 +168,7 @@ def test_exceptions_show_only_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("planned", "actual", "words"),
+    ("planned", "actual", "text"),
     [
         (at(5, 0), at(5, 23), "on time"),
         (at(5, 0), at(6, 1), "1 day late"),
@@ -174,12 +176,12 @@ def test_exceptions_show_only_problems() -> None:
         (at(5, 12), at(4, 12), "1 day early"),
     ],
 )
-def test_deviation_from_the_plan_in_words(planned: datetime, actual: datetime, words: str) -> None:
-    assert deviation_in_words(planned, actual, "UTC")[0] == words
+def test_deviation_from_the_plan_in_words(planned: datetime, actual: datetime, text: str) -> None:
+    assert deviation_text(planned, actual, "UTC")[0] == text
 
 
 @pytest.mark.parametrize(
-    ("due", "words"),
+    ("due", "text"),
     [
         (at(5, 14.25), ("in 2 h 15 min", False)),
         (at(5, 7), ("5 h overdue", True)),
@@ -188,5 +190,5 @@ def test_deviation_from_the_plan_in_words(planned: datetime, actual: datetime, w
         (None, ("", False)),
     ],
 )
-def test_slack_in_words(due: datetime | None, words: tuple[str, bool]) -> None:
-    assert slack_in_words(due, now=at(5, 12), zone="UTC") == words
+def test_slack_text(due: datetime | None, text: tuple[str, bool]) -> None:
+    assert slack_text(due, now=at(5, 12), zone="UTC") == text

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from visibility.kpi.query import DaySpan
 from visibility.web.date_range import (
     DEFAULT,
     PRESETS,
@@ -26,11 +27,20 @@ DAYS = [
     date(2028, 3, 1),
 ]
 LABELS = {
+    "now-1d": "Today so far",
+    "yesterday": "Yesterday",
+    "week": "This week",
     "now-7d": "Last 7 days",
     "now-28d": "Last 28 days",
     "now-90d": "Last 90 days",
     "month": "This month",
+    "last-month": "Last month",
+    "quarter": "This quarter",
+    "last-quarter": "Last quarter",
+    "year": "This year",
 }
+# The presets that do not end today.
+ENDED = {"yesterday", "last-month", "last-quarter"}
 
 
 @pytest.mark.parametrize("today", DAYS, ids=str)
@@ -39,8 +49,17 @@ def test_preset_label_does_not_depend_on_the_day(today: date) -> None:
     assert {code: selected.label for code, selected in ranges.items()} == LABELS
     assert {code: selected.preset for code, selected in ranges.items()} == {c: c for c in LABELS}
     assert [ranges[f"now-{days}d"].span.day_count for days in (7, 28, 90)] == [7, 28, 90]
-    assert {selected.span.end for selected in ranges.values()} == {today}
+    assert {code for code, selected in ranges.items() if selected.span.end != today} == ENDED
     assert ranges["month"].span.start == date(today.year, today.month, 1)
+    assert ranges["week"].span.start.weekday() == 0
+    day = timedelta(days=1)
+    for part in ("month", "quarter"):
+        ended, current = ranges[f"last-{part}"].span, ranges[part].span
+        assert ended.end + day == current.start
+        assert ended.start.day == 1
+    assert ranges["last-quarter"].span.day_count in range(90, 93)
+    assert ranges["last-month"].span.day_count in range(28, 32)
+    assert ranges["yesterday"].span == DaySpan(today - day, today - day)
     assert default_range(today) == ranges[DEFAULT.code]
 
 

@@ -256,7 +256,7 @@ def _title(query: InboxQuery, row: Mapping[str, Any]) -> str:
         name = row["name"] if query.contacts else ""
         return name or row["shared_value"] or "No customer known"
     if row["kind"] == AlertKind.UNMAPPED_STATUS:
-        return f"Unmapped status {row['thing']}"
+        return f"Unmapped status {row['shared_value']}"
     if row["kind"] == AlertKind.SOURCE_SILENT:
         return (
             str(row["about"]) if row["alerts"] == 1 else f"Missing data from {row['source__title']}"

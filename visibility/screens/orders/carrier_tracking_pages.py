@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-# The first word of the carrier's name without spaces and signs, and its page for one number.
+# A token of the carrier's name without spaces and signs, and its page for one number.
 TRACKING_PAGES = {
     "ups": "https://www.ups.com/track?loc=en_US&tracknum={}",
     "fedex": "https://www.fedex.com/fedextrack/?trknbr={}",
@@ -14,11 +14,11 @@ TRACKING_PAGES = {
     "xpo": "https://www.xpo.com/track/?pro={}",
     "estes": "https://www.estes-express.com/myestes/shipment-tracking/?query={}&type=PRO",
 }
-WORD = re.compile(r"[a-z]+")
+LETTERS = re.compile(r"[a-z]+")
 
 
 def public_tracking_page(carrier: str, number: str) -> str:
     """The URL of the carrier's page for the number; empty if the carrier is not in the table."""
-    words = WORD.findall(carrier.lower())
-    template = next((TRACKING_PAGES[word] for word in words if word in TRACKING_PAGES), "")
+    tokens = LETTERS.findall(carrier.lower())
+    template = next((TRACKING_PAGES[token] for token in tokens if token in TRACKING_PAGES), "")
     return template.format(quote(number.replace(" ", ""), safe="")) if template and number else ""

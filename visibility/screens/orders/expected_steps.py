@@ -78,10 +78,10 @@ def next_step(
     if not answer.next_step:
         return None
     slugs = sources_with_role(timeline, reports, ROLES_BY_STATUS.get(timeline.status, ()))
-    slack, is_overdue = slack_in_words(answer.due, now=now, zone=zone)
+    slack, is_overdue = slack_text(answer.due, now=now, zone=zone)
     text = answer.next_step[:1].upper() + answer.next_step[1:]
     tone = "late" if is_overdue else "running"
-    return NextStep(text, slack, tone, silence_in_words(reports, slugs, zone=zone))
+    return NextStep(text, slack, tone, silence_text(reports, slugs, zone=zone))
 
 
 def is_date_only(moment: datetime) -> bool:
@@ -89,7 +89,7 @@ def is_date_only(moment: datetime) -> bool:
     return (moment.hour, moment.minute, moment.second) == (0, 0, 0)
 
 
-def slack_in_words(due: datetime | None, *, now: datetime, zone: str) -> tuple[str, bool]:
+def slack_text(due: datetime | None, *, now: datetime, zone: str) -> tuple[str, bool]:
     """`in 2 h 10 min`, `due today`, `4 h 50 min overdue`, and whether it is overdue.
 
     A date without a time ends with its day.
@@ -98,13 +98,13 @@ def slack_in_words(due: datetime | None, *, now: datetime, zone: str) -> tuple[s
         return "", False
     if not is_date_only(due):
         left = due - now
-        words = format_duration(left)
-        return (f"{words} overdue", True) if left < timedelta(0) else (f"in {words}", False)
+        text = format_duration(left)
+        return (f"{text} overdue", True) if left < timedelta(0) else (f"in {text}", False)
     days = (local_or_bare_utc_date(due, zone) - in_zone(now, zone).date()).days
     if days == 0:
         return "due today", False
-    words = count_with_noun(abs(days), "day")
-    return (f"{words} overdue", True) if days < 0 else (f"in {words}", False)
+    text = count_with_noun(abs(days), "day")
+    return (f"{text} overdue", True) if days < 0 else (f"in {text}", False)
 
 
 def sources_with_role(
@@ -116,9 +116,7 @@ def sources_with_role(
     return of_order or frozenset(slug for slug, r in reports.items() if r.role in wanted)
 
 
-def silence_in_words(
-    reports: Mapping[str, SourceReport], slugs: frozenset[str], *, zone: str
-) -> str:
+def silence_text(reports: Mapping[str, SourceReport], slugs: frozenset[str], *, zone: str) -> str:
     """`3PL North silent since Mon, Nov 3, 12:04`; empty if none of the sources is silent."""
     silent = silent_sources(reports, slugs)
     return "; ".join(
@@ -147,13 +145,13 @@ def load_expected_steps(
         if title in titles or not timeline.is_open:
             continue
         slugs = sources_with_role(timeline, reports, roles)
-        is_overdue = slack_in_words(milestone.planned_at, now=now, zone=zone)[1]
+        is_overdue = slack_text(milestone.planned_at, now=now, zone=zone)[1]
         due_at, due_text = _deadline(milestone.planned_at, zone)
         steps.append(
             ExpectedStep(title, due_at, due_text, tuple(sorted(slugs)), roles[0], is_overdue)
         )
     return tuple(
-        replace(step, silence=silence_in_words(reports, frozenset(step.sources), zone=zone))
+        replace(step, silence=silence_text(reports, frozenset(step.sources), zone=zone))
         for step in sorted(steps, key=lambda step: step.due_at)
     )
 

@@ -11,8 +11,8 @@ from visibility.formatting import format_date, local_or_bare_utc_date
 from visibility.models import Alert, FailedClock
 from visibility.models.alerts import ACTIVE_ALERT_STATES
 from visibility.screens.orders.event_labels import inferred_time_notes_by_time
-from visibility.screens.orders.expected_steps import slack_in_words
-from visibility.screens.orders.swimlane_bars import deviation_in_words
+from visibility.screens.orders.expected_steps import slack_text
+from visibility.screens.orders.swimlane_bars import deviation_text
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
 from visibility.timeline.milestones import MEASURED
@@ -90,7 +90,7 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
         planned = milestone.planned_at if milestone else None
         if not planned:
             return MilestoneStep(title, "none", None, 0, "", "")
-        slack, is_overdue = slack_in_words(planned, now=timeline.as_of, zone=settings.TIME_ZONE)
+        slack, is_overdue = slack_text(planned, now=timeline.as_of, zone=settings.TIME_ZONE)
         is_late = is_overdue and timeline.is_open
         note = slack if timeline.is_open else ""
         due_day = local_or_bare_utc_date(planned, settings.TIME_ZONE)
@@ -106,7 +106,7 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
         return MilestoneStep(title, "part", at, percent, note, "risk", progress)
     note, tone = "", "ok"
     if milestone.planned_at and milestone.completed_at:
-        note, tone = deviation_in_words(
+        note, tone = deviation_text(
             milestone.planned_at, milestone.completed_at, settings.TIME_ZONE
         )
     return MilestoneStep(title, "done", at, 100, note, tone)

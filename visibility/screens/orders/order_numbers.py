@@ -66,7 +66,7 @@ def order_numbers(
     timeline: Timeline, identifiers: Iterable[Identifier], reports: Mapping[str, SourceReport]
 ) -> tuple[OrderNumber, ...]:
     """Every number that the systems report about the order and what belongs to it, each once."""
-    found: dict[tuple[str, str], OrderNumber] = {}
+    numbers_by_key: dict[tuple[str, str], OrderNumber] = {}
     systems: dict[tuple[str, str], dict[str, None]] = {}
     carriers = {p.tracking: s.carrier for s in timeline.shipments for p in s.packages if p.tracking}
     for entry in timeline.entries:
@@ -80,19 +80,19 @@ def order_numbers(
             for identifier in reference.identifiers:
                 key = (identifier.scheme.value, identifier.value)
                 if identifier.scheme not in HIDDEN_SCHEMES and not entry.superseded:
-                    found.setdefault(key, OrderNumber(_label(*key), identifier.value, ""))
+                    numbers_by_key.setdefault(key, OrderNumber(_label(*key), identifier.value, ""))
                     systems.setdefault(key, {})[title] = None
-    known = {(scheme, value.casefold()) for scheme, value in found}
+    known = {(scheme, value.casefold()) for scheme, value in numbers_by_key}
     for row in identifiers:
         if (row.scheme, row.raw.casefold()) not in known:
             key = (row.scheme, row.raw)
-            found.setdefault(key, OrderNumber(_label(*key), row.raw, ""))
+            numbers_by_key.setdefault(key, OrderNumber(_label(*key), row.raw, ""))
             systems.setdefault(key, {})[_issuer_title(row, reports)] = None
     ranks = {scheme.value: rank for rank, scheme in enumerate(SCHEME_ORDER)}
-    keys = sorted(found, key=lambda key: ranks.get(key[0], len(ranks)))[:MAX_NUMBERS]
+    keys = sorted(numbers_by_key, key=lambda key: ranks.get(key[0], len(ranks)))[:MAX_NUMBERS]
     numbers = [
         replace(
-            found[key],
+            numbers_by_key[key],
             systems=", ".join(filter(None, systems[key])),
             url=public_tracking_page(carriers.get(key[1], ""), key[1])
             if key[0] == IdentifierScheme.TRACKING

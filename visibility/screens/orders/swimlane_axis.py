@@ -84,7 +84,7 @@ def now_and_promise_ticks(
 ) -> list[Tick]:
     """Ticks for now and the promises; where labels would overlap, they are on opposite sides.
 
-    A label that has no space is left out: the one before it stands for both.
+    A label that has no space is left out: the one before it is enough.
     """
     ticks: list[Tick] = []
     ends_at = -math.inf

@@ -43,10 +43,10 @@ class DeviationBar:
         return round(self.right - self.left, 2)
 
 
-def deviation_in_words(planned: datetime, actual: datetime, zone: str) -> tuple[str, str]:
+def deviation_text(planned: datetime, actual: datetime, zone: str) -> tuple[str, str]:
     """`1 day late`, `3 h late`, `on time`, `2 days early`, and the tone.
 
-    A date without a time is kept until the end of its day.
+    A date without a time lasts until the end of its day.
     """
     days = (in_zone(actual, zone).date() - local_or_bare_utc_date(planned, zone)).days
     is_bare_date = is_date_only(planned)
@@ -63,11 +63,11 @@ def deviation_bars(timeline: Timeline, zone: str) -> Iterator[DeviationBar]:
         milestone = timeline.milestones.get(code)
         if not (milestone and milestone.planned_at and milestone.completed_at):
             continue
-        words, tone = deviation_in_words(milestone.planned_at, milestone.completed_at, zone)
+        text, tone = deviation_text(milestone.planned_at, milestone.completed_at, zone)
         if tone == "late" and milestone.planned_at < milestone.completed_at:
             source = milestone.source or _source_of(timeline, milestone.completed_at)
             yield DeviationBar(
-                source, milestone.planned_at, milestone.completed_at, f"{verb}: {words}", tone
+                source, milestone.planned_at, milestone.completed_at, f"{verb}: {text}", tone
             )
 
 

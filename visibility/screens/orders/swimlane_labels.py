@@ -1,6 +1,6 @@
 """Place the markers and labels of one lane so that none covers another.
 
-Markers that are too close share one with a count. A label stands to the right of its marker, or
+Markers that are too close share one with a count. A label is to the right of its marker, or
 to the left where the right is taken, or is hidden; screen readers get every name.
 """
 
@@ -20,7 +20,7 @@ class Marker:
     """One event, or several; `x` and `width` are in pixels, on the page in percent.
 
     `kind`: event, planned, expected, team. `label` is shown as `side` says: right, left, hidden.
-    `name`: everything that it stands for. `detail`: the second line of an outline.
+    `name`: everything that it represents. `detail`: the second line of an outline.
     """
 
     x: float
@@ -70,8 +70,8 @@ def _stacked(group: Sequence[Marker]) -> Marker:
     labels = list(dict.fromkeys(marker.label for marker in group))
     label = ", ".join([labels[0], *(each[:1].lower() + each[1:] for each in labels[1:])])
     if len(label) > MAX_LETTERS:
-        rest_count = len(labels) - 1
-        label = f"{shorten(labels[0])} +{rest_count}" if rest_count else shorten(labels[0])
+        other_count = len(labels) - 1
+        label = f"{shorten(labels[0])} +{other_count}" if other_count else shorten(labels[0])
     problems = [marker for marker in group if marker.is_problem]
     shown = problems[-1] if problems else group[-1]
     return replace(
@@ -86,7 +86,7 @@ def _stacked(group: Sequence[Marker]) -> Marker:
     )
 
 
-def place_labels(
+def position_labels(
     markers: Sequence[Marker], *, width: float, taken: Sequence[tuple[float, float]] = ()
 ) -> tuple[Marker, ...]:
     """Choose the side of each label. `taken`: further intervals of the lane that are not free."""

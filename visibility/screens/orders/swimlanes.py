@@ -13,7 +13,7 @@ from visibility.screens.orders.event_labels import (
     event_tone,
     inferred_time_note,
 )
-from visibility.screens.orders.expected_steps import ExpectedStep, slack_in_words
+from visibility.screens.orders.expected_steps import ExpectedStep, slack_text
 from visibility.screens.orders.people_on_order import TeamEntry
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.orders.swimlane_axis import (
@@ -29,7 +29,7 @@ from visibility.screens.orders.swimlane_bars import DeviationBar, deviation_bars
 from visibility.screens.orders.swimlane_labels import (
     Marker,
     label_width,
-    place_labels,
+    position_labels,
     stack_close_markers,
 )
 from visibility.timeline import Timeline, TimelineEntry
@@ -158,7 +158,7 @@ def _promise_kind(at: datetime, label: str, contents: LaneContents) -> str:
     """`passed` if the current promise has passed and the order is not delivered."""
     if label != PROMISED or contents.timeline.milestone_completed_at(MilestoneCode.DELIVERED):
         return "promise"
-    _, is_overdue = slack_in_words(at, now=contents.now, zone=contents.zone)
+    _, is_overdue = slack_text(at, now=contents.now, zone=contents.zone)
     return "passed" if is_overdue and contents.timeline.is_open else "promise"
 
 
@@ -223,7 +223,7 @@ def _lane(
 ) -> Swimlane:
     placed_bars = [bar.placed_on(axis) for bar in bars]
     intervals = [(bar.left * axis.width / 100, bar.right * axis.width / 100) for bar in placed_bars]
-    placed = place_labels(stack_close_markers(markers), width=axis.width, taken=intervals)
+    placed = position_labels(stack_close_markers(markers), width=axis.width, taken=intervals)
     return Swimlane(
         title,
         update,
