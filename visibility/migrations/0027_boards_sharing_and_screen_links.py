@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0024_unique_facts_of_records"),
+        ("visibility", "0026_message_replays"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("visibility", "0024_unique_facts_of_records"),
+        ("visibility", "0025_event_corrections"),
     ]
 
     operations = [

@@ -27,6 +27,6 @@ class Migration(migrations.Migration):
     # CREATE INDEX CONCURRENTLY cannot run in a transaction.
     atomic = False
 
-    dependencies = [("visibility", "0024_unique_facts_of_records")]
+    dependencies = [("visibility", "0028_order_notes_and_watches")]
 
     operations = [create_index(name, column) for name, column in INDEXES.items()]

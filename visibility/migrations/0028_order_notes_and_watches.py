@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0024_unique_facts_of_records"),
+        ("visibility", "0027_boards_sharing_and_screen_links"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

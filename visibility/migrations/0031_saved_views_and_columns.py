@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0025_order_sort_indexes"),
+        ("visibility", "0030_order_urgency_index"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
     # CREATE INDEX CONCURRENTLY cannot run in a transaction.
     atomic = False
 
-    dependencies = [("visibility", "0026_saved_views_and_columns")]
+    dependencies = [("visibility", "0029_order_sort_indexes")]
 
     operations = [
         # An interrupted run leaves an invalid index.
