@@ -8,7 +8,6 @@ from itertools import groupby
 
 from django.conf import settings
 
-from visibility.export.redaction import Redaction
 from visibility.models import Alert, Order, OrderLine
 from visibility.screens.orders.activity import ActivityItem, activity_item
 from visibility.screens.orders.claims_and_discrepancies import discrepancies
@@ -70,18 +69,20 @@ class OrderPreview:
     events: Sequence[PreviewEvent]
 
 
-def load_order_preview(order: Order, *, allowed: Redaction, now: datetime) -> OrderPreview:
-    """Fold the order as of now, like its page. `allowed`: what the reader may see."""
+def load_order_preview(
+    order: Order, *, prices: bool, contacts: bool, now: datetime
+) -> OrderPreview:
+    """Fold the order as of now, like its page. `prices`, `contacts`: the reader may see them."""
     timeline = load_timeline(order.pk, as_of=now)
     timeline, _ = split_suppressed_conflicts(timeline, now=now)
     reports = load_source_reports(now)
     names = {slug: (report.title, report.connected_at) for slug, report in reports.items()}
-    alerts, lines = active_alerts(order.pk), _open_lines(order, prices=allowed.prices)
+    alerts, lines = active_alerts(order.pk), _open_lines(order, prices=prices)
     entries = [entry for entry in timeline.entries if not entry.superseded and not entry.is_update]
-    conflicts = discrepancies(timeline, names, prices=allowed.prices)
+    conflicts = discrepancies(timeline, names, prices=prices)
     slack_text, slack_tone = slack_text_and_tone(order, now)
     latest = [
-        activity_item(entry, reports, contacts=allowed.contacts)
+        activity_item(entry, reports, contacts=contacts)
         for entry in reversed(entries[-MAX_REPORTS:])
     ]
     return OrderPreview(

@@ -5,7 +5,6 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 
 from visibility.db.database_time import database_now
-from visibility.export.redaction import Redaction
 from visibility.models import Order
 from visibility.screens.orders.order_preview import load_order_preview
 from visibility.web.permissions import Permission, has_permission, require_permission
@@ -16,14 +15,12 @@ def order_preview_view(request: HttpRequest, order_id: int) -> HttpResponse:
     """GET /orders/<id>/preview: a page with the element #preview only."""
     order = get_object_or_404(Order, pk=order_id)
     now = database_now()
-    allowed = Redaction(
-        prices=has_permission(request.user, Permission.PRICES),
-        contacts=has_permission(request.user, Permission.CONTACTS),
-    )
+    prices = has_permission(request.user, Permission.PRICES)
+    contacts = has_permission(request.user, Permission.CONTACTS)
     context = {
-        "preview": load_order_preview(order, allowed=allowed, now=now),
-        "prices": allowed.prices,
-        "contacts": allowed.contacts,
+        "preview": load_order_preview(order, prices=prices, contacts=contacts, now=now),
+        "prices": prices,
+        "contacts": contacts,
         "now": now,
     }
     return render(request, "orders/preview.html", context)
