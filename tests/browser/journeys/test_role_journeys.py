@@ -191,7 +191,9 @@ def test_alerts_of_one_cause_are_handled_by_keyboard_and_on_a_phone(
 def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) -> None:
     page = enter("executive")
     page.wait_for_url("**/numbers")
-    order_count_link = page.locator(".kpi-tile", has_text="Line fill rate").locator(".kpi-of a")
+    order_count_link = page.locator(".kpi-tile", has_text="Line fill rate").locator(
+        ".kpi-tile > p.sub > a"
+    )
     stated = int(order_count_link.inner_text().split(",")[1].removesuffix(" orders"))
     assert stated > 10
     order_count_link.click()
