@@ -38,7 +38,7 @@ def test_line_runs_from_the_first_to_the_last_week() -> None:
 def test_a_week_without_a_value_is_a_gap() -> None:
     line = build_sparkline(FILL, [week(n, 95) for n in (0, 1, 5, 12)], END)
     assert line is not None
-    assert [part[0] for part in line.path.split(" ")[::2]] == ["M", "L", "M", "M"]
+    assert [step[0] for step in line.path.split(" ")[::2]] == ["M", "L", "M", "M"]
 
 
 @pytest.mark.parametrize("weeks", [[], [week(12, 95)]])

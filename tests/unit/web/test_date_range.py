@@ -53,8 +53,8 @@ def test_preset_label_does_not_depend_on_the_day(today: date) -> None:
     assert ranges["month"].span.start == date(today.year, today.month, 1)
     assert ranges["week"].span.start.weekday() == 0
     day = timedelta(days=1)
-    for part in ("month", "quarter"):
-        ended, current = ranges[f"last-{part}"].span, ranges[part].span
+    for unit in ("month", "quarter"):
+        ended, current = ranges[f"last-{unit}"].span, ranges[unit].span
         assert ended.end + day == current.start
         assert ended.start.day == 1
     assert ranges["last-quarter"].span.day_count in range(90, 93)
