@@ -33,6 +33,8 @@ from visibility.screens.kpis.value_and_comparison_texts import (
 )
 
 CYCLE_TIME, UNDELIVERED = "order_cycle_time", "undelivered_orders"
+# KPIs of orders come first, those of messages and people's actions last.
+FAMILY_ORDER = (KpiFamily.FLOW, KpiFamily.STOCK, KpiFamily.MEASURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def build_overview(
     *, span: DaySpan, filters: KpiDimensionFilters, matrix: Kpi, now: datetime, range_label: str
 ) -> KpiOverview:
     """Build the overview page. `range_label` is the label of the date range."""
-    kpis = list(kpi_registry().values())
+    kpis = sorted(kpi_registry().values(), key=lambda kpi: FAMILY_ORDER.index(kpi.family))
     current = query.summaries_by_kpi(kpis, span, filters, now=now)
     before = query.summaries_by_kpi(kpis, span.previous(), filters)
     charted = [kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]]
