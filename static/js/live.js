@@ -109,7 +109,10 @@
     if (!answer?.ok || answer.redirected) return;
     const { titles, url } = await answer.json();
     notReporting.hidden = !titles.length;
-    notReporting.textContent = titles.length === 1 ? "1 source not reporting" : `${titles.length} sources not reporting`;
+    const words = document.createElement("span"), text = titles.length === 1 ? "source not reporting" : "sources not reporting";
+    [words.className, words.textContent] = ["desktop", ` ${text}`];
+    notReporting.replaceChildren(String(titles.length), words);
+    notReporting.ariaLabel = `${titles.length} ${text}`;
     notReporting.title = titles.join(", ");
     if (url) notReporting.href = url;
   }
