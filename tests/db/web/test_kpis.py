@@ -352,7 +352,7 @@ def test_statement_count_does_not_grow_with_orders(reader: Client) -> None:
     for index in range(1, 25):
         fact(0, 1, of=order(f"SO-{index}"), days_ago=index, channel=f"C{index % 4}")
     assert [statements(reader, address) for address in ADDRESSES] == few
-    assert max(few) <= 19
+    assert max(few) <= 20  # one reads the 13 weeks of the lines in the tiles
 
 
 @pytest.mark.calendar
