@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import connection
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection
 from django.test import Client
 
 from tests.builders.alerts import order, source_alert
@@ -25,6 +27,7 @@ from visibility.web.master_table_downloads import to_async_iterator
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
+OPEN_CURSORS = "SELECT count(*) FROM pg_cursors WHERE name LIKE '_django_curs%'"
 FORMULA = '=HYPERLINK("http://x")'
 
 
@@ -132,13 +135,12 @@ def test_csv_is_read_through_a_server_side_cursor_in_chunks(
     monkeypatch.setattr(list_files, "CHUNK_SIZE", 3)
     create_orders_with_ties_and_gaps(8)
     chunks = iter(ops.get("/orders/export?format=csv"))
-    open_cursors = "SELECT count(*) FROM pg_cursors WHERE name LIKE '_django_curs%'"
     assert next(chunks).count(b"SO-") == 3
     with connection.cursor() as cursor:
-        cursor.execute(open_cursors)
+        cursor.execute(OPEN_CURSORS)
         assert cursor.fetchone() == (1,)
         assert [chunk.count(b"SO-") for chunk in chunks] == [3, 2]
-        cursor.execute(open_cursors)
+        cursor.execute(OPEN_CURSORS)
         assert cursor.fetchone() == (0,)
 
 
@@ -223,6 +225,35 @@ def test_api_columns_without_permission_are_refused() -> None:
     integrator = signed_in(UserRole.INTEGRATOR)
     answer = integrator.get("/api/v1/orders/export?format=csv&columns=total")
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "columns")
+
+
+def close_response(response: Any) -> None:
+    """Close it as a server does; the connection stays open, as the test client sees to."""
+    request_finished.disconnect(close_old_connections)
+    try:
+        response.close()
+    finally:
+        request_finished.connect(close_old_connections)
+
+
+def test_abandoned_export_is_closed_with_its_response_and_never_by_the_garbage_collector(
+    ops: Client,
+) -> None:
+    """A collection within a statement would wait for the lock that the thread has."""
+    create_orders_with_ties_and_gaps(3)
+    assert not list_files.OPEN_EXPORTS
+    response = ops.get("/orders/export?format=csv")
+    (opened,) = list_files.OPEN_EXPORTS
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_CURSORS)
+        assert cursor.fetchone() == (1,)
+        close_response(response)
+        cursor.execute(OPEN_CURSORS)
+        assert cursor.fetchone() == (0,)
+    assert (opened.total, list_files.OPEN_EXPORTS) == (3, set())
+    response = ops.head("/orders/export?format=csv")
+    close_response(response)
+    assert not list_files.OPEN_EXPORTS
 
 
 def test_stream_that_a_client_leaves_closes_its_source() -> None:
