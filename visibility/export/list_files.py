@@ -7,7 +7,7 @@ moment, and memory does not grow with the number of rows.
 import csv
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -59,13 +59,27 @@ class ListExport:
     filter_texts: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class OpenedListExport:
-    """An export whose statement has run. `total`: the exact number of its rows."""
+    """An export whose statement has run. `total`: the exact number of its rows.
+
+    It must be closed. Until then it is in `OPEN_EXPORTS`, so that the garbage collector never
+    closes its database cursor: that could happen within another statement of the connection, whose
+    lock the thread already has.
+    """
 
     export: ListExport
     total: int
-    objects: Iterator[Any]
+    first: Sequence[Any]
+    cursor: Generator[Any, None, None]
+
+    def __post_init__(self) -> None:
+        OPEN_EXPORTS.add(self)
+
+    def close(self) -> None:
+        """Close the database cursor; a second call has no effect."""
+        self.cursor.close()
+        OPEN_EXPORTS.discard(self)
 
     def heading(self) -> list[tuple[str, str | int]]:
         """The lines above the table: list, filters, time with zone, person and number of rows."""
@@ -81,10 +95,13 @@ class OpenedListExport:
 
     def rows(self) -> Iterator[Sequence[ColumnValue]]:
         """The values of each row, in the order of the columns."""
-        export = self.export
-        while chunk := list(islice(self.objects, CHUNK_SIZE)):
+        export, objects = self.export, chain(self.first, self.cursor)
+        while chunk := list(islice(objects, CHUNK_SIZE)):
             for row in export.definition.rows_of_objects(chunk, export.viewer, export.now):
                 yield [column.value(row, export.viewer) for column in export.columns]
+
+
+OPEN_EXPORTS: set[OpenedListExport] = set()
 
 
 def open_list_export(export: ListExport, file_format: ListFileFormat) -> OpenedListExport:
@@ -95,14 +112,35 @@ def open_list_export(export: ListExport, file_format: ListFileFormat) -> OpenedL
             "file has at most that many rows: export as CSV, or add filters."
         )
     rows = sort_all_rows(export.rows, export.sort).annotate(export_total=Window(Count("*")))
-    objects = rows.iterator(chunk_size=CHUNK_SIZE)
-    first = next(objects, None)
-    if first is None:
-        return OpenedListExport(export, 0, iter(()))
-    return OpenedListExport(export, first.export_total, chain((first,), objects))
+    cursor = rows.iterator(chunk_size=CHUNK_SIZE)
+    assert isinstance(cursor, Generator)
+    first = list(islice(cursor, 1))
+    return OpenedListExport(export, first[0].export_total if first else 0, first, cursor)
 
 
-def csv_chunks(opened: OpenedListExport) -> Iterator[bytes]:
+class CsvFile(Iterator[bytes]):
+    """The CSV file of an export in chunks; it closes the export at its end.
+
+    Not a generator with `finally`, which the garbage collector would run.
+    """
+
+    def __init__(self, opened: OpenedListExport) -> None:
+        self.opened = opened
+        self.chunks = _csv_chunks(opened)
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self.chunks)
+        except StopIteration:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the export, also before its end."""
+        self.opened.close()
+
+
+def _csv_chunks(opened: OpenedListExport) -> Iterator[bytes]:
     """The CSV file in chunks. Texts that look like formulas are escaped."""
     out = io.StringIO()
     writer = csv.writer(out)
@@ -122,7 +160,14 @@ def csv_chunks(opened: OpenedListExport) -> Iterator[bytes]:
 
 
 def xlsx_file(opened: OpenedListExport) -> IO[bytes]:
-    """The XLSX file, open at its start. Texts are never formulas."""
+    """The XLSX file, open at its start. Texts are never formulas. Closes the export."""
+    try:
+        return _write_xlsx_file(opened)
+    finally:
+        opened.close()
+
+
+def _write_xlsx_file(opened: OpenedListExport) -> IO[bytes]:
     import xlsxwriter  # 10 MB of memory that few requests need
 
     file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it

@@ -1,6 +1,6 @@
 """Send master data tables as CSV or XLSX files."""
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -40,14 +40,14 @@ def table_response(
 async def to_async_iterator(chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The chunks, made by the thread of the request, which has the database connection.
 
-    If the client has left, a generator is closed, and with it its database cursor.
+    If the client has left, a source with `close()` is closed, and with it its database cursor.
     """
     try:
         while (chunk := await sync_to_async(_next_chunk_or_none)(chunks)) is not None:
             yield chunk
     finally:
-        if isinstance(chunks, Generator):
-            await sync_to_async(chunks.close)()
+        if close := getattr(chunks, "close", None):
+            await sync_to_async(close)()
 
 
 def _next_chunk_or_none(chunks: Iterator[bytes]) -> bytes | None:

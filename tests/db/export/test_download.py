@@ -71,11 +71,13 @@ def test_sqlite_download_is_complete(address: str, tmp_path: Path) -> None:
 def test_page_filters_apply_to_the_export() -> None:
     client = signed_in(UserRole.ADMIN)
     page = client.get("/orders?customer=Quist&after=x").content.decode()
-    link = page.split('href="/orders/export?')[1].split('"')[0].replace("&amp;", "&")
+    link = page.split('href="/orders/export?format=ocel-json')[1].split('"')[0]
+    link = "format=ocel-json" + link.replace("&amp;", "&")
     assert order_numbers(json.loads(content(client.get(f"/orders/export?{link}")))) == {"SO-1"}
     two = Order.objects.get(number="SO-2")
     page = client.get(f"/orders/{two.pk}").content.decode()
-    link = page.split('href="/orders/export?')[1].split('"')[0].replace("&amp;", "&")
+    link = page.split('href="/orders/export?format=ocel-json')[1].split('"')[0]
+    link = "format=ocel-json" + link.replace("&amp;", "&")
     assert order_numbers(json.loads(content(client.get(f"/orders/export?{link}")))) == {"SO-2"}
     api = client.get("/api/v1/orders/export", {"order": two.pk})
     assert order_numbers(json.loads(content(api))) == {"SO-2"}

@@ -227,6 +227,7 @@ def schema_violations(path: str, method: str, answer: Any) -> list[str]:
     media = answer["Content-Type"]
     assert media in response["content"], f"{media} is not one of {list(response['content'])}"
     if "json" not in media:  # a file
+        response_body(answer)  # to its end: this closes the export
         return []
     schema = {**response["content"][media]["schema"], "components": openapi["components"]}
     return [
