@@ -331,7 +331,7 @@ def test_pages_run_a_limited_number_of_queries(
     for path, queries in (
         ("/orders", 19),
         (f"/orders/{order.pk}", 24),
-        (f"/orders/{order.pk}/preview", 16),
+        (f"/orders/{order.pk}/preview", 17),
     ):
         with django_assert_max_num_queries(queries):
             clerk.get(path)
