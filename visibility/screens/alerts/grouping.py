@@ -9,9 +9,10 @@ A cause is a rule and what its alerts have in common:
 The key of a group is text for a URL: `cause:sla:12:0:DAL`, `order:4711`, `customer:C100`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Case, CharField, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Left, NullIf
@@ -31,6 +32,16 @@ class AlertGrouping(StrEnum):
     ORDER = "order"
     CUSTOMER = "customer"
     NONE = "one"
+
+
+class MoneySum(NamedTuple):
+    """A sum in one currency."""
+
+    amount: Decimal
+    currency: str
+
+
+Money = Sequence[MoneySum]
 
 
 class GroupSort(StrEnum):

@@ -17,6 +17,8 @@ from visibility.screens.alerts.grouping import (
     COLUMNS,
     AlertGrouping,
     GroupSort,
+    Money,
+    MoneySum,
     annotate_shared_value,
     group_key,
     grouping_of_key,
@@ -48,7 +50,6 @@ SORT_KEYS = {
     GroupSort.OVERDUE: ("due", "first"),
     GroupSort.SIZE: ("-alerts", "due", "first"),
 }
-Money = Sequence[tuple[Decimal, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,13 @@ def money_of_view(query: InboxQuery, page: GroupPage, now: datetime) -> Money:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for total, currency in (each for group in page.groups for each in group.money):
         sums[currency] += total
-    return sorted(((total, currency) for currency, total in sums.items()), reverse=True)
+    return sorted((MoneySum(total, currency) for currency, total in sums.items()), reverse=True)
 
 
 def money_by_currency(alerts: QuerySet[Alert]) -> Money:
     """The sum of the money at risk for each currency, the largest first. One SQL statement."""
     sums = alerts.exclude(money=None).values_list("currency").annotate(total=Sum("money"))
-    return sorted(((total, currency) for currency, total in sums.order_by()), reverse=True)
+    return sorted((MoneySum(total, currency) for currency, total in sums.order_by()), reverse=True)
 
 
 def _group_rows(query: InboxQuery, now: datetime) -> QuerySet[Any, dict[str, Any]]:
@@ -237,7 +238,7 @@ def _money_of_groups(
     if None in values:
         of_page |= Q(**{f"{first}__isnull": True})
     alerts = annotate_shared_value(alerts_of_view(query, now), query.by, contacts=query.contacts)
-    sums: dict[str, list[tuple[Decimal, str]]] = defaultdict(list)
+    sums: dict[str, list[MoneySum]] = defaultdict(list)
     for row in (
         alerts.filter(of_page)
         .exclude(money=None)
@@ -245,7 +246,7 @@ def _money_of_groups(
         .values(*columns, "currency")
         .annotate(total=Sum("money"))
     ):
-        sums[group_key(query.by, row)].append((row["total"], row["currency"]))
+        sums[group_key(query.by, row)].append(MoneySum(row["total"], row["currency"]))
     return {key: sorted(totals, reverse=True) for key, totals in sums.items()}
 
 

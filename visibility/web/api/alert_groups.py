@@ -1,9 +1,9 @@
 """Endpoints of the groups of the alert inbox: by cause, order or customer."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -67,13 +67,8 @@ class AlertGroupSerializer(PermissionFilteredSerializer):
     earliest_due_at = Rfc3339Field()
     owner = serializers.CharField()
     unassigned = serializers.IntegerField()
-    money_at_risk = serializers.SerializerMethodField()
-
-    @extend_schema_field(AlertGroupMoneySerializer(many=True))
-    def get_money_at_risk(self, group: groups.AlertGroup) -> list[dict[str, Any]]:
-        """The sum in each currency; alerts without an amount are not in it."""
-        sums = [{"amount": total, "currency": currency} for total, currency in group.money]
-        return serialize_all(AlertGroupMoneySerializer, sums)
+    # The sum in each currency; alerts without an amount are not in it.
+    money_at_risk = AlertGroupMoneySerializer(source="money", many=True, required=False)
 
 
 class AlertGroupPageSerializer(PermissionFilteredSerializer):

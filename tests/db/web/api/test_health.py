@@ -13,7 +13,14 @@ from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.kpi import select_cells_or_facts
-from visibility.models import AuditEntry, InboundMessage, KpiFact, MessageState, Source
+from visibility.models import (
+    AuditEntry,
+    InboundMessage,
+    KpiFact,
+    MessageReplay,
+    MessageState,
+    Source,
+)
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
@@ -227,9 +234,12 @@ def test_parked_message_is_replayed_once(
     headers = {"Idempotency-Key": key} if key else {}
     path = f"/api/v1/messages/{message}/replay"
     first = client.post(path, {}, "application/json", headers=headers)
-    assert (first.status_code, first.json()) == (202, {"id": str(message), "state": "waiting"})
+    replay = MessageReplay.objects.get().pk
+    assert first.status_code == 202
+    assert first.json() == {"id": str(message), "state": "waiting", "replay": str(replay)}
     repeated = client.post(path, {}, "application/json", headers=headers)
     assert repeated.status_code == (202 if key else 409)
+    assert MessageReplay.objects.count() == 1
     assert InboundMessage.objects.get(id=message).state == "waiting"
     assert AuditEntry.objects.filter(action="message.replay", detail__count=1).count() == 1
     assert client.post("/api/v1/messages/999999/replay", {}, "application/json").status_code == 404
