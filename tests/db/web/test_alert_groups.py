@@ -8,10 +8,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.builders.alerts import HOUR, alert, order, source_alert, statements
+from tests.builders.listed_orders import read_csv_export
 from tests.builders.sources import create_source
 from tests.builders.users import create_user, signed_in
 from visibility.db.database_time import database_now
-from visibility.models import Alert, AlertState, Severity
+from visibility.models import Alert, AlertState, SavedView, Severity
+from visibility.screens.orders.order_scope import OrderScope
 from visibility.web.pages import alert_actions as pages
 from visibility.web.permissions import UserRole
 
@@ -224,3 +226,41 @@ def test_groups_beyond_a_page_are_on_the_next(ops: Client, monkeypatch: pytest.M
     following = re.search(r'rel="next" href="([^"]+)"', page)
     assert following is not None
     assert len(rows(text(ops, following[1].replace("&amp;", "&")))) == 1
+
+
+def test_headers_saved_views_and_exports_have_the_filters_by_group_and_orders(ops: Client) -> None:
+    create_alerts_of_four_causes()
+    vip = [order(f"SO-V{n}", warehouse="Dallas", customer_group="VIP") for n in range(2)]
+    for each in vip:
+        alert(of=each)
+    address = OrderScope("Dallas", group="VIP").link("/alerts?sort=size")
+    [row] = rows(text(ops, address))
+    [linked] = {url for url in links(row) if url.startswith("/alerts?")}
+    query = linked.partition("?")[2]
+    page = text(ops, linked)
+    assert len(rows(page)) == 2
+    assert "<b>2 alerts</b>" in page
+    assert all(each in query for each in ("&group=", "warehouse=Dallas", "customer_group=VIP"))
+    [header] = re.findall(r'<th [^>]*data-column="value"[^>]*><a href="([^"]+)"', page)
+    by_value = text(ops, header.replace("&amp;", "&"))
+    assert len(rows(by_value)) == 2
+    assert 'aria-sort="descending"' in by_value
+    ops.post("/saved-views", {"list": "alerts", "name": "VIP", "query": query})
+    view = SavedView.objects.get(name="VIP")
+    assert len(rows(text(ops, ops.get(f"/saved-views/{view.pk}").headers["Location"]))) == 2
+    ops.post("/lists/alerts/columns", {"columns": ["order", "alert"]})
+    heading, exported = read_csv_export(ops.get(f"/alerts/export?format=csv&{query}"))
+    assert [row["Order"] for row in exported] == ["SO-V0", "SO-V1"]
+    assert "Orders: Dallas, VIP; Group: " in heading["Filters"]
+    filters = query.replace("by=one&", "")
+    _, exported = read_csv_export(ops.get(f"/api/v1/alerts/export?columns=order&{filters}"))
+    assert [row["Order"] for row in exported] == ["SO-V0", "SO-V1"]
+
+
+@pytest.mark.parametrize(
+    ("of_groups", "listed"), [("money", "-value"), ("newest", "-opened_at"), ("overdue", "due_at")]
+)
+def test_groups_and_their_alerts_keep_the_order(ops: Client, of_groups: str, listed: str) -> None:
+    alert("SO-1")
+    assert f"by=one&sort={listed}" in str(links(text(ops, f"/alerts?sort={of_groups}")))
+    assert f"by=cause&sort={of_groups}" in str(links(text(ops, f"/alerts?by=one&sort={listed}")))

@@ -1,10 +1,11 @@
 """The operations board: figures, tiles and kiosk mode."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.http import QueryDict
@@ -22,6 +23,7 @@ from visibility.boards.tiles import message_rate
 from visibility.boards.tiles.key_figures import KeyFigure, KeyFigures
 from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, FunnelStage, OrderFunnel
 from visibility.db.database_time import database_now
+from visibility.formatting import in_zone
 from visibility.models import (
     Alert,
     AlertState,
@@ -258,10 +260,12 @@ def test_order_figures_equal_linked_lists() -> None:
     on_hold = order("SO-HELD", status="on_hold", states=["credit_review"], warehouse="Reno")
     alert(of=on_hold, state=AlertState.SUPPRESSED)
     alert(of=order("SO-RISK", warehouse="Reno", promised_at=now + 9 * HOUR))
+    today = in_zone(now, settings.TIME_ZONE).date()
+    alert(of=order("SO-TODAY", promised_at=datetime.combine(today, time(), UTC)))
     order("SO-NORTH", last_source="north")
     message(create_source("north"), number=1, minutes_ago=90)
     for scope, risk_and_unknown in (
-        (OrderScope(), [1, 2]),
+        (OrderScope(), [2, 2]),
         (OrderScope(warehouse="Reno"), [1, 1]),
         (OrderScope("Reno", "edi"), [0, 0]),
     ):
@@ -274,7 +278,9 @@ def test_order_figures_equal_linked_lists() -> None:
         for href, many in links:
             asked = QueryDict(href.partition("?")[2])
             if href.startswith("/alerts"):
-                query = InboxQuery(0, InboxViewName("team"), scope=OrderScope.from_query(asked))
+                query = InboxQuery(
+                    0, InboxViewName("team"), scope=OrderScope.from_inbox_query(asked)
+                )
                 listed: Any = load_inbox_page_of_view(query, now=now).alerts
             else:
                 listed, _ = order_list.list_orders(
