@@ -3,7 +3,7 @@
 import html
 import logging
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Measure
 from tests.builders.sources import ERP_NUMBERS, SYSTEM_ROLES, create_source, store_story
 from tests.builders.users import signed_in
@@ -20,7 +21,9 @@ from visibility.logging_config import redact_secrets
 from visibility.models import AuditEntry, BusinessObject, IdempotencyKey, Order, TrackingLink
 from visibility.pipeline import job_functions
 from visibility.screens.orders.milestones import load_timeline
+from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.tracking import dates_and_quantities as formats
+from visibility.screens.tracking.customer_page import tracked_order
 from visibility.timeline import Status
 from visibility.timeline.customer_answer import customer_status_sentence
 from visibility.web.pages import tracking
@@ -471,3 +474,50 @@ def test_order_closed_long_ago_is_not_shown() -> None:
     )
     path = create_link(Order.objects.get(number="SO-1"))
     assert Client().get(path).status_code == 404
+
+
+def test_estimates_that_differ_are_a_span_and_a_silent_carrier_is_named() -> None:
+    story: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("erp", "order.received", -72, ordered("SO-1")),
+        ("wms", "shipment.confirmed", -48, shipped("SO-1", "S1", "1Z001", QO120=8, A1412=4)),
+        ("carrier", "shipment.in_transit", -46, scanned("1Z001", eta=in_hours(48))),
+        ("wms", "eta.updated", -45, scanned("1Z001", eta=in_hours(120))),
+    ]
+    store_orders(*story)
+    timeline = load_timeline(Order.objects.get().pk, as_of=database_now())
+    span = formats.dates_or_span(
+        [datetime.fromisoformat(in_hours(hours)) for hours in (48, 120)], ZONE
+    )
+    assert " to " in span
+    page = page_of_order("SO-1")
+    assert f"Arrives {span}." in page
+    assert f"Expected {span}" in page
+    now = timeline.as_of
+    reports = {
+        "carrier": SourceReport("UPS feed", SourceRole.CARRIER, now, now - timedelta(days=3)),
+        "erp": SourceReport("ERP", SourceRole.ERP, now, now - timedelta(hours=40)),
+    }
+    shown = tracked_order(timeline, reports, zone=ZONE)
+    day = formats.since_when(now - timedelta(days=3), now, ZONE)
+    assert shown.parcels[0].silence == f"We have had no news from the carrier since {day}."
+    assert shown.headline.text.startswith("Was last expected")
+    assert "More may have happened since." in shown.outdated
+
+
+def test_parcels_of_another_order_in_the_same_shipment_are_not_shown() -> None:
+    store_orders(
+        ("erp", "order.received", -72, ordered("SO-1", po="P1")),
+        ("erp", "order.received", -71, ordered("SO-2", po="P2", customer="C2")),
+        ("wms", "shipment.confirmed", -48, shipped("SO-1", "S1", "1ZMINE", QO120=8, A1412=4)),
+        ("wms", "shipment.confirmed", -47, shipped("SO-2", "S1", "1ZOTHER", QO120=8, A1412=4)),
+        ("carrier", "shipment.in_transit", -46, scanned("1ZOTHER", "Waco, TX")),
+    )
+    first, second = (Order.objects.get(number=number) for number in ("SO-1", "SO-2"))
+    shipments = load_timeline(first.pk, as_of=database_now()).shipments
+    assert [len(shipment.packages) for shipment in shipments] == [2]
+    page, other = (text_of(create_link(order)) for order in (first, second))
+    assert "1ZMINE" in page
+    assert "1ZMINE" not in other
+    for secret in ("1ZOTHER", "Waco", "SO-2"):
+        assert secret not in page
+        assert secret in other

@@ -82,7 +82,8 @@ class _Dates:
             return []
         if self.first == self.due:
             return [f"Promised for {format_date(self.due)}."]
-        return [f"Promised for {format_date(self.due)}, at first for {format_date(self.first)}."]
+        first = f"First promised for {format_date(self.first)}."
+        return [f"Promised for {format_date(self.due)}.", first]
 
 
 def _dates(timeline: Timeline, parcels: Sequence[Parcel], zone: str) -> _Dates:

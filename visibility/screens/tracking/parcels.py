@@ -143,15 +143,23 @@ def parcels_of(
 def _packages_of_order(
     shipment: TimelineShipment, events: Sequence[RecordedEvent]
 ) -> Sequence[Package | None]:
-    """The packages; of a shipment with goods of several orders, those with items of this one."""
-    is_shared = any(
-        ref.kind is ObjectKind.ORDER and index != recorded.order_index
+    """The packages; of a shipment with goods of several orders, those known to be of this one."""
+    named = [
+        (recorded, {index for index, ref in enumerate(objects) if ref.kind is ObjectKind.ORDER})
         for recorded in events
-        for index, ref in enumerate(recorded.event.objects)
-    )
-    if is_shared and len(shipment.packages) > 1:
-        return [package for package in shipment.packages if package.items] or [None]
-    return shipment.packages or [None]
+        if (objects := recorded.event.objects)
+    ]
+    is_shared = any(orders - {recorded.order_index} for recorded, orders in named)
+    if not is_shared or len(shipment.packages) < 2:
+        return shipment.packages or [None]
+    own = {
+        key
+        for recorded, orders in named
+        if recorded.order_index >= 0 and orders == {recorded.order_index}
+        for key in recorded.object_keys
+    }
+    packages = [package for package in shipment.packages if package.items or package.key in own]
+    return packages or [None]
 
 
 def _parcel(
@@ -165,7 +173,7 @@ def _parcel(
 ) -> Parcel:
     scans = [e for e in events if e.event.type in SCANS and _concerns(e, package)]
     code = _state_code(shipment, package, scans)
-    estimates = _estimates(events)
+    estimates = _estimates(e for e in events if _concerns(e, package))
     silent_since = _carrier_silent_since(shipment, reports)
     tracking = package.tracking if package else ""
     is_expected = code in UNDER_WAY or code == "preparing"
