@@ -45,6 +45,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "orders/export?format=ocel-json": ("orders/export", {OP, IN, AD}, None),
     "orders/export?format=epcis": ("orders/export", {OP, IN, AD}, None),
     "messages/{message}/lineage": ("messages/{message_id}/lineage", {OP, IN, AD}, None),
+    "orders/{order}/tracking-links": ("orders/{order_id}/tracking-links", {CS, OP, AD}, None),
     "orders/{order}/lineage": ("orders/{order_id}/lineage", ALL, None),
     "orders/{order}/join": ("orders/{order_id}/join", {OP, IN, AD}, {"other": "{other}"}),
     "orders/{order}/distinct": ("orders/{order_id}/distinct", {OP, IN, AD}, {"other": "{other}"}),
