@@ -55,7 +55,7 @@ def headline_of(timeline: Timeline, parcels: Sequence[Parcel], zone: str) -> Hea
 @dataclass(frozen=True, slots=True)
 class _Dates:
     """The promise and the expected dates. `new`: the date that replaces the first promise;
-    `rest`: that of the goods which are not shipped yet.
+    `remaining`: that of the goods which are not shipped yet.
     """
 
     today: date
@@ -64,7 +64,7 @@ class _Dates:
     expected: tuple[datetime, ...]
     delivered: date | None
     new: str
-    rest: str
+    remaining: str
 
     @property
     def is_late(self) -> bool:
@@ -73,7 +73,7 @@ class _Dates:
             return False
         if self.delivered:
             return self.delivered > self.first
-        return bool(self.new or self.rest) or self.today > self.due
+        return bool(self.new or self.remaining) or self.today > self.due
 
     @property
     def promise_sentences(self) -> list[str]:
@@ -102,7 +102,7 @@ def _dates(timeline: Timeline, parcels: Sequence[Parcel], zone: str) -> _Dates:
         for estimate in parcel.estimates
         if formats.day_of(estimate, zone) >= today
     )
-    new = rest = ""
+    new = remaining = ""
     if first and not delivered_at:
         is_moved = bool(due and due > first and due >= today)
         if expected and formats.day_of(max(expected), zone) > first:
@@ -110,7 +110,7 @@ def _dates(timeline: Timeline, parcels: Sequence[Parcel], zone: str) -> _Dates:
         elif due and is_moved and not expected:
             new = format_date(due)
         elif due and is_moved and not is_complete(timeline, Measure.SHIPPED):
-            rest = format_date(due)
+            remaining = format_date(due)
     return _Dates(
         today,
         due,
@@ -118,7 +118,7 @@ def _dates(timeline: Timeline, parcels: Sequence[Parcel], zone: str) -> _Dates:
         expected,
         formats.day_of(delivered_at, zone) if delivered_at else None,
         new,
-        rest,
+        remaining,
     )
 
 
@@ -136,9 +136,9 @@ def _lead(timeline: Timeline, parcels: Sequence[Parcel], dates: _Dates, zone: st
         lead = f"Waiting for stock: {waiting}."
     if dates.new:
         return f"{lead} Delayed, new date {dates.new}.".strip()
-    if dates.rest:
+    if dates.remaining:
         first = f"What was shipped {arrives[0].lower()}{arrives[1:]}."
-        return f"{lead} {first} The rest is delayed, new date {dates.rest}.".strip()
+        return f"{lead} {first} The rest is delayed, new date {dates.remaining}.".strip()
     if dates.is_late:
         return f"{lead} Delayed, no new date is known yet.".strip()
     if arrives and lead:
