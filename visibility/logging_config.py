@@ -18,6 +18,8 @@ SECRET_KEYS = frozenset(
 )
 # Characters at which a reader or a terminal may begin a new line or read a command.
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# The token of a link that opens a page without sign-in.
+TOKEN_IN_PATH = re.compile(r"(/(?:track|screens)/)[^\s\"'?#]+", re.IGNORECASE)
 EventDict = MutableMapping[str, Any]
 
 
@@ -79,9 +81,12 @@ def make_formatter(*, log_format: str) -> structlog.stdlib.ProcessorFormatter:
 
 
 def redact_secrets(_logger: object, _method: str, event_dict: EventDict) -> EventDict:
-    """Replace the values of keys that name something secret."""
+    """Replace the values of keys that name something secret, and the tokens in paths."""
     for key in SECRET_KEYS.intersection(event_dict):
         event_dict[key] = "[redacted]"
+    for key, value in event_dict.items():
+        if isinstance(value, str) and "/" in value:
+            event_dict[key] = TOKEN_IN_PATH.sub(r"\1[redacted]", value)
     return event_dict
 
 

@@ -86,6 +86,7 @@ from visibility.models.sources_and_messages import (
     UnusableSource,
 )
 from visibility.models.teams import Team, find_or_create_team
+from visibility.models.tracking_links import TrackingLink
 
 __all__ = [
     "ACTIVE_ALERT_STATES",
@@ -170,6 +171,7 @@ __all__ = [
     "TermKind",
     "TermMapping",
     "TermUsage",
+    "TrackingLink",
     "UnitFactor",
     "UnmatchedObject",
     "UnusableSource",

@@ -8,6 +8,7 @@ class Permission(StrEnum):
 
     ORDERS = "orders"  # search and open orders
     ORDERS_NOTE = "orders_note"  # write notes on orders
+    ORDERS_SHARE = "orders_share"  # create and revoke tracking links for customers
     CONTACTS = "contacts"
     PRICES = "prices"
     BOARDS = "boards"

@@ -47,8 +47,8 @@ def customer_answer(
     timeline: Timeline, *, shortages: Sequence[str], days_late: int, zone: str
 ) -> str:
     """The answer as text. `shortages`: the clauses about back-orders and cancellations."""
-    sentences = ["; ".join([_status_sentence(timeline, zone), *shortages])]
-    if timeline.status not in ENDED_STATUSES and not _is_on_its_way_back(timeline):
+    sentences = ["; ".join([customer_status_sentence(timeline, zone), *shortages])]
+    if timeline.status not in ENDED_STATUSES and not is_on_its_way_back(timeline):
         sentences += _delivery_sentences(timeline, days_late, zone)
         packages = _tracking_numbers(timeline)
         if packages:
@@ -92,7 +92,8 @@ def _tracking_numbers(timeline: Timeline) -> list[str]:
     return list(dict.fromkeys(numbers))
 
 
-def _status_sentence(timeline: Timeline, zone: str) -> str:
+def customer_status_sentence(timeline: Timeline, zone: str) -> str:
+    """The status of the order in words for its customer, without a period."""
     title = CUSTOMER_LABELS[timeline.status]
     if is_shipped_quantity_unknown(timeline):
         verb = "delivered" if timeline.status is Status.PARTIALLY_DELIVERED else "shipped"
@@ -109,7 +110,7 @@ def _status_sentence(timeline: Timeline, zone: str) -> str:
 
 def _shipping_sentence(timeline: Timeline, title: str, zone: str) -> str:
     """What was shipped or delivered, how much of it, and when it was last shipped."""
-    if _is_on_its_way_back(timeline):
+    if is_on_its_way_back(timeline):
         return "Your order could not be delivered and is on its way back to us"
     if timeline.status is Status.PARTIALLY_DELIVERED:
         progress = progress_text(timeline, Measure.DELIVERED)
@@ -129,7 +130,7 @@ def _shipping_sentence(timeline: Timeline, title: str, zone: str) -> str:
     return f"{title}, {'most recently ' if len(dates) > 1 else ''}on {last}" if last else title
 
 
-def _is_on_its_way_back(timeline: Timeline) -> bool:
+def is_on_its_way_back(timeline: Timeline) -> bool:
     """Whether all that was shipped and not delivered is returning to the sender."""
     under_way = [
         s for s in timeline.shipments if s.shipped_at and not (s.voided_at or s.delivered_at)

@@ -33,6 +33,7 @@ CS, EX, OP, IN, AD = (
 ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.ORDERS: frozenset({CS, EX, OP, IN, AD}),
     Permission.ORDERS_NOTE: frozenset({CS, OP, AD}),
+    Permission.ORDERS_SHARE: frozenset({CS, OP, AD}),
     Permission.CONTACTS: frozenset({CS, OP, AD}),
     Permission.PRICES: frozenset({CS, EX, OP, AD}),
     Permission.BOARDS: frozenset({CS, EX, OP, IN, AD}),

@@ -69,6 +69,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("order_preview"),
     Screen("order"),
     Screen("order_notes"),
+    Screen("tracking_links"),
+    Screen("tracking"),
     Screen("search"),
     Screen(
         "alerts",

@@ -27,6 +27,7 @@ from visibility.web.api import (
     source_settings,
     sources_and_messages,
     subscriptions,
+    tracking_links,
 )
 
 urlpatterns = [
@@ -39,6 +40,11 @@ urlpatterns = [
     path("orders/<int:order_id>/note", order_notes.AddOrderNoteView.as_view()),
     path("orders/<int:order_id>/watch", order_notes.WatchOrderView.as_view()),
     path("orders/<int:order_id>/unwatch", order_notes.UnwatchOrderView.as_view()),
+    path("orders/<int:order_id>/tracking-links", tracking_links.TrackingLinkListView.as_view()),
+    path(
+        "orders/<int:order_id>/tracking-links/<int:link_id>",
+        tracking_links.TrackingLinkView.as_view(),
+    ),
     path("mentions", order_notes.MentionListView.as_view()),
     path("orders/<int:order_id>/join", matching.MergeOrderOrAttachRecordView.as_view()),
     path("orders/<int:order_id>/split", matching.SplitOrderView.as_view()),

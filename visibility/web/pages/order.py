@@ -32,6 +32,7 @@ from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.pages import exports
 from visibility.web.pages.order_tabs import ReadOrder, tab_context
+from visibility.web.pages.tracking_links import tracking_panel
 from visibility.web.permissions import (
     Permission,
     granted_permissions,
@@ -136,6 +137,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "is_watched": signed_in_user(request) in watchers,
         "watchers": watchers,
         "notes": notes,
+        "tracking": tracking_panel(request, order, now),
         "may_see_raw": Permission.MESSAGE_BODIES in granted,
         "tab": tab,
         "tabs": _tabs(timeline, back, conflicts=len(conflicts), notes=len(notes)),

@@ -45,6 +45,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "orders/export?format=ocel-json": ("orders/export", {OP, IN, AD}, None),
     "orders/export?format=epcis": ("orders/export", {OP, IN, AD}, None),
     "messages/{message}/lineage": ("messages/{message_id}/lineage", {OP, IN, AD}, None),
+    "orders/{order}/tracking-links": ("orders/{order_id}/tracking-links", {CS, OP, AD}, None),
     "orders/{order}/lineage": ("orders/{order_id}/lineage", ALL, None),
     "orders/{order}/notes": ("orders/{order_id}/notes", {CS, OP, AD}, None),
     "orders/{order}/note": ("orders/{order_id}/note", {CS, OP, AD}, {"text": "late"}),
@@ -279,6 +280,7 @@ def test_openapi_document_is_valid_and_complete() -> None:
     paths = {path.removeprefix("/api/v1/") for path in openapi_document()["paths"]}
     paths = {path for path in paths if not path.startswith("master")}  # test_master.py
     paths.remove("screen-links/{link_id}")  # only DELETE: test_board_changes.py
+    paths.remove("orders/{order_id}/tracking-links/{link_id}")  # only DELETE: test_tracking.py
     assert paths == {path for path, _, _ in CALLS.values()} | {"events", "/hooks/{source}"}
 
 

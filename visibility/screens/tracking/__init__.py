@@ -1,0 +1,1 @@
+"""The page that customers open without sign-in: its facts, from timelines."""

@@ -1,0 +1,75 @@
+"""The page for customers at `/track/<token>`: no sign-in, no cookie, no session, no script."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from visibility.db.database_time import database_now
+from visibility.screens.orders.source_reports import load_source_reports
+from visibility.screens.tracking import dates_and_quantities as formats
+from visibility.screens.tracking.customer_page import TrackedOrder, tracked_order
+from visibility.storage.order_folding import load_and_fold_orders
+from visibility.web.request_limit import RequestLimit
+from visibility.web.tracking_links import find_valid_link, orders_of_link
+
+REQUESTS_PER_MINUTE = 30
+requests_per_address = RequestLimit(REQUESTS_PER_MINUTE)
+HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+@require_safe
+def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Where the orders of a link are. Unknown, expired and revoked links look alike: 404."""
+    if not requests_per_address.take(request.META.get("REMOTE_ADDR", "")):
+        response = _render("too_many.html", {}, status=429)
+        response.headers["Retry-After"] = "60"
+        return response
+    now, zone = database_now(), settings.TIME_ZONE
+    link = find_valid_link(token, now)
+    rows = orders_of_link(link, now) if link else ()
+    if link is None or not rows:
+        return _render("not_valid.html", {}, status=404)
+    timelines = load_and_fold_orders([row.pk for row in rows], as_of=now)
+    reports = load_source_reports(now)
+    orders = [tracked_order(timelines[row.pk], reports, zone=zone) for row in rows]
+    context = {
+        "orders": orders,
+        "title": _title(orders),
+        "updated": f"{formats.date_and_time(now, zone)} {formats.zone_name(now, zone)}",
+    }
+    return _render("page.html", context)
+
+
+def _title(orders: list[TrackedOrder]) -> str:
+    """The heading of a page with several orders; one order has its own."""
+    if len(orders) == 1:
+        return ""
+    delivered = sum(order.is_delivered for order in orders)
+    return f"{delivered} of {len(orders)} orders delivered"
+
+
+def _render(template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """Render without the request, so that nothing reads a session or sets a cookie."""
+    content = render_to_string(f"tracking/{template}", context)
+    return HttpResponse(content, status=status, headers=HEADERS)
+
+
+urlpatterns = [path("track/<str:token>", tracking_page, name="tracking")]

@@ -1,0 +1,147 @@
+"""Links that show customers where their orders are: create, check, list and revoke them.
+
+The address is `/track/<name><seal>`; the name is random, and the seal is a keyed hash of the row.
+Neither the seal nor the address is stored. Unknown, expired and revoked links look alike.
+"""
+
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from connectors.sdk.event_codec import format_rfc3339
+from connectors.sdk.events import IdentifierScheme
+from visibility.db.keyed_seal import seal_text
+from visibility.models import Identifier, Order, TrackingLink
+from visibility.models.audit import append_audit_entry
+from visibility.web.board_changes import Author
+
+PURPOSE = "tracking link"
+# Characters of the name (96 bits) and of the seal (160 bits) in an address.
+NAME_LENGTH, SEAL_LENGTH = 16, 40
+MIN_DAYS, DEFAULT_DAYS, MAX_DAYS = 1, 30, 366
+# A page shows an order until so long after it was closed.
+SHOWN_AFTER_CLOSE = timedelta(days=90)
+MAX_ORDERS = 20
+MAX_LISTED = 50
+
+
+class TrackingLinkRejected(Exception):
+    """The link cannot be created; the text says why. `field`: the field that is wrong."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+def create_tracking_link(
+    order: Order, *, covers_po: bool, days: int, by: Author
+) -> tuple[TrackingLink, str]:
+    """Create a link to an order, or to all orders of its PO; the path is not stored anywhere.
+
+    Raises TrackingLinkRejected.
+    """
+    if not MIN_DAYS <= days <= MAX_DAYS:
+        sentence = f"A link is valid for {MIN_DAYS} to {MAX_DAYS} days."
+        raise TrackingLinkRejected("days", sentence)
+    po = _purchase_order_number(order) if covers_po else ""
+    if covers_po and not (po and order.customer_no):
+        sentence = "The order has no PO or no customer number, so a link can show only this order."
+        raise TrackingLinkRejected("covers_po", sentence)
+    with transaction.atomic():
+        link = TrackingLink.objects.create(
+            name=secrets.token_urlsafe(NAME_LENGTH * 3 // 4),
+            order_id=order.pk,
+            customer_po=po,
+            customer_no=order.customer_no if covers_po else "",
+            created_by=by.user,
+            created_at=by.now,
+            expires_at=by.now + timedelta(days=days),
+        )
+        _audit("tracking_link.created", link, by)
+    return link, tracking_path(link)
+
+
+def tracking_path(link: TrackingLink) -> str:
+    """The path of a link. Only the response to its creation contains it."""
+    return f"/track/{link.name}{_seal(link)}"
+
+
+def revoke_tracking_link(order_id: int, number: int, *, by: Author) -> TrackingLink | None:
+    """Revoke a link of an order; None if there is none. A revoked link stays as it is."""
+    with transaction.atomic():
+        rows = TrackingLink.objects.select_for_update(of=("self",))
+        link = rows.filter(_order_or_merged_into_it(order_id), pk=number).first()
+        if link is not None and link.revoked_at is None:
+            link.revoked_at = by.now
+            link.save(update_fields=["revoked_at"])
+            _audit("tracking_link.revoked", link, by)
+    return link
+
+
+def tracking_links_of_order(order_id: int, now: datetime | None = None) -> list[TrackingLink]:
+    """The links of an order, the newest first; with `now` only those that are valid then."""
+    rows = TrackingLink.objects.filter(_order_or_merged_into_it(order_id))
+    if now is not None:
+        rows = rows.filter(revoked_at=None, expires_at__gt=now)
+    return list(rows.select_related("created_by").order_by("-created_at", "-pk")[:MAX_LISTED])
+
+
+def find_valid_link(token: str, now: datetime) -> TrackingLink | None:
+    """The link of an address, if it is valid now. One statement and one seal, whatever it is."""
+    name, seal = token[:NAME_LENGTH], token[NAME_LENGTH:]
+    link = TrackingLink.objects.filter(name=name).select_related("order").first()
+    expected = _seal(link or TrackingLink(name=name, order_id=0, created_at=now, expires_at=now))
+    is_authentic = hmac.compare_digest(expected.encode(), seal.encode())
+    return link if link is not None and is_authentic and link.is_valid_at(now) else None
+
+
+def orders_of_link(link: TrackingLink, now: datetime) -> Sequence[Order]:
+    """The orders that a link shows, the newest first; a merged order is its survivor.
+
+    Orders that were closed long ago are left out.
+    """
+    if link.customer_po:
+        named = Identifier.objects.filter(
+            value=link.customer_po,
+            scheme=IdentifierScheme.CUSTOMER_PO,
+            kind="order",
+            rejected=False,
+        )
+        rows = Order.objects.filter(pk__in=named.values("object_id"), customer_no=link.customer_no)
+    else:
+        rows = Order.objects.filter(pk=link.order.merged_into_id or link.order_id)
+    recently = Q(is_open=True) | Q(status_since__gt=now - SHOWN_AFTER_CLOSE) | Q(status_since=None)
+    return list(rows.filter(recently).order_by("-pk")[:MAX_ORDERS])
+
+
+def _purchase_order_number(order: Order) -> str:
+    """The PO number of the order as it is stored for searches; "" without one."""
+    rows = Identifier.objects.filter(
+        object_id=order.pk, scheme=IdentifierScheme.CUSTOMER_PO, kind="order", rejected=False
+    )
+    return rows.order_by("pk").values_list("value", flat=True).first() or ""
+
+
+def _order_or_merged_into_it(order_id: int) -> Q:
+    return Q(order_id=order_id) | Q(order__merged_into_id=order_id)
+
+
+def _seal(link: TrackingLink) -> str:
+    scope = (link.name, str(link.order_id), link.customer_po, link.customer_no)
+    times = (format_rfc3339(link.created_at), format_rfc3339(link.expires_at))
+    return seal_text("\0".join((*scope, *times)), purpose=PURPOSE)[:SEAL_LENGTH]
+
+
+def _audit(action: str, link: TrackingLink, by: Author) -> None:
+    scope = f"purchase order {link.customer_po}" if link.customer_po else "this order"
+    append_audit_entry(
+        action,
+        user=by.user,
+        object=f"order {link.order_id}",
+        detail={"link": link.pk, "shows": scope, "expires": format_rfc3339(link.expires_at)},
+        now=by.now,
+    )
