@@ -61,13 +61,21 @@
       return response.ok && !response.redirected ? (await response.json()).groups : [];
     } catch { return []; } // the form still works
   }
-  async function load() {
-    const text = field.value.trim(), request = ++requested;
-    const groups = await answersOfServer(text);
-    if (request !== requested || document.activeElement !== field) return;
+  function groupsWith(text, answers) {
+    const groups = [...answers];
     document.dispatchEvent(new CustomEvent("search:groups", { detail: { text, groups } }));
     if (text.length >= MIN_LENGTH) groups.push({ title: "Search", items: [{ label: text.includes(";") ? "Look up these numbers" : `All results for “${text}”`, why: "Enter", url: `/search?q=${encodeURIComponent(text)}` }] });
-    draw(groups);
+    return groups;
+  }
+  // What the page knows shows at once; the answers of the server are added, and the highlighted option stays.
+  async function load() {
+    const text = field.value.trim(), request = ++requested;
+    draw(groupsWith(text, []));
+    const answers = await answersOfServer(text);
+    if (request !== requested || document.activeElement !== field || !answers.length) return;
+    const chosen = options[at]?.textContent;
+    draw(groupsWith(text, answers));
+    highlight(options.findIndex((option) => option.textContent === chosen));
   }
   // Only URLs of this site are followed.
   const go = ({ item }) => {

@@ -191,9 +191,7 @@ def test_alerts_of_one_cause_are_handled_by_keyboard_and_on_a_phone(
 def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) -> None:
     page = enter("executive")
     page.wait_for_url("**/numbers")
-    order_count_link = page.locator(".kpi-tile", has_text="Line fill rate").locator(
-        ".kpi-tile > p.sub > a"
-    )
+    order_count_link = page.locator(".kpi-tile", has_text="Line fill rate").locator("p.sub > a")
     stated = int(order_count_link.inner_text().split(",")[1].removesuffix(" orders"))
     assert stated > 10
     order_count_link.click()
@@ -205,14 +203,14 @@ def test_executive_drills_down_from_the_fill_rate_to_its_orders(enter: Enter) ->
         assert len(numbers) == count_on_tab
         listed += numbers
     assert len(listed) == len(set(listed)) == stated
-    page.locator(".kpi-orders th a").first.click()
+    page.locator("main .table.cards th a").first.click()
     assert page.inner_text("h1") in listed
     expect(page.locator("#answer")).not_to_be_empty()
 
 
 def _orders_of_all_pages(page: Page) -> Iterator[str]:
     while True:
-        yield from page.locator(".kpi-orders th a").all_inner_texts()
+        yield from page.locator("main .table.cards th a").all_inner_texts()
         following = page.get_by_role("link", name="Next page")
         if not following.count():
             return
