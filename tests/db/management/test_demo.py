@@ -14,7 +14,10 @@ def test_simulated_erp_does_not_use_the_port_of_the_web_server(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.DATA_DIR, settings.DEMO = str(tmp_path), True
-    settings.PUBLIC_URL = "http://127.0.0.1:8123"  # the default port of the simulated ERP
+    settings.PUBLIC_URL = "http://127.0.0.1:8123"
+    file = tmp_path / "run" / "demo.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"erp_port": 8123}))  # the port that it had at the last start
     call_command("demo")
-    setup = json.loads((tmp_path / "run" / "demo.json").read_text())
+    setup = json.loads(file.read_text())
     assert setup["erp_port"] not in (0, 8123)

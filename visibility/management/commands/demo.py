@@ -185,8 +185,9 @@ class Command(BaseCommand):
 
 
 def _previous_erp_port() -> int:
+    """The port of the last start, or 0 (any) at the first one."""
     path = Path(settings.DATA_DIR) / "run" / "demo.json"
-    return int(json.loads(path.read_text())["erp_port"]) if path.is_file() else 8123
+    return int(json.loads(path.read_text())["erp_port"]) if path.is_file() else 0
 
 
 def _choose_erp_port(wanted: int) -> int:
@@ -201,5 +202,7 @@ def _choose_erp_port(wanted: int) -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            chosen = int(probe.getsockname()[1])
+            if chosen != taken:
+                return chosen
     raise CommandError("No port is free for the simulated ERP.")
