@@ -16,11 +16,6 @@ WHERE NOT EXISTS (
         AND (coalesce(newer.data->>'revision', '') COLLATE "C", newer.content_hash COLLATE "C")
             > (coalesce(by.data->>'revision', '') COLLATE "C", by.content_hash COLLATE "C"))
 """
-ADD_CORRECTIONS_OF_STORED_EVENTS = """
-INSERT INTO visibility_eventcorrection (source_id, key, correcting_key, event_id, occurred_at)
-SELECT DISTINCT e.source_id, corrected.key, e.key, e.id, e.occurred_at
-FROM visibility_event e, jsonb_array_elements_text(e.data->'corrects') AS corrected (key)
-"""
 
 
 class Migration(migrations.Migration):
@@ -64,5 +59,4 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(CREATE_VIEW, "DROP VIEW visibility_effective_event_correction"),
-        migrations.RunSQL(ADD_CORRECTIONS_OF_STORED_EVENTS, migrations.RunSQL.noop),
     ]

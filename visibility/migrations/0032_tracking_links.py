@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # The foreign keys lock large tables: behind a long transaction, wait briefly and try again.
+        migrations.RunSQL("SET LOCAL lock_timeout = '2s'", migrations.RunSQL.noop),
         migrations.CreateModel(
             name="TrackingLink",
             fields=[

@@ -25,7 +25,14 @@ from visibility.alerts import actions
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
-from visibility.models import Alert, AlertEntry, Identifier, IdentityDecision, Order
+from visibility.models import (
+    Alert,
+    AlertEntry,
+    EventCorrection,
+    Identifier,
+    IdentityDecision,
+    Order,
+)
 from visibility.operations import invariants
 from visibility.pipeline import refold_orders
 from visibility.storage.order_folding import load_and_fold_orders
@@ -93,6 +100,15 @@ def test_orders_that_a_corrected_event_joined_are_two_in_any_order_of_arrival(
         assert dump_state() == expected, messages
     assert invariants.check_merged_objects_unreferenced() == []
     call_command("rebuild")
+    assert dump_state() == expected
+
+
+def test_rebuild_indexes_corrections_that_an_older_version_stored() -> None:
+    arrive([*joined_orders(), withdrawal()])
+    expected = dump_state()
+    EventCorrection.objects.all().delete()  # an older version stores none
+    call_command("rebuild")
+    assert EventCorrection.objects.count() == 1
     assert dump_state() == expected
 
 

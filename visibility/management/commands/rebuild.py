@@ -15,6 +15,7 @@ from psycopg.errors import LockNotAvailable
 from structlog.stdlib import get_logger
 
 from visibility.db.database_time import database_now
+from visibility.db.index_stored_corrections import index_stored_corrections
 from visibility.identity import (
     lock_and_load_component,
     record_merges_and_move_alerts,
@@ -43,6 +44,8 @@ class Command(BaseCommand):
     help = "Resolve identities and fold all orders again, from stored events and decisions."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        for _ in index_stored_corrections():
+            pass
         objects = BusinessObject.objects.filter(merged_into__isnull=True)
         done, total = 0, objects.count()
         for ids in _batches_of_surviving_objects():
