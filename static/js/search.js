@@ -85,7 +85,7 @@
   };
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(load, DELAY); });
   field.addEventListener("focus", () => { timer = setTimeout(load, field.value.trim() ? DELAY : 0); });
-  field.addEventListener("blur", () => setTimeout(close, 150));
+  field.addEventListener("blur", () => setTimeout(() => document.activeElement !== field && close(), 150));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !list.hidden) { event.preventDefault(); event.stopPropagation(); return close(); }
     if (list.hidden) return;
