@@ -170,7 +170,14 @@
       ? `Still true for ${many(wouldReopen, "alert")} of ${found.ids.length}: ${wouldReopen === 1 ? "it" : "they"} would reopen at once. Snooze with a reason instead.`
       : "No missed deadline still runs for these alerts. One whose condition holds reopens.";
   }, true);
-  document.addEventListener("click", ({ target }) => { const act = target.closest("[data-act]"); if (act) press(act.dataset.act); });
+  document.addEventListener("click", ({ target }) => {
+    const act = target.closest("[data-act]");
+    if (!act) return;
+    // A button of the preview is about the row that is shown, whatever is selected.
+    if (all) all.checked = false;
+    document.dispatchEvent(new CustomEvent("list:clear"));
+    press(act.dataset.act);
+  });
 
   function press(key) {
     const button = toolbar?.querySelector(`[data-key="${CSS.escape(key)}"]`);
@@ -181,7 +188,7 @@
     return true;
   }
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || (document.documentElement.dataset.keys === "off" && event.key !== "Escape")) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || (document.documentElement.dataset.keys === "off" && event.key !== "Escape")) return;
     if (document.querySelector("dialog[open]") || (event.key !== "Escape" && event.target.matches("input:not([type=checkbox]), textarea, select"))) return;
     if (!press(event.key)) return;
     event.preventDefault();

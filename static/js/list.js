@@ -148,7 +148,6 @@
     else if (key === "x" && checkbox(current)) { check([current]); anchor = current; }
     else if (key === "X" && checkbox(current)) check(all.slice(Math.min(row, all.indexOf(anchor)), Math.max(row, all.indexOf(anchor)) + 1), true);
     else if (key === "*" && checkbox(all[0])) check(all, true);
-    else if (key === "f") { const opener = document.querySelector("[data-filter]"); opener?.click(); opener?.closest("details[open]")?.querySelector("select, input")?.focus(); return Boolean(opener); }
     else return false;
     return true;
   }

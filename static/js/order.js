@@ -17,11 +17,18 @@
   async function copy(button) {
     const text = button.dataset.copyText || document.getElementById(button.dataset.copy).textContent.trim();
     await navigator.clipboard.writeText(text);
-    const label = button.querySelector("[data-copy-label]"), use = button.querySelector("use"), before = use.getAttribute("href");
-    use.setAttribute("href", before.replace(/#.*/, "#check"));
-    if (label) label.textContent = "Copied";
     say("Copied");
-    setTimeout(() => { use.setAttribute("href", before); if (label) label.textContent = "Copy answer"; }, 2000);
+    if ("copied" in button.dataset) return;
+    const label = button.querySelector("[data-copy-label]"), use = button.querySelector("use");
+    const before = { icon: use.getAttribute("href"), text: label?.textContent };
+    button.dataset.copied = "";
+    use.setAttribute("href", before.icon.replace(/#.*/, "#check"));
+    if (label) label.textContent = "Copied";
+    setTimeout(() => {
+      delete button.dataset.copied;
+      use.setAttribute("href", before.icon);
+      if (label) label.textContent = before.text;
+    }, 2000);
   }
   async function load(url) {
     const answer = await fetch(inPage(url), { headers: { "X-Live": "1" } });
@@ -70,24 +77,29 @@
   }
 
   // The event panel lies over the page: nothing under it moves. Esc closes it and returns the focus.
+  // The tab in the address stays: live updates read the page from it.
+  function setEvent(id) {
+    const url = new URL(inPage(location.href));
+    if (id) url.searchParams.set("event", id); else url.searchParams.delete("event");
+    history.replaceState(null, "", url);
+  }
   async function openEvent(link) {
     try {
       const fresh = (await load(link.href)).getElementById("event");
       if (!fresh) throw new Error("no event");
       if (!panel.contains(link)) opener = link.getAttribute("href");
       panel.replaceChildren(fresh);
-      history.replaceState(null, "", inPage(link.href));
+      setEvent(new URL(link.href).searchParams.get("event"));
       fresh.focus({ preventScroll: true });
     } catch { location.assign(link.href); }
   }
   function closeEvent() {
-    const close = panel.querySelector("[data-close-event]");
-    history.replaceState(null, "", inPage(close.href));
+    setEvent(null);
     panel.replaceChildren();
     const link = opener && main.querySelector(`a[href="${CSS.escape(opener)}"]`);
     (link || document.getElementById("activity-head") || main).focus({ preventScroll: true });
   }
-  if (panel.firstElementChild) document.getElementById("event").focus({ preventScroll: true });
+  if (panel?.firstElementChild) document.getElementById("event").focus({ preventScroll: true });
 
   document.addEventListener("click", (event) => {
     const { target } = event, link = target.closest("a");
@@ -105,7 +117,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const { key, target } = event, marker = target.closest?.("[data-marker]");
-    if (key === "Escape" && panel.firstElementChild && !target.closest("details.menu[open]") && !target.matches(FIELD)) { event.preventDefault(); return closeEvent(); }
+    if (key === "Escape" && panel?.firstElementChild && !target.closest("details.menu[open]") && !target.matches(FIELD)) { event.preventDefault(); return closeEvent(); }
     if (target.matches(FIELD)) return;
     if (marker && /^(Arrow|Home|End)/.test(key)) {
       event.preventDefault();

@@ -21,9 +21,13 @@
     field?.focus();
     field?.select();
   };
+  function openFilter(opener) {
+    opener.click();
+    opener.closest("details[open]")?.querySelector("select, input:not([type=hidden])")?.focus();
+  }
   async function copyLink() {
-    await navigator.clipboard?.writeText(location.href);
-    document.dispatchEvent(new CustomEvent("live:say", { detail: { text: "Link copied" } }));
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    document.dispatchEvent(new CustomEvent("live:say", { detail: { text: copied ? "Link copied" : "The browser does not allow this page to copy" } }));
   }
   const show = () => dialog && !dialog.open && dialog.showModal();
   for (const button of document.querySelectorAll("button[data-keys]")) {
@@ -39,7 +43,7 @@
     const { key, target } = event;
     if (key === "Escape") {
       const menu = target.closest("details.menu[open]");
-      if (menu) { menu.open = false; menu.querySelector("summary")?.focus(); }
+      if (menu) { event.preventDefault(); menu.open = false; menu.querySelector("summary")?.focus(); }
       else if (target.matches(FIELD) && (target.ariaExpanded !== "true" || !target.value) && !target.closest("dialog")) {
         target.blur();
         if (target === field && focusedBefore?.isConnected) focusedBefore.focus();
@@ -61,7 +65,8 @@
     if (key === "g") sectionKeyUntil = Date.now() + 1200;
     else if (key === "/") { event.preventDefault(); search(); }
     else if (key === "?") { event.preventDefault(); show(); }
-    else if (key === "p") document.getElementById("freshness")?.click();
+    else if (key === "p" && !document.querySelector("[data-pause]")) document.getElementById("freshness")?.click();
+    else if (key === "f" && document.querySelector("[data-filter]")) { event.preventDefault(); openFilter(document.querySelector("[data-filter]")); }
     else if (key === "l") copyLink();
   }, true);
 })();

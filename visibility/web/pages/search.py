@@ -82,7 +82,9 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
         {
             "url": f"/orders?{urlencode({'customer': name})}",
             "label": name,
-            "why": f"{number_and_customer_search.format_order_count(n)} orders",
+            "why": "1 order"
+            if n == 1
+            else f"{number_and_customer_search.format_order_count(n)} orders",
         }
         for name, _, n in (
             number_and_customer_search.find_customers_by_name(text) if contacts else ()
