@@ -19,9 +19,22 @@ def decompress_body_if_gzip(body: bytes, headers: Mapping[str, str]) -> bytes:
     Messages are stored as received, because signatures cover the compressed bytes. Raises
     PayloadError if the body is not valid gzip or is too large.
     """
-    if headers.get("content-encoding", "").strip().lower() not in GZIP_CODINGS:
+    if not _is_gzip(headers):
         return body
     return b"".join(decompressed_blocks(body, max_bytes=settings.MAX_INFLATED))
+
+
+def decompressed_size(body: bytes, headers: Mapping[str, str]) -> int:
+    """The bytes of the body without its content encoding, up to the first error in it."""
+    if not _is_gzip(headers):
+        return len(body)
+    size = 0
+    try:
+        for block in decompressed_blocks(body, max_bytes=settings.MAX_INFLATED):
+            size += len(block)
+    except PayloadError as error:
+        return settings.MAX_INFLATED if error.reason is ParkReason.SIZE else size
+    return size
 
 
 def decompressed_blocks(body: bytes, *, max_bytes: int) -> Iterator[bytes]:
@@ -46,6 +59,10 @@ def decompressed_blocks(body: bytes, *, max_bytes: int) -> Iterator[bytes]:
             return
     detail = f"the gzip body has more than {MAX_MEMBERS} members"
     raise PayloadError(ParkReason.SYNTAX, "", detail)
+
+
+def _is_gzip(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-encoding", "").strip().lower() in GZIP_CODINGS
 
 
 def _decompress_next_block(inflater: "zlib._Decompress", remainder: bytes) -> bytes:

@@ -1,17 +1,27 @@
 """Replay of parked messages: the effect before, the progress, and the result."""
 
+import gzip
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import orjson
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from tests.builders.alerts import order, statements
 from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import create_source, message
 from tests.builders.users import signed_in
+from visibility.db.database_time import database_now
+from visibility.ingest.parse_messages_and_pick_versions import (
+    ParseOutcome,
+    StoredMessage,
+    parse_message,
+)
 from visibility.models import (
     Event,
     Identifier,
@@ -21,6 +31,7 @@ from visibility.models import (
     Source,
 )
 from visibility.pipeline import job_functions
+from visibility.screens.messages import replay_preview
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +181,113 @@ def test_replay_over_the_api(api: Callable[..., Any], parked_messages: Source) -
     assert api("", {"source": "nothing"}).status_code == 400
     assert api("", {"source": "wms", "reason": "schema"}).status_code == 409
     assert api("/999").status_code == 404
+
+
+FAILED_BEFORE = "A previous attempt failed with an error or ran out of time or memory"
+
+
+def test_message_that_crashed_its_worker_is_not_tried_but_can_be_replayed(
+    session: Client,
+    api: Callable[..., Any],
+    parked_messages: Source,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crashed = message(parked_messages, state="parked", reason="crash", detail="failed 5 times")
+    parsed: list[int] = []
+
+    def record_and_parse(stored: StoredMessage, source: Source) -> ParseOutcome:
+        parsed.append(stored.id)
+        return parse_message(stored, source)
+
+    monkeypatch.setattr(replay_preview, "parse_message", record_and_parse)
+    page = text(session.get("/messages/replay?source=wms"))
+    assert len(parsed) == 6
+    assert crashed not in parsed
+    assert "Replay 7 messages" in page
+    assert "A trial with 6 of 7 messages" in page
+    assert "Not tried" in page
+    assert FAILED_BEFORE in page
+    preview = api("/preview?source=wms").json()
+    assert (preview["selected"], preview["tried"]) == (7, 6)
+    assert preview["not_tried"] == [{"why": FAILED_BEFORE, "count": 1}]
+    page = text(session.get(f"/messages/replay?id={crashed}"))
+    assert '<button class="btn" type="submit">Replay 1 message</button>' in page
+    assert "Not known: no message was tried." in page
+    assert "Replay of 1 message" in text(post(session, "/messages/replays", {"id": crashed}))
+
+
+def test_message_that_fails_with_an_error_in_the_trial_would_be_parked_again(
+    session: Client, api: Callable[..., Any], parked_messages: Source, monkeypatch: Any
+) -> None:
+    failing = InboundMessage.objects.filter(reason="mapping").latest("id").pk
+
+    def parse_or_fail(stored: StoredMessage, source: Source) -> ParseOutcome:
+        if stored.id == failing:
+            raise ZeroDivisionError("no unit \ud800")
+        return parse_message(stored, source)
+
+    monkeypatch.setattr(replay_preview, "parse_message", parse_or_fail)
+    assert "ZeroDivisionError: no unit" in text(session.get("/messages/replay?source=wms"))
+    preview = api("/preview?source=wms").json()
+    assert (preview["tried"], preview["readable"], preview["not_tried"]) == (6, 3, [])
+    failed = {"reason": "crash", "detail": "ZeroDivisionError: no unit \ufffd", "count": 1}
+    assert failed in preview["still_parked"]
+
+
+def test_trial_ends_after_a_time(
+    session: Client, parked_messages: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_preview, "MAX_TRIED_SECONDS", 0)
+    page = text(session.get("/messages/replay?source=wms"))
+    assert "A trial with 1 of 6 messages" in page
+    assert "Beyond the limits of a trial: 200 messages, 8 MB or 5 seconds" in page
+    assert "Replay 6 messages" in page
+
+
+def test_trial_counts_the_decompressed_bytes(
+    parked_messages: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_preview, "MAX_TRIED_BYTES", 100_000)
+    body = gzip.compress(b'{"id": "' + b"x" * 60_000)
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    ids = [
+        message(parked_messages, state="parked", reason="syntax", body=body, headers=headers)
+        for _ in range(3)
+    ]
+    preview = replay_preview.preview_replay(ids)
+    assert (preview.tried, [group.count for group in preview.not_tried]) == (1, [2])
+
+
+def test_messages_without_payload_are_counted_apart(parked_messages: Source) -> None:
+    ids = [message(parked_messages, state="parked", reason=reason) for reason in ("crash", "size")]
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM visibility_message_body WHERE message_id = ANY(%s)", [ids])
+    ids.append(message(parked_messages, state="parked", reason="schema"))
+    preview = replay_preview.preview_replay([*ids, message(parked_messages)])
+    assert (preview.selected, preview.tried, preview.without_body) == (3, 1, 2)
+    assert not preview.is_partial
+
+
+def test_each_count_of_a_result_is_that_of_the_list_behind_it(
+    session: Client, parked_messages: Source
+) -> None:
+    ids = [
+        message(parked_messages, state="parked", reason="schema", detail=detail)
+        for detail in ("", "", "sku: expected text", "qty: expected a number")
+    ]
+    ids += InboundMessage.objects.filter(reason="syntax").values_list("id", flat=True)
+    replay = MessageReplay.objects.create(message_ids=ids, requested_at=database_now())
+    page = text(session.get(f"/messages/replays/{replay.pk}"))
+    assert "by the command line" in page
+    links = re.findall(r'<a href="([^"]*state=parked[^"]*)"[^>]*>(\d+)</a>', page)
+    assert sorted(int(count) for _, count in links) == [1, 1, 2, 2]
+    for url, count in links:
+        assert text(session.get(unescape(url))).count("<tr data-id=") == int(count)
+
+
+def test_payload_with_half_a_surrogate_pair_is_shown(parked_messages: Source) -> None:
+    admin = signed_in(UserRole.ADMIN, "ada")
+    torn = message(parked_messages, state="parked", reason="schema", body=rb'{"a": "x\ud800y"}')
+    response = admin.get(f"/messages/{torn}?body=1")
+    assert response.status_code == 200
+    assert "x\ufffdy" in response.content.decode()

@@ -36,3 +36,13 @@ def test_position_in_a_document_that_is_no_json_is_marked() -> None:
     assert torn.marked == '{"id": '
     assert highlight_position("ISA*00", "SE01 says 14 segments").marked == ""
     assert highlight_position("{", "at line 9 column 1").marked == ""
+
+
+def test_half_surrogate_pairs_are_replaced_so_that_the_page_can_be_encoded() -> None:
+    payload = r'{"note": "a\ud800b", "\udfff": {"sku": 7}, "smile": "\ud83d\ude00"}'
+    text = format_json_and_highlight_error(payload, "\ufffd.sku: expected text, got a number")
+    assert text is not None
+    shown = (text.before + text.marked + text.after).encode().decode()
+    assert '"note": "a\ufffdb",' in shown
+    assert '"smile": "\U0001f600"' in shown
+    assert text.marked.strip() == '"sku": 7'

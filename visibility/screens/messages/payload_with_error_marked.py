@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from connectors.sdk.payload import UNSTORABLE_CHARACTERS
+
 # As `PayloadError` writes it: `order.lines[2].sku: expected text, got nothing`.
 PATH = re.compile(r"(\$|[^\s:]+): ")
 POSITION = re.compile(r"line (\d+) column (\d+)")
@@ -30,15 +32,19 @@ class MarkedText:
 def format_json_and_highlight_error(text: str, detail: str) -> MarkedText | None:
     """Indent a JSON document, and mark the line that the detail of the error names.
 
-    None if the text is no JSON. Numbers stay as they were sent.
+    None if the text is no JSON. Numbers stay as they were sent. Lone surrogates become U+FFFD, as
+    in the detail: UTF-8 cannot encode them.
     """
     try:
         value = json.loads(text, parse_float=Decimal)
-        lines = list(_lines_with_paths(value, "", "", ""))
+        lines = [
+            (UNSTORABLE_CHARACTERS.sub("\ufffd", path), UNSTORABLE_CHARACTERS.sub("\ufffd", line))
+            for path, line in _lines_with_paths(value, "", "", "")
+        ]
     except (ValueError, RecursionError):
         return None
-    path = PATH.match(detail)
-    index = _index_of_path(lines, path[1]) if path else None
+    error_path = PATH.match(detail)
+    index = _index_of_path(lines, error_path[1]) if error_path else None
     shown = [line for _, line in lines]
     if index is None:
         return MarkedText("\n".join(shown))

@@ -1,35 +1,60 @@
 """What a replay of parked messages would do: a trial reading that stores nothing."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
 
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.payload import ParkReason
+from connectors.sdk.payload import UNSTORABLE_CHARACTERS, ParkReason
 from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, identity_and_other_keys
+from visibility.ingest.decompress_gzip import decompressed_size
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage, parse_message
 from visibility.models.orders import Order
 from visibility.models.sources_and_messages import Source
 from visibility.screens.messages.parked import cause_and_remedy_of_park_reason
 
-# The trial reads only so many messages, and so many bytes of them, because a person waits for it.
+# The trial reads only so many messages, so many bytes of them, inflated, and for so long, because a
+# person waits for it.
 MAX_TRIED = 200
 MAX_TRIED_BYTES = 8_000_000
+MAX_TRIED_SECONDS = 5
 MAX_ORDERS = 50
+FAILED_BEFORE = "A previous attempt failed with an error or ran out of time or memory"
+BEYOND_LIMITS = (
+    f"Beyond the limits of a trial: {MAX_TRIED} messages, {MAX_TRIED_BYTES // 1_000_000} MB "
+    f"or {MAX_TRIED_SECONDS} seconds"
+)
 # Retention may have removed the body: such a message has none.
+PARKED_COUNTS = """
+SELECT count(*), count(*) FILTER (WHERE NOT has_body),
+    count(*) FILTER (WHERE has_body AND reason = 'crash')
+FROM (
+    SELECT m.reason, coalesce(b.body, m.body) IS NOT NULL AS has_body
+    FROM visibility_inbound_message m
+    LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
+    WHERE m.id = ANY(%s) AND m.state = 'parked'
+) selected
+"""
 MESSAGES_TO_TRY = """
 SELECT id, source_id, received_at, dedupe_key, content_hash, headers, body FROM (
-    SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers,
-        coalesce(b.body, m.body) AS body,
-        sum(octet_length(coalesce(b.body, m.body))) OVER (ORDER BY m.id DESC) AS bytes
-    FROM (SELECT * FROM visibility_inbound_message
-        WHERE id = ANY(%s) AND state = 'parked' ORDER BY id DESC LIMIT %s) m
-    LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
-) newest WHERE bytes IS NULL OR bytes <= %s OR bytes = octet_length(body) ORDER BY id
+    SELECT id, source_id, received_at, dedupe_key, content_hash, headers, body,
+        sum(octet_length(body)) OVER (ORDER BY id DESC) AS bytes
+    FROM (
+        SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers,
+            coalesce(b.body, m.body) AS body
+        FROM visibility_inbound_message m
+        LEFT JOIN visibility_message_body b
+            ON b.message_id = m.id AND b.received_at = m.received_at
+        WHERE m.id = ANY(%s) AND m.state = 'parked' AND m.reason <> 'crash'
+            AND coalesce(b.body, m.body) IS NOT NULL
+        ORDER BY m.id DESC LIMIT %s
+    ) candidate
+) newest WHERE bytes <= %s OR bytes = octet_length(body) ORDER BY id DESC
 """
 OBJECTS_OF_MESSAGES = """
 SELECT DISTINCT link.object_id FROM visibility_event event
@@ -73,16 +98,28 @@ class StillParked:
 
     @property
     def query(self) -> str:
-        """The query string of the list of these messages, within a replay."""
+        """The query string of the list of these messages, within a replay.
+
+        Syntax errors at different positions are one cause.
+        """
         values = {"state": "parked", "reason": self.reason}
-        return urlencode(values | {"detail": self.detail} if self.detail else values)
+        is_any_detail = self.reason == ParkReason.SYNTAX.value
+        return urlencode(values if is_any_detail else values | {"detail": self.detail})
+
+
+@dataclass(frozen=True, slots=True)
+class NotTried:
+    """Messages that can be replayed, but that the trial left out. `why` is in words."""
+
+    why: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayPreview:
-    """The effect of a replay.
+    """The effect of a replay of the `selected` messages that are parked.
 
-    `readable` messages of the `tried` ones can be read now; `without_body` cannot be replayed,
+    `tried` of them were read, with events from `readable` ones; `without_body` cannot be replayed,
     because retention removed what they contain. `orders` are the first of the `order_count` known
     orders that the messages are about.
     """
@@ -93,45 +130,73 @@ class ReplayPreview:
     without_body: int
     events: int
     still_parked: Sequence[StillParked]
+    not_tried: Sequence[NotTried]
     order_count: int
     orders: Sequence[Order]
 
     @property
     def is_partial(self) -> bool:
-        """Whether only the newest messages were tried."""
-        return self.tried < self.selected
+        """Whether some messages were not tried."""
+        return bool(self.not_tried)
+
+
+@dataclass(slots=True)
+class Trial:
+    """What the messages read so far would become."""
+
+    tried: int = 0
+    readable: int = 0
+    events: int = 0
+    parked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    keys: set[IdentifierKey] = field(default_factory=set)
+
+    def read_message(self, message: StoredMessage, source: Source) -> None:
+        """Read one message. Any error counts as a failed attempt of the worker."""
+        self.tried += 1
+        try:
+            outcome = parse_message(message, source)
+            events = [new.event for new in outcome.new_events]
+            keys = _keys_of_events(events, source.slug)
+        except Exception as error:  # the worker records it on the message; the others go on
+            detail = UNSTORABLE_CHARACTERS.sub("\ufffd", f"{type(error).__name__}: {error}")
+            self.parked[ParkReason.CRASH.value, detail[:500]] += 1
+            return
+        self.events += len(events)
+        self.keys |= keys
+        if outcome.reason is None:
+            self.readable += 1
+        else:
+            detail = "" if outcome.reason is ParkReason.SYNTAX else outcome.detail
+            self.parked[outcome.reason.value, detail] += 1
 
 
 def preview_replay(message_ids: Sequence[int]) -> ReplayPreview:
-    """Read these parked messages as the worker would, without storing anything."""
-    messages = _messages_to_try(message_ids)
-    sources = Source.objects.in_bulk({message.source_id for message in messages})
-    events: list[tuple[str, CanonicalEvent]] = []
-    parked: Counter[tuple[str, str]] = Counter()
-    readable = without_body = 0
-    for message in messages:
-        if message.body is None:
-            without_body += 1
-            continue
-        source = sources[message.source_id]
-        outcome = parse_message(message, source)
-        events += [(source.slug, new.event) for new in outcome.new_events]
-        if outcome.reason is None:
-            readable += 1
-        else:
-            detail = "" if outcome.reason is ParkReason.SYNTAX else outcome.detail
-            parked[outcome.reason.value, detail] += 1
-    objects = _query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)]) + _objects_of_events(events)
+    """Read these parked messages as the worker would, without storing anything.
+
+    A worker can be ended if a message takes too long, a web process cannot. So messages that
+    failed before are not tried, and the trial stops at its limits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(PARKED_COUNTS, [list(message_ids)])
+        selected, without_body, failed_before = cursor.fetchone()
+    trial = _try_newest_messages(message_ids)
+    beyond_limits = max(selected - without_body - failed_before - trial.tried, 0)
+    not_tried = [NotTried(FAILED_BEFORE, failed_before), NotTried(BEYOND_LIMITS, beyond_limits)]
+    columns = [[key[index] for key in sorted(trial.keys)] for index in range(4)]
+    named_objects = _query_ids(OBJECTS_OF_NUMBERS, columns) if trial.keys else []
+    objects = _query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)]) + named_objects
     order_ids = _orders_of(objects)
     return ReplayPreview(
-        selected=len(message_ids),
-        tried=len(messages),
-        readable=readable,
+        selected=selected,
+        tried=trial.tried,
+        readable=trial.readable,
         without_body=without_body,
-        events=len(events),
+        events=trial.events,
         still_parked=[
-            StillParked(reason, detail, count) for (reason, detail), count in parked.most_common(20)
+            StillParked(reason, detail, count)
+            for (reason, detail), count in trial.parked.most_common(20)
         ],
+        not_tried=[group for group in not_tried if group.count],
         order_count=len(order_ids),
         orders=list(
             Order.objects.filter(object_id__in=order_ids).order_by("-last_event_at")[:MAX_ORDERS]
@@ -144,21 +209,34 @@ def count_orders_of_messages(message_ids: Sequence[int]) -> int:
     return len(_orders_of(_query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)])))
 
 
+def _try_newest_messages(message_ids: Sequence[int]) -> Trial:
+    """Read the newest message, and older ones until a limit is reached."""
+    trial, inflated, began = Trial(), 0, time.monotonic()
+    messages = _messages_to_try(message_ids)
+    sources = Source.objects.in_bulk({message.source_id for message in messages})
+    for message in messages:
+        inflated += decompressed_size(message.body or b"", message.headers)
+        is_late = time.monotonic() - began >= MAX_TRIED_SECONDS
+        if trial.tried and (is_late or inflated > MAX_TRIED_BYTES):
+            break
+        trial.read_message(message, sources[message.source_id])
+    return trial
+
+
 def _messages_to_try(message_ids: Sequence[int]) -> list[StoredMessage]:
     with connection.cursor() as cursor:
         cursor.execute(MESSAGES_TO_TRY, [list(message_ids), MAX_TRIED, MAX_TRIED_BYTES])
         return [StoredMessage.from_row(row) for row in cursor.fetchall()]
 
 
-def _objects_of_events(events: Iterable[tuple[str, CanonicalEvent]]) -> list[int]:
-    """The known objects that have a number which these events name."""
+def _keys_of_events(events: Iterable[CanonicalEvent], slug: str) -> set[IdentifierKey]:
+    """The numbers that these events name."""
     keys: set[IdentifierKey] = set()
-    for slug, event in events:
+    for event in events:
         for reference in event.objects:
             identities, others = identity_and_other_keys(reference, slug)
             keys.update(identities, others)
-    columns = [[key[index] for key in sorted(keys)] for index in range(4)]
-    return _query_ids(OBJECTS_OF_NUMBERS, columns) if keys else []
+    return keys
 
 
 def _orders_of(object_ids: Sequence[int]) -> list[int]:

@@ -51,6 +51,13 @@ class StillParkedSerializer(PermissionFilteredSerializer):
     count = serializers.IntegerField()
 
 
+class NotTriedSerializer(PermissionFilteredSerializer):
+    """Messages that a replay would process, but that the preview left out."""
+
+    why = serializers.CharField(help_text="In words.")
+    count = serializers.IntegerField()
+
+
 class ReplayPreviewSerializer(PermissionFilteredSerializer):
     """What a replay would do now: the newest `tried` of the `selected` messages were read."""
 
@@ -60,6 +67,7 @@ class ReplayPreviewSerializer(PermissionFilteredSerializer):
     without_body = serializers.IntegerField(help_text="Retention removed what they contain.")
     events = serializers.IntegerField()
     still_parked = StillParkedSerializer(many=True)
+    not_tried = NotTriedSerializer(many=True)
     order_count = serializers.IntegerField(help_text="Known orders that the messages are about.")
 
 

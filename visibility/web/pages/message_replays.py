@@ -72,12 +72,11 @@ class ReplaySelection:
 def replay_preview_view(request: HttpRequest) -> HttpResponse:
     """GET /messages/replay?source=&reason=&detail=&id=: the effect of a replay, nothing changed."""
     selection = ReplaySelection.of_request(request.GET.dict())
-    ids = selection.message_ids()
-    preview = preview_replay(ids)
+    preview = preview_replay(selection.message_ids())
     context = {
         "now": database_now(),
         "preview": preview,
-        "count": len(ids) if selection.message_id is None else preview.tried,
+        "count": preview.selected,
         "selection": selection,
         "parked_query": urlencode({**selection.values, "state": "parked"}),
         "orders": [(order, STATUS_LABELS[Status(order.status)]) for order in preview.orders],
