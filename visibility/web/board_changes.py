@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from connectors.sdk.settings import SettingError
 from visibility.boards.check_tiles import tile_errors
 from visibility.boards.load_board_and_tiles import COLUMNS, tile_columns
+from visibility.boards.screen_links_of_boards import remove_board_from_screen_links
 from visibility.boards.stored_boards import (
     OPERATIONS,
     StoredBoard,
@@ -115,6 +116,7 @@ def delete_board(slug: str, *, by: Author) -> None:
         Board.objects.filter(slug=slug).delete()
         if not board.is_built_in:
             StartBoard.objects.filter(slug=slug).delete()
+            remove_board_from_screen_links(slug, user=by.user, now=by.now)
         append_audit_entry(
             "board.restored" if board.is_built_in else "board.deleted",
             user=by.user,
@@ -209,6 +211,8 @@ def _save(
         "version": board.version + 1,
     }
     Board.objects.update_or_create(slug=board.slug, defaults=values)
+    if before is not None and _is_seen_by_fewer(board, before):
+        remove_board_from_screen_links(board.slug, user=by.user, now=by.now)
     append_audit_entry(
         action,
         user=by.user,
@@ -217,6 +221,11 @@ def _save(
         now=by.now,
     )
     return replace(board, version=board.version + 1)
+
+
+def _is_seen_by_fewer(board: StoredBoard, before: StoredBoard) -> bool:
+    order = (BoardSharing.OWN, BoardSharing.TEAM, BoardSharing.ALL)
+    return order.index(BoardSharing(board.sharing)) < order.index(BoardSharing(before.sharing))
 
 
 def _board_errors(board: StoredBoard, before: StoredBoard | None) -> list[SettingError]:

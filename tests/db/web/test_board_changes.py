@@ -236,3 +236,44 @@ def test_screen_link_opens_nothing_but_its_page(ops: FormClient) -> None:
             assert answer.status_code in {401, 403, 404, 405}, (address, answer.status_code)
     assert tried > 100
     assert screen.post(path).status_code in {403, 405}
+
+
+def test_link_to_a_deleted_board_opens_no_later_board_with_its_address(ops: FormClient) -> None:
+    board = {"title": "Dock", "tiles": [{"tile": "key_figures"}]}
+    ops.call("put", "boards/dock", board)
+    only, both = (create_link(ops, boards=b).json() for b in (["dock"], ["dock", "operations"]))
+    assert ops.call("delete", "boards/dock").status_code == 200
+    ops.call("put", "boards/dock", board | {"title": "Private", "sharing": "own"})
+    assert Client().get(only["path"]).status_code == 404
+    assert ScreenLink.objects.get(pk=only["id"]).revoked_at
+    assert "Private" not in Client().get(both["path"]).content.decode()
+    assert ScreenLink.objects.get(pk=both["id"]).boards == ["operations"]
+    revoked = AuditEntry.objects.get(action="screen_link.revoked")
+    assert revoked.object == f"screen link {only['id']}"
+
+
+def test_link_loses_a_board_that_becomes_private(ops: FormClient) -> None:
+    board = {"title": "Dock", "tiles": []}
+    ops.call("put", "boards/dock", board)
+    path = create_link(ops, boards=["dock"]).json()["path"]
+    assert Client().get(path).status_code == 200
+    ops.call("put", "boards/dock", board | {"sharing": "own"})
+    assert Client().get(path).status_code == 404
+    # Its owner can link it again, knowing that only the owner sees it otherwise.
+    path = create_link(ops, boards=["dock"]).json()["path"]
+    assert Client().get(path).status_code == 200
+    Board.objects.update(owner=user_of_role(UserRole.ADMIN))
+    assert Client().get(path).status_code == 404
+
+
+def test_link_opens_only_while_its_creator_may_create_links(ops: FormClient) -> None:
+    path, user = create_link(ops).json()["path"], user_of_role(UserRole.OPERATIONS)
+    groups = [*user.groups.all()]
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert Client().get(path).status_code == 404
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    assert Client().get(path).status_code == 200
+    user.groups.clear()
+    assert Client().get(path).status_code == 404
+    user.groups.set(groups)
+    assert Client().get(path).status_code == 200
