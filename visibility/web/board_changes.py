@@ -183,15 +183,24 @@ def resize_tile(board: StoredBoard, index: int, step: int) -> StoredBoard:
 
 
 def with_sharing(board: StoredBoard, sharing: str, team_slug: str, *, user: User) -> StoredBoard:
-    """Share a board. Raises InvalidBoard for an unknown audience or team."""
+    """Share a board. Raises InvalidBoard for an unknown audience or team, or without the user."""
     if sharing not in set(BoardSharing):
         raise InvalidBoard([SettingError("sharing", "Choose own, team or all.")])
+    may_leave_out = board.owner is None or board.owner == user
+    if sharing == BoardSharing.OWN and not may_leave_out:
+        sentence = "Only its owner can keep this board private. Duplicate it to have your own."
+        raise InvalidBoard([SettingError("sharing", sentence)])
     if sharing != BoardSharing.TEAM:
         owner = board.owner or (user if sharing == BoardSharing.OWN else None)
         return replace(board, sharing=sharing, team=None, owner=owner)
     team = Team.objects.filter(slug=team_slug).first()
     if team is None:
         raise InvalidBoard([SettingError("team", "Choose the team that sees the board.")])
+    if not may_leave_out and not team.members.filter(pk=user.pk).exists():
+        sentence = (
+            "Choose a team that you are in: the board of a colleague would be hidden from you."
+        )
+        raise InvalidBoard([SettingError("team", sentence)])
     return replace(board, sharing=sharing, team=team, owner=board.owner or user)
 
 

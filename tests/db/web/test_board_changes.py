@@ -277,3 +277,22 @@ def test_link_opens_only_while_its_creator_may_create_links(ops: FormClient) -> 
     assert Client().get(path).status_code == 404
     user.groups.set(groups)
     assert Client().get(path).status_code == 200
+
+
+def test_board_of_a_colleague_is_not_hidden_from_its_editor(ops: FormClient) -> None:
+    board: dict[str, Any] = {"title": "Dock", "tiles": []}
+    ops.call("put", "boards/dock", board)
+    team = Team.objects.create(slug="dock", title="Dock")
+    admin = FormClient(user_of_role(UserRole.ADMIN))
+    own = admin.call("put", "boards/dock", board | {"sharing": "own"})
+    assert own.status_code == 400
+    assert "Only its owner" in own.content.decode()
+    to_team = board | {"sharing": "team", "team": "dock"}
+    assert admin.call("put", "boards/dock", to_team).status_code == 400
+    assert Board.objects.get(slug="dock").sharing == "all"
+    team.members.add(user_of_role(UserRole.ADMIN))
+    assert admin.call("put", "boards/dock", to_team).status_code == 200
+    # A change of something else keeps the audience.
+    assert admin.call("put", "boards/dock", to_team | {"title": "Dock 4"}).status_code == 200
+    Board.objects.create(slug="nobody", title="Nobody", owner=None)
+    assert admin.call("put", "boards/nobody", board | {"sharing": "own"}).status_code == 200
