@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from connectors.sdk.settings import SettingError
@@ -81,9 +81,7 @@ def create_board(board: StoredBoard, *, by: Author, action: str = "board.saved")
     """Store a new board. Raises InvalidBoard; the address must be free."""
     with transaction.atomic():
         if Board.objects.filter(slug=board.slug).exists():
-            raise InvalidBoard(
-                [SettingError("slug", "There is a board with this address already.")]
-            )
+            raise _address_taken()
         return _save(board, by=by, action=action, before=None)
 
 
@@ -219,7 +217,7 @@ def _save(
         "team": board.team,
         "version": board.version + 1,
     }
-    Board.objects.update_or_create(slug=board.slug, defaults=values)
+    _write(board, values, is_new=before is None)
     if before is not None and _is_seen_by_fewer(board, before):
         remove_board_from_screen_links(board.slug, user=by.user, now=by.now)
     append_audit_entry(
@@ -230,6 +228,24 @@ def _save(
         now=by.now,
     )
     return replace(board, version=board.version + 1)
+
+
+def _write(board: StoredBoard, values: Mapping[str, Any], *, is_new: bool) -> None:
+    """Write the row only if nobody else has changed or created it since it was read."""
+    if board.version:
+        rows = Board.objects.filter(slug=board.slug, version=board.version)
+        if not rows.update(**values):
+            raise BoardChanged(board.slug)
+        return
+    try:
+        with transaction.atomic():
+            Board.objects.create(slug=board.slug, **values)
+    except IntegrityError:
+        raise (_address_taken() if is_new else BoardChanged(board.slug)) from None
+
+
+def _address_taken() -> InvalidBoard:
+    return InvalidBoard([SettingError("slug", "There is a board with this address already.")])
 
 
 def _is_seen_by_fewer(board: StoredBoard, before: StoredBoard) -> bool:

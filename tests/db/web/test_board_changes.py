@@ -1,6 +1,7 @@
 """Arrange, share, duplicate and delete boards, by form and over the API; links for screens."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,12 @@ from django.urls import get_resolver
 from tests.builders.alerts import alert, order
 from tests.builders.users import create_user, signed_in, user_of_role
 from tests.db.web.api.test_every_address_with_hostile_values import addresses
+from visibility.boards.stored_boards import StoredBoard
 from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Board, ScreenLink
 from visibility.models.teams import Team
+from visibility.web import board_changes
+from visibility.web.board_changes import Author, BoardChanged, InvalidBoard
 from visibility.web.permissions import UserRole
 from visibility.web.screen_links import screen_link_path
 
@@ -296,3 +300,38 @@ def test_board_of_a_colleague_is_not_hidden_from_its_editor(ops: FormClient) -> 
     assert admin.call("put", "boards/dock", to_team | {"title": "Dock 4"}).status_code == 200
     Board.objects.create(slug="nobody", title="Nobody", owner=None)
     assert admin.call("put", "boards/nobody", board | {"sharing": "own"}).status_code == 200
+
+
+def by_ops() -> Author:
+    return Author(user_of_role(UserRole.OPERATIONS), database_now())
+
+
+def test_first_change_that_someone_else_makes_meanwhile_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def renamed_meanwhile(board: StoredBoard) -> StoredBoard:
+        Board.objects.create(slug="operations", title="Theirs")
+        return replace(board, title="Mine")
+
+    with pytest.raises(BoardChanged):
+        board_changes.change_board("operations", renamed_meanwhile, by=by_ops(), version=0)
+    assert not Board.objects.exists()  # neither, as both were in one transaction here
+
+    def errors_meanwhile(board: StoredBoard, before: StoredBoard | None) -> list[Any]:
+        Board.objects.create(slug=board.slug, title="Theirs")
+        return []
+
+    monkeypatch.setattr(board_changes, "_board_errors", errors_meanwhile)
+    with pytest.raises(InvalidBoard, match="There is a board with this address already"):
+        board_changes.create_board(StoredBoard("dock", "Mine", ()), by=by_ops())
+
+
+def test_change_of_a_version_that_is_gone_is_refused() -> None:
+    Board.objects.create(slug="dock", title="Dock")
+
+    def renamed_meanwhile(board: StoredBoard) -> StoredBoard:
+        Board.objects.update(title="Theirs", version=2)
+        return replace(board, title="Mine")
+
+    with pytest.raises(BoardChanged):
+        board_changes.change_board("dock", renamed_meanwhile, by=by_ops())
