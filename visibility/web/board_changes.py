@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from connectors.sdk.settings import SettingError
-from visibility.boards.check_tiles import tile_errors
+from visibility.boards.check_tiles import MAX_TILES, tile_errors
 from visibility.boards.load_board_and_tiles import COLUMNS, tile_columns
 from visibility.boards.screen_links_of_boards import remove_board_from_screen_links
 from visibility.boards.stored_boards import (
@@ -264,7 +264,10 @@ def _board_errors(board: StoredBoard, before: StoredBoard | None) -> list[Settin
     if before is None or len(board.entries) >= len(before.entries):
         known = list(before.entries) if before else []
         new = [entry for entry in board.entries if entry not in known]
-        errors += tile_errors(list(board.entries)) if new else []
+        has_grown = before is None or len(board.entries) > len(before.entries)
+        # More of the same tiles are no new ones, but the number of tiles is limited all the same.
+        if new or (has_grown and len(board.entries) > MAX_TILES):
+            errors += tile_errors(list(board.entries))
     return errors
 
 

@@ -13,6 +13,7 @@ from django.urls import get_resolver
 from tests.builders.alerts import alert, order
 from tests.builders.users import create_user, signed_in, user_of_role
 from tests.db.web.api.test_every_address_with_hostile_values import addresses
+from visibility.boards.check_tiles import MAX_TILES
 from visibility.boards.stored_boards import StoredBoard
 from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Board, ScreenLink
@@ -335,3 +336,13 @@ def test_change_of_a_version_that_is_gone_is_refused() -> None:
 
     with pytest.raises(BoardChanged):
         board_changes.change_board("dock", renamed_meanwhile, by=by_ops())
+
+
+def test_board_does_not_grow_beyond_the_limit_with_repeated_tiles(ops: FormClient) -> None:
+    Board.objects.create(slug="dock", title="Dock", tiles=[{"tile": "kpi_number"}] * MAX_TILES)
+    ops.send("/boards/dock/arrange", do="add", code="kpi_number", version=1)
+    assert len(tiles_of("dock")) == MAX_TILES
+    assert f"at most {MAX_TILES} tiles" in ops.get("/boards/dock").content.decode()
+    ops.send("/boards/dock/arrange", do="up", tile=1, version=1)
+    ops.send("/boards/dock/arrange", do="wider", tile=1, version=1)
+    assert len(tiles_of("dock")) == MAX_TILES
