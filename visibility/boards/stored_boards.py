@@ -51,10 +51,8 @@ class StoredBoard:
         return "Everyone" if self.sharing == BoardSharing.ALL else "Only you"
 
 
-def visible_boards_condition(user_id: int | None) -> Q:
-    """The condition for boards that a user sees; None: any user, for a screen link."""
-    if user_id is None:
-        return Q()
+def visible_boards_condition(user_id: int) -> Q:
+    """The condition for boards that a user sees."""
     teams = Team.objects.filter(members=user_id)
     return (
         Q(sharing=BoardSharing.ALL)
@@ -63,7 +61,7 @@ def visible_boards_condition(user_id: int | None) -> Q:
     )
 
 
-def load_stored_board(slug: str, *, user_id: int | None) -> StoredBoard | None:
+def load_stored_board(slug: str, *, user_id: int) -> StoredBoard | None:
     """The board, or None if it does not exist or the user may not see it."""
     row = Board.objects.select_related("owner", "team").filter(slug=slug).first()
     if row is None:
@@ -93,7 +91,7 @@ def _entries_invalid_as_missing(stored: object) -> list[Mapping[str, Any]]:
     return [entry if isinstance(entry, Mapping) else {"tile": str(entry)} for entry in entries]
 
 
-def board_titles_by_slug(user_id: int | None) -> dict[str, str]:
+def board_titles_by_slug(user_id: int) -> dict[str, str]:
     """The title of each board that the user sees, by slug; the operations board comes first."""
     rows = Board.objects.filter(visible_boards_condition(user_id)).order_by("title", "slug")
     return {OPERATIONS: OPERATIONS_TITLE} | dict(rows.values_list("slug", "title")[:MAX_BOARDS])

@@ -65,6 +65,9 @@ class StartBoard(models.Model):
 class ScreenLink(models.Model):
     """A link that shows boards on a wall screen without sign-in, until it expires or is revoked.
 
+    It shows only boards that its creator sees, while the creator may create links. A board that
+    is deleted or made private is taken out of `boards`.
+
     The address contains a seal of the row (`visibility/web/screen_links.py`), which is not stored.
     """
 

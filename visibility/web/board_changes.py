@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from connectors.sdk.settings import SettingError
-from visibility.boards.check_tiles import tile_errors
+from visibility.boards.check_tiles import MAX_TILES, tile_errors
 from visibility.boards.load_board_and_tiles import COLUMNS, tile_columns
+from visibility.boards.screen_links_of_boards import remove_board_from_screen_links
 from visibility.boards.stored_boards import (
     OPERATIONS,
     StoredBoard,
@@ -80,9 +81,7 @@ def create_board(board: StoredBoard, *, by: Author, action: str = "board.saved")
     """Store a new board. Raises InvalidBoard; the address must be free."""
     with transaction.atomic():
         if Board.objects.filter(slug=board.slug).exists():
-            raise InvalidBoard(
-                [SettingError("slug", "There is a board with this address already.")]
-            )
+            raise _address_taken()
         return _save(board, by=by, action=action, before=None)
 
 
@@ -115,6 +114,7 @@ def delete_board(slug: str, *, by: Author) -> None:
         Board.objects.filter(slug=slug).delete()
         if not board.is_built_in:
             StartBoard.objects.filter(slug=slug).delete()
+            remove_board_from_screen_links(slug, user=by.user, now=by.now)
         append_audit_entry(
             "board.restored" if board.is_built_in else "board.deleted",
             user=by.user,
@@ -181,15 +181,24 @@ def resize_tile(board: StoredBoard, index: int, step: int) -> StoredBoard:
 
 
 def with_sharing(board: StoredBoard, sharing: str, team_slug: str, *, user: User) -> StoredBoard:
-    """Share a board. Raises InvalidBoard for an unknown audience or team."""
+    """Share a board. Raises InvalidBoard for an unknown audience or team, or without the user."""
     if sharing not in set(BoardSharing):
         raise InvalidBoard([SettingError("sharing", "Choose own, team or all.")])
+    may_leave_out = board.owner is None or board.owner == user
+    if sharing == BoardSharing.OWN and not may_leave_out:
+        sentence = "Only its owner can keep this board private. Duplicate it to have your own."
+        raise InvalidBoard([SettingError("sharing", sentence)])
     if sharing != BoardSharing.TEAM:
         owner = board.owner or (user if sharing == BoardSharing.OWN else None)
         return replace(board, sharing=sharing, team=None, owner=owner)
     team = Team.objects.filter(slug=team_slug).first()
     if team is None:
         raise InvalidBoard([SettingError("team", "Choose the team that sees the board.")])
+    if not may_leave_out and not team.members.filter(pk=user.pk).exists():
+        sentence = (
+            "Choose a team that you are in: the board of a colleague would be hidden from you."
+        )
+        raise InvalidBoard([SettingError("team", sentence)])
     return replace(board, sharing=sharing, team=team, owner=board.owner or user)
 
 
@@ -208,7 +217,9 @@ def _save(
         "team": board.team,
         "version": board.version + 1,
     }
-    Board.objects.update_or_create(slug=board.slug, defaults=values)
+    _write(board, values, is_new=before is None)
+    if before is not None and _is_seen_by_fewer(board, before):
+        remove_board_from_screen_links(board.slug, user=by.user, now=by.now)
     append_audit_entry(
         action,
         user=by.user,
@@ -217,6 +228,29 @@ def _save(
         now=by.now,
     )
     return replace(board, version=board.version + 1)
+
+
+def _write(board: StoredBoard, values: Mapping[str, Any], *, is_new: bool) -> None:
+    """Write the row only if nobody else has changed or created it since it was read."""
+    if board.version:
+        rows = Board.objects.filter(slug=board.slug, version=board.version)
+        if not rows.update(**values):
+            raise BoardChanged(board.slug)
+        return
+    try:
+        with transaction.atomic():
+            Board.objects.create(slug=board.slug, **values)
+    except IntegrityError:
+        raise (_address_taken() if is_new else BoardChanged(board.slug)) from None
+
+
+def _address_taken() -> InvalidBoard:
+    return InvalidBoard([SettingError("slug", "There is a board with this address already.")])
+
+
+def _is_seen_by_fewer(board: StoredBoard, before: StoredBoard) -> bool:
+    order = (BoardSharing.OWN, BoardSharing.TEAM, BoardSharing.ALL)
+    return order.index(BoardSharing(board.sharing)) < order.index(BoardSharing(before.sharing))
 
 
 def _board_errors(board: StoredBoard, before: StoredBoard | None) -> list[SettingError]:
@@ -230,7 +264,10 @@ def _board_errors(board: StoredBoard, before: StoredBoard | None) -> list[Settin
     if before is None or len(board.entries) >= len(before.entries):
         known = list(before.entries) if before else []
         new = [entry for entry in board.entries if entry not in known]
-        errors += tile_errors(list(board.entries)) if new else []
+        has_grown = before is None or len(board.entries) > len(before.entries)
+        # More of the same tiles are no new ones, but the number of tiles is limited all the same.
+        if new or (has_grown and len(board.entries) > MAX_TILES):
+            errors += tile_errors(list(board.entries))
     return errors
 
 

@@ -1,4 +1,4 @@
-"""A limit of requests per address and minute, counted in this process."""
+"""Limits of requests per minute, by address or by another key, counted in this process."""
 
 import ipaddress
 import threading
@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 
 WINDOW = 60.0  # seconds
-# Further addresses of one minute share one count, so that the memory stays bounded.
-MAX_ADDRESSES = 20_000
+# Further keys of one minute share one count, so that the memory stays bounded.
+MAX_KEYS = 20_000
 
 
 class RequestLimit:
-    """Counts the requests of each address in windows of a minute."""
+    """Counts the requests of each key in windows of a minute."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit, self._clock = limit, clock
@@ -20,14 +20,17 @@ class RequestLimit:
         self._window = 0
         self._counts: Counter[str] = Counter()
 
-    def take(self, address: str) -> bool:
-        """Count a request; False if the address has used up its limit in this minute."""
-        key = _network(address)
+    def take_address(self, address: str) -> bool:
+        """Count a request of an address; an IPv6 address counts for its network."""
+        return self.take(_network(address))
+
+    def take(self, key: str) -> bool:
+        """Count a request; False if the key has used up its limit in this minute."""
         with self._lock:
             window = int(self._clock() // WINDOW)
             if window != self._window:
                 self._window, self._counts = window, Counter()
-            if key not in self._counts and len(self._counts) >= MAX_ADDRESSES:
+            if key not in self._counts and len(self._counts) >= MAX_KEYS:
                 key = ""
             self._counts[key] += 1
             return self._counts[key] <= self._limit

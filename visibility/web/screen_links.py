@@ -15,10 +15,10 @@ from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.settings import SettingError
 from visibility.boards.stored_boards import load_stored_board
 from visibility.db.keyed_seal import seal_text
-from visibility.models import ScreenLink
+from visibility.models import Board, ScreenLink
 from visibility.models.audit import append_audit_entry
-from visibility.models.permission import Permission
 from visibility.web.board_changes import Author, InvalidBoard
+from visibility.web.permissions import Permission, has_permission
 
 PURPOSE = "screen link"
 TOKEN = re.compile(r"(\d{1,18})-([0-9a-f]{64})")
@@ -38,6 +38,27 @@ def create_screen_link(
     title: str, slugs: Sequence[str], *, days: int, every: int, by: Author
 ) -> ScreenLink:
     """Create a link to boards that the user sees. Raises InvalidBoard."""
+    with transaction.atomic():
+        # A board that is deleted or made private meanwhile is taken out of the new link as well.
+        list(Board.objects.select_for_update().filter(slug__in=slugs).order_by("pk"))
+        errors = _link_errors(title, slugs, days=days, every=every, by=by)
+        if errors:
+            raise InvalidBoard(errors)
+        link = ScreenLink.objects.create(
+            title=title.strip(),
+            boards=[*slugs],
+            every=every,
+            created_by=by.user,
+            created_at=by.now,
+            expires_at=by.now + timedelta(days=days),
+        )
+        _audit("screen_link.created", link, by)
+    return link
+
+
+def _link_errors(
+    title: str, slugs: Sequence[str], *, days: int, every: int, by: Author
+) -> list[SettingError]:
     errors = []
     if not title.strip() or len(title) > 120:
         errors.append(SettingError("title", "Say where the screen is, in at most 120 characters."))
@@ -50,19 +71,7 @@ def create_screen_link(
     if not MIN_SECONDS <= every <= MAX_SECONDS:
         sentence = f"Each board is shown for {MIN_SECONDS} to {MAX_SECONDS} seconds."
         errors.append(SettingError("every", sentence))
-    if errors:
-        raise InvalidBoard(errors)
-    with transaction.atomic():
-        link = ScreenLink.objects.create(
-            title=title.strip(),
-            boards=[*slugs],
-            every=every,
-            created_by=by.user,
-            created_at=by.now,
-            expires_at=by.now + timedelta(days=days),
-        )
-        _audit("screen_link.created", link, by)
-    return link
+    return errors
 
 
 def revoke_screen_link(number: int, *, by: Author) -> ScreenLink | None:
@@ -89,12 +98,16 @@ def screen_link_path(link: ScreenLink) -> str:
 
 
 def find_valid_link(token: str, now: datetime) -> ScreenLink | None:
-    """The link of an address, if it is valid now; the time of its use is recorded."""
+    """The link of an address, if it is valid now; the time of its use is recorded.
+
+    It is valid only while its creator is active and may create links.
+    """
     match = TOKEN.fullmatch(token)
-    link = ScreenLink.objects.filter(pk=int(match[1])).first() if match else None
+    rows = ScreenLink.objects.select_related("created_by")
+    link = rows.filter(pk=int(match[1])).first() if match else None
     if match is None or link is None or not hmac.compare_digest(_seal(link), match[2]):
         return None
-    if not link.is_valid_at(now):
+    if not link.is_valid_at(now) or not has_permission(link.created_by, Permission.BOARDS_EDIT):
         return None
     if link.last_used_at is None or now - link.last_used_at > USE_INTERVAL:
         ScreenLink.objects.filter(pk=link.pk).update(last_used_at=now)

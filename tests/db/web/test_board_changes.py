@@ -1,6 +1,7 @@
 """Arrange, share, duplicate and delete boards, by form and over the API; links for screens."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,13 @@ from django.urls import get_resolver
 from tests.builders.alerts import alert, order
 from tests.builders.users import create_user, signed_in, user_of_role
 from tests.db.web.api.test_every_address_with_hostile_values import addresses
+from visibility.boards.check_tiles import MAX_TILES
+from visibility.boards.stored_boards import StoredBoard
 from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Board, ScreenLink
 from visibility.models.teams import Team
+from visibility.web import board_changes
+from visibility.web.board_changes import Author, BoardChanged, InvalidBoard
 from visibility.web.permissions import UserRole
 from visibility.web.screen_links import screen_link_path
 
@@ -236,3 +241,108 @@ def test_screen_link_opens_nothing_but_its_page(ops: FormClient) -> None:
             assert answer.status_code in {401, 403, 404, 405}, (address, answer.status_code)
     assert tried > 100
     assert screen.post(path).status_code in {403, 405}
+
+
+def test_link_to_a_deleted_board_opens_no_later_board_with_its_address(ops: FormClient) -> None:
+    board = {"title": "Dock", "tiles": [{"tile": "key_figures"}]}
+    ops.call("put", "boards/dock", board)
+    only, both = (create_link(ops, boards=b).json() for b in (["dock"], ["dock", "operations"]))
+    assert ops.call("delete", "boards/dock").status_code == 200
+    ops.call("put", "boards/dock", board | {"title": "Private", "sharing": "own"})
+    assert Client().get(only["path"]).status_code == 404
+    assert ScreenLink.objects.get(pk=only["id"]).revoked_at
+    assert "Private" not in Client().get(both["path"]).content.decode()
+    assert ScreenLink.objects.get(pk=both["id"]).boards == ["operations"]
+    revoked = AuditEntry.objects.get(action="screen_link.revoked")
+    assert revoked.object == f"screen link {only['id']}"
+
+
+def test_link_loses_a_board_that_becomes_private(ops: FormClient) -> None:
+    board = {"title": "Dock", "tiles": []}
+    ops.call("put", "boards/dock", board)
+    path = create_link(ops, boards=["dock"]).json()["path"]
+    assert Client().get(path).status_code == 200
+    ops.call("put", "boards/dock", board | {"sharing": "own"})
+    assert Client().get(path).status_code == 404
+    # Its owner can link it again, knowing that only the owner sees it otherwise.
+    path = create_link(ops, boards=["dock"]).json()["path"]
+    assert Client().get(path).status_code == 200
+    Board.objects.update(owner=user_of_role(UserRole.ADMIN))
+    assert Client().get(path).status_code == 404
+
+
+def test_link_opens_only_while_its_creator_may_create_links(ops: FormClient) -> None:
+    path, user = create_link(ops).json()["path"], user_of_role(UserRole.OPERATIONS)
+    groups = [*user.groups.all()]
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert Client().get(path).status_code == 404
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    assert Client().get(path).status_code == 200
+    user.groups.clear()
+    assert Client().get(path).status_code == 404
+    user.groups.set(groups)
+    assert Client().get(path).status_code == 200
+
+
+def test_board_of_a_colleague_is_not_hidden_from_its_editor(ops: FormClient) -> None:
+    board: dict[str, Any] = {"title": "Dock", "tiles": []}
+    ops.call("put", "boards/dock", board)
+    team = Team.objects.create(slug="dock", title="Dock")
+    admin = FormClient(user_of_role(UserRole.ADMIN))
+    own = admin.call("put", "boards/dock", board | {"sharing": "own"})
+    assert own.status_code == 400
+    assert "Only its owner" in own.content.decode()
+    to_team = board | {"sharing": "team", "team": "dock"}
+    assert admin.call("put", "boards/dock", to_team).status_code == 400
+    assert Board.objects.get(slug="dock").sharing == "all"
+    team.members.add(user_of_role(UserRole.ADMIN))
+    assert admin.call("put", "boards/dock", to_team).status_code == 200
+    # A change of something else keeps the audience.
+    assert admin.call("put", "boards/dock", to_team | {"title": "Dock 4"}).status_code == 200
+    Board.objects.create(slug="nobody", title="Nobody", owner=None)
+    assert admin.call("put", "boards/nobody", board | {"sharing": "own"}).status_code == 200
+
+
+def by_ops() -> Author:
+    return Author(user_of_role(UserRole.OPERATIONS), database_now())
+
+
+def test_first_change_that_someone_else_makes_meanwhile_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def renamed_meanwhile(board: StoredBoard) -> StoredBoard:
+        Board.objects.create(slug="operations", title="Theirs")
+        return replace(board, title="Mine")
+
+    with pytest.raises(BoardChanged):
+        board_changes.change_board("operations", renamed_meanwhile, by=by_ops(), version=0)
+    assert not Board.objects.exists()  # neither, as both were in one transaction here
+
+    def errors_meanwhile(board: StoredBoard, before: StoredBoard | None) -> list[Any]:
+        Board.objects.create(slug=board.slug, title="Theirs")
+        return []
+
+    monkeypatch.setattr(board_changes, "_board_errors", errors_meanwhile)
+    with pytest.raises(InvalidBoard, match="There is a board with this address already"):
+        board_changes.create_board(StoredBoard("dock", "Mine", ()), by=by_ops())
+
+
+def test_change_of_a_version_that_is_gone_is_refused() -> None:
+    Board.objects.create(slug="dock", title="Dock")
+
+    def renamed_meanwhile(board: StoredBoard) -> StoredBoard:
+        Board.objects.update(title="Theirs", version=2)
+        return replace(board, title="Mine")
+
+    with pytest.raises(BoardChanged):
+        board_changes.change_board("dock", renamed_meanwhile, by=by_ops())
+
+
+def test_board_does_not_grow_beyond_the_limit_with_repeated_tiles(ops: FormClient) -> None:
+    Board.objects.create(slug="dock", title="Dock", tiles=[{"tile": "kpi_number"}] * MAX_TILES)
+    ops.send("/boards/dock/arrange", do="add", code="kpi_number", version=1)
+    assert len(tiles_of("dock")) == MAX_TILES
+    assert f"at most {MAX_TILES} tiles" in ops.get("/boards/dock").content.decode()
+    ops.send("/boards/dock/arrange", do="up", tile=1, version=1)
+    ops.send("/boards/dock/arrange", do="wider", tile=1, version=1)
+    assert len(tiles_of("dock")) == MAX_TILES

@@ -133,6 +133,32 @@ def test_notes_and_watches_follow_a_merged_order(order: Order) -> None:
     assert "From before" in page_of(clerk, "/mentions")
 
 
+def test_watched_orders_are_the_survivors_of_merges(order: Order) -> None:
+    clerk = signed_in(CS)
+    for _ in range(2):
+        merged = BusinessObject.objects.create(kind="order", merged_into_id=order.pk)
+        OrderWatch.objects.create(order=merged, user=user_of_role(CS))
+    assert page_of(clerk, "/mentions").count(f'href="/orders/{order.pk}"') == 1
+    OrderWatch.objects.create(order_id=order.pk, user=user_of_role(CS))
+    other = Order.objects.get(number="SO-2")
+    OrderWatch.objects.create(order_id=other.pk, user=user_of_role(CS))
+    OrderWatch.objects.create(order_id=other.pk, user=user_of_role(OP))
+    watched = page_of(clerk, "/mentions").partition('id="watched-head"')[2]
+    assert watched.count(f'href="/orders/{order.pk}"') == 1
+    assert watched.index(f"/orders/{other.pk}") < watched.index(f"/orders/{order.pk}")
+
+
+def test_fifty_earlier_watchers_do_not_hide_that_you_watch(order: Order) -> None:
+    clerk = signed_in(CS)
+    for number in range(50):
+        user = User.objects.create(username=f"user{number}")
+        OrderWatch.objects.create(order_id=order.pk, user=user)
+    assert "Stop watching" not in page_of(clerk, f"/orders/{order.pk}")
+    clerk.post(f"/orders/{order.pk}/watch")
+    OrderWatch.objects.filter(user=user_of_role(CS)).update(since="2099-01-01T00:00Z")
+    assert "Stop watching" in page_of(clerk, f"/orders/{order.pk}")
+
+
 def test_actions_are_off_as_known_at_an_earlier_time(order: Order) -> None:
     page = page_of(signed_in(CS), f"/orders/{order.pk}?at=2026-03-02T15:30")
     assert "This page shows the data known on" in page

@@ -28,7 +28,7 @@ from visibility.timeline import Status
 from visibility.timeline.customer_answer import customer_status_sentence
 from visibility.web.pages import tracking
 from visibility.web.permissions import UserRole
-from visibility.web.request_limit import MAX_ADDRESSES, RequestLimit
+from visibility.web.request_limit import MAX_KEYS, RequestLimit
 
 pytestmark = pytest.mark.django_db
 CS, EX, OP, IN, AD = (
@@ -44,7 +44,8 @@ MARKER = "XQMARKERX"
 
 @pytest.fixture(autouse=True)
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "requests_per_address", RequestLimit(30))
+    monkeypatch.setattr(tracking, "failed_requests_per_address", RequestLimit(30))
+    monkeypatch.setattr(tracking, "requests_per_link", RequestLimit(60))
 
 
 def store_orders(*story: tuple[str, str, int, dict[str, Any]]) -> None:
@@ -307,24 +308,44 @@ def test_unknown_and_revoked_links_cost_the_same(django_assert_num_queries: Any)
             assert Client().get(address).status_code == 404
 
 
-def test_address_has_thirty_requests_a_minute() -> None:
+def test_address_has_thirty_requests_a_minute_that_open_nothing() -> None:
     answers = [Client().get("/track/x") for _ in range(31)]
     assert [answer.status_code for answer in answers] == [404] * 30 + [429]
     assert answers[-1].headers["Retry-After"] == "60"
     assert Client().get("/track/x", REMOTE_ADDR="192.0.2.9").status_code == 404
 
 
+def test_valid_link_opens_whatever_others_at_the_same_address_ask_for() -> None:
+    store_orders(
+        ("erp", "order.received", -48, ordered("SO-1")),
+        ("erp", "order.received", -47, ordered("SO-2", po="PO-8")),
+    )
+    first, second = (create_link(Order.objects.get(number=n)) for n in ("SO-1", "SO-2"))
+    for _ in range(31):
+        answer = Client().get("/track/x")
+    assert answer.status_code == 429
+    assert Client().get(first).status_code == 200
+    # A link has a limit of its own, and its requests do not count for the address.
+    answers = [Client().head(first).status_code for _ in range(60)]
+    assert answers == [200] * 59 + [429]
+    assert Client().get(second).status_code == 200
+    # A link that opens nothing any more is one of the others.
+    TrackingLink.objects.update(revoked_at=database_now())
+    assert Client().get(second).status_code == 429
+    assert Client().get(second, REMOTE_ADDR="192.0.2.9").status_code == 404
+
+
 def test_request_limit_counts_networks_and_forgets_after_a_minute() -> None:
     now = 0.0
     limit = RequestLimit(1, clock=lambda: now)
-    assert limit.take("2001:db8::1")
-    assert not limit.take("2001:db8::2")
-    assert limit.take("2001:db8:0:1::1")
+    assert limit.take_address("2001:db8::1")
+    assert not limit.take_address("2001:db8::2")
+    assert limit.take_address("2001:db8:0:1::1")
     now = 61.0
-    assert limit.take("2001:db8::2")
-    for index in range(MAX_ADDRESSES):
-        limit.take(f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}")
-    assert not limit.take("192.0.2.1")
+    assert limit.take_address("2001:db8::2")
+    for index in range(MAX_KEYS):
+        limit.take_address(f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}")
+    assert not limit.take_address("192.0.2.1")
 
 
 def test_link_of_a_purchase_order_shows_all_its_orders_and_no_other_customer() -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from visibility.models import AlertEntry, OrderMention, OrderNote, OrderWatch
+from visibility.models import AlertEntry, Order, OrderMention, OrderNote, OrderWatch
 
 MAX_NOTES = 200
 MAX_ENTRIES = 200
@@ -62,16 +63,26 @@ def watchers(order_id: int) -> Sequence[User]:
     return list(dict.fromkeys(row.user for row in rows.order_by("since", "pk")[:50]))
 
 
+def is_watched_by(order_id: int, user: User) -> bool:
+    """Whether the user watches the order, or an order that was merged into it."""
+    return OrderWatch.objects.filter(order_or_merged_into_it(order_id), user=user).exists()
+
+
 def mentions_of_user(user: User) -> Sequence[OrderMention]:
     """The latest notes that mention the user, newest first."""
     rows = OrderMention.objects.filter(user=user)
     return list(rows.select_related("note__user", "note__order__order").order_by("-note__at")[:100])
 
 
-def orders_watched_by(user: User) -> Sequence[OrderWatch]:
-    """The orders that the user watches, the latest first."""
-    rows = OrderWatch.objects.filter(user=user, order__order__isnull=False)
-    return list(rows.select_related("order__order").order_by("-since")[:100])
+def orders_watched_by(user: User) -> Sequence[Order]:
+    """The orders that the user watches, the latest first; a merged order is its survivor."""
+    watches = OrderWatch.objects.filter(user=user)
+    survivor = Coalesce("order__merged_into_id", "order_id")
+    latest = watches.values(survivor=survivor).annotate(latest=Max("since")).order_by("-latest")
+    listed = latest.filter(survivor__in=Order.objects.values("pk"))
+    order_ids = [row["survivor"] for row in listed[:100]]
+    orders = Order.objects.in_bulk(order_ids)
+    return [orders[order_id] for order_id in order_ids if order_id in orders]
 
 
 def team_entries(

@@ -70,12 +70,15 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 def screen_page(request: HttpRequest, token: str) -> HttpResponse:
-    """`/screens/<token>`: boards on a wall screen without sign-in, `?at=1` the second of them."""
+    """`/screens/<token>`: boards on a wall screen without sign-in, `?at=1` the second of them.
+
+    It shows those boards of the link that its creator still sees.
+    """
     newest, now = latest_change_number(), database_now()
     link = find_valid_link(token, now)
     if link is None:
         raise Http404
-    stored = [load_stored_board(slug, user_id=None) for slug in link.boards]
+    stored = [load_stored_board(slug, user_id=link.created_by_id) for slug in link.boards]
     boards = [board for board in stored if board is not None]
     if not boards:
         raise Http404

@@ -134,7 +134,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "prices": prices,
         "contacts": contacts,
         "may_note": Permission.ORDERS_NOTE in granted and not known_at,
-        "is_watched": signed_in_user(request) in watchers,
+        "is_watched": people_on_order.is_watched_by(order.pk, signed_in_user(request)),
         "watchers": watchers,
         "notes": notes,
         "tracking": tracking_panel(request, order, now),

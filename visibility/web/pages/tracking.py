@@ -16,8 +16,10 @@ from visibility.storage.order_folding import load_and_fold_orders
 from visibility.web.request_limit import RequestLimit
 from visibility.web.tracking_links import find_valid_link, orders_of_link
 
-REQUESTS_PER_MINUTE = 30
-requests_per_address = RequestLimit(REQUESTS_PER_MINUTE)
+# Requests per minute. Only those that open nothing count for an address: customers can share one,
+# and nobody can keep the links of others from opening.
+failed_requests_per_address = RequestLimit(30)
+requests_per_link = RequestLimit(60)
 HEADERS = {
     "Content-Security-Policy": "; ".join(
         (
@@ -38,15 +40,14 @@ HEADERS = {
 @require_safe
 def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
     """Where the orders of a link are. Unknown, expired and revoked links look alike: 404."""
-    if not requests_per_address.take(request.META.get("REMOTE_ADDR", "")):
-        response = _render("too_many.html", {}, status=429)
-        response.headers["Retry-After"] = "60"
-        return response
     now, zone = database_now(), settings.TIME_ZONE
     link = find_valid_link(token, now)
+    if link and not requests_per_link.take(link.name):
+        return _too_many()
     rows = orders_of_link(link, now) if link else ()
-    if link is None or not rows:
-        return _render("not_valid.html", {}, status=404)
+    if not rows:
+        is_allowed = failed_requests_per_address.take_address(request.META.get("REMOTE_ADDR", ""))
+        return _render("not_valid.html", {}, status=404) if is_allowed else _too_many()
     timelines = load_and_fold_orders([row.pk for row in rows], as_of=now)
     reports = load_source_reports(now)
     orders = [tracked_order(timelines[row.pk], reports, zone=zone) for row in rows]
@@ -64,6 +65,12 @@ def _title(orders: list[TrackedOrder]) -> str:
         return ""
     delivered = sum(order.is_delivered for order in orders)
     return f"{delivered} of {len(orders)} orders delivered"
+
+
+def _too_many() -> HttpResponse:
+    response = _render("too_many.html", {}, status=429)
+    response.headers["Retry-After"] = "60"
+    return response
 
 
 def _render(template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
