@@ -7,10 +7,11 @@ Neither the seal nor the address is stored. Unknown, expired and revoked links l
 import hmac
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import IdentifierScheme
@@ -99,10 +100,24 @@ def find_valid_link(token: str, now: datetime) -> TrackingLink | None:
     return link if link is not None and is_authentic and link.is_valid_at(now) else None
 
 
-def orders_of_link(link: TrackingLink, now: datetime) -> Sequence[Order]:
-    """The orders that a link shows, the newest first; a merged order is its survivor.
+@dataclass(frozen=True, slots=True)
+class OrdersOfLink:
+    """The orders that a page shows, and counts over all orders of the link."""
 
-    Orders that were closed long ago are left out.
+    shown: Sequence[Order]
+    total: int
+    delivered: int
+
+    @property
+    def hidden(self) -> int:
+        """How many orders the page has no room for."""
+        return self.total - len(self.shown)
+
+
+def orders_of_link(link: TrackingLink, now: datetime) -> OrdersOfLink:
+    """The orders of a link, the newest first; a merged order is its survivor.
+
+    Orders that were closed long ago are left out, and not counted.
     """
     if link.customer_po:
         named = Identifier.objects.filter(
@@ -115,7 +130,12 @@ def orders_of_link(link: TrackingLink, now: datetime) -> Sequence[Order]:
     else:
         rows = Order.objects.filter(pk=link.order.merged_into_id or link.order_id)
     recently = Q(is_open=True) | Q(status_since__gt=now - SHOWN_AFTER_CLOSE) | Q(status_since=None)
-    return list(rows.filter(recently).order_by("-pk")[:MAX_ORDERS])
+    rows = rows.filter(recently)
+    shown = list(rows.order_by("-pk")[: MAX_ORDERS + 1])
+    if len(shown) <= MAX_ORDERS:
+        return OrdersOfLink(shown, len(shown), sum(o.delivered_at is not None for o in shown))
+    counts = rows.aggregate(total=Count("pk"), delivered=Count("delivered_at"))
+    return OrdersOfLink(shown[:MAX_ORDERS], **counts)
 
 
 def _purchase_order_number(order: Order) -> str:

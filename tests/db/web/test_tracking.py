@@ -26,6 +26,7 @@ from visibility.screens.tracking import dates_and_quantities as formats
 from visibility.screens.tracking.customer_page import tracked_order
 from visibility.timeline import Status
 from visibility.timeline.customer_answer import customer_status_sentence
+from visibility.web import tracking_links
 from visibility.web.pages import tracking
 from visibility.web.permissions import UserRole
 from visibility.web.request_limit import MAX_KEYS, RequestLimit
@@ -363,6 +364,27 @@ def test_link_of_a_purchase_order_shows_all_its_orders_and_no_other_customer() -
     assert "SO-4" not in page
     single = page_of_order("SO-1")
     assert "SO-2" not in single
+
+
+def test_heading_counts_all_orders_of_a_purchase_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking_links, "MAX_ORDERS", 2)
+    store_orders(
+        ("erp", "order.received", -48, ordered("SO-1")),
+        ("erp", "order.received", -45, ordered("SO-2")),
+        ("erp", "order.received", -44, ordered("SO-3")),
+        ("erp", "order.received", -43, ordered("SO-4")),
+    )
+    Order.objects.filter(number="SO-1").update(delivered_at=database_now())
+    page = text_of(create_link(Order.objects.get(number="SO-2"), covers_po=True))
+    assert "1 of 4 orders delivered" in page
+    assert "And 2 more orders" in page
+    assert sum(f"SO-{number}" in page for number in (1, 2, 3, 4)) == 2
+    monkeypatch.setattr(tracking_links, "MAX_ORDERS", 3)
+    page = text_of(create_link(Order.objects.get(number="SO-2"), covers_po=True))
+    assert "And 1 more order." in page
+    monkeypatch.setattr(tracking_links, "MAX_ORDERS", 4)
+    page = text_of(create_link(Order.objects.get(number="SO-2"), covers_po=True))
+    assert "more order" not in page
 
 
 def test_link_follows_a_merge_and_shows_only_its_own_after_a_split() -> None:

@@ -14,7 +14,7 @@ from visibility.screens.tracking import dates_and_quantities as formats
 from visibility.screens.tracking.customer_page import TrackedOrder, tracked_order
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.web.request_limit import RequestLimit
-from visibility.web.tracking_links import find_valid_link, orders_of_link
+from visibility.web.tracking_links import OrdersOfLink, find_valid_link, orders_of_link
 
 # Requests per minute. Only those that open nothing count for an address: customers can share one,
 # and nobody can keep the links of others from opening.
@@ -44,27 +44,30 @@ def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
     link = find_valid_link(token, now)
     if link and not requests_per_link.take(link.name):
         return _too_many()
-    rows = orders_of_link(link, now) if link else ()
-    if not rows:
+    of_link = orders_of_link(link, now) if link else None
+    if of_link is None or not of_link.shown:
         is_allowed = failed_requests_per_address.take_address(request.META.get("REMOTE_ADDR", ""))
         return _render("not_valid.html", {}, status=404) if is_allowed else _too_many()
-    timelines = load_and_fold_orders([row.pk for row in rows], as_of=now)
+    timelines = load_and_fold_orders([row.pk for row in of_link.shown], as_of=now)
     reports = load_source_reports(now)
-    orders = [tracked_order(timelines[row.pk], reports, zone=zone) for row in rows]
+    orders = [tracked_order(timelines[row.pk], reports, zone=zone) for row in of_link.shown]
     context = {
         "orders": orders,
-        "title": _title(orders),
+        "title": _title(orders, of_link),
+        "hidden": of_link.hidden,
         "updated": f"{formats.date_and_time(now, zone)} {formats.zone_name(now, zone)}",
     }
     return _render("page.html", context)
 
 
-def _title(orders: list[TrackedOrder]) -> str:
+def _title(orders: list[TrackedOrder], of_link: OrdersOfLink) -> str:
     """The heading of a page with several orders; one order has its own."""
-    if len(orders) == 1:
+    if of_link.total == 1:
         return ""
-    delivered = sum(order.is_delivered for order in orders)
-    return f"{delivered} of {len(orders)} orders delivered"
+    # If all orders are shown, the heading agrees with what the page says of each.
+    shown = sum(order.is_delivered for order in orders)
+    delivered = of_link.delivered if of_link.hidden else shown
+    return f"{delivered} of {of_link.total} orders delivered"
 
 
 def _too_many() -> HttpResponse:
