@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
 from visibility.export.list_files import ListExport, ListFileFormat, TooManyRowsForXlsx
+from visibility.export.snapshot_to_temp_tables import TooManyExports
 from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.lists.list_definition import ListDefinition
 from visibility.web.list_export_download import audited_list_export_response
@@ -36,7 +37,8 @@ def list_export_response(
 ) -> HttpResponseBase:
     """The file with the filters, the order and the visible columns of the page.
 
-    With too many rows for XLSX the page opens with a sentence that says so.
+    With too many rows for XLSX, or too many exports running, the page opens with a sentence that
+    says so.
     """
     query, now = query_without_page(request.GET), database_now()
     viewer = viewer_of_request(request)
@@ -62,7 +64,7 @@ def list_export_response(
             by=signed_in_user(request),
             parameters=dict(query.lists()),
         )
-    except TooManyRowsForXlsx as error:
+    except (TooManyExports, TooManyRowsForXlsx) as error:
         notes.warning(request, str(error))
         return redirect(back)
 

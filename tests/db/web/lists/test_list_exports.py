@@ -1,15 +1,19 @@
 """Exports of lists as CSV and XLSX: the same rows as the list, redacted, audited, no formulas."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.signals import request_finished
 from django.db import close_old_connections, connection
-from django.test import Client
+from django.test import AsyncRequestFactory, Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.builders.alerts import order, source_alert
 from tests.builders.listed_orders import (
@@ -21,8 +25,12 @@ from tests.builders.listed_orders import (
 )
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in
+from visibility.db.lock_keys import LockKey
 from visibility.export import list_files
+from visibility.export.snapshot_to_temp_tables import MAX_CONCURRENT
 from visibility.models import Alert, AuditEntry, Order
+from visibility.web import send_files
+from visibility.web.intake.source_cache import conninfo
 from visibility.web.master_table_downloads import to_async_iterator
 from visibility.web.permissions import UserRole
 
@@ -129,19 +137,80 @@ def test_page_links_to_the_export_of_what_is_filtered(ops: Client) -> None:
     assert "1 order" in page
 
 
-def test_csv_is_read_through_a_server_side_cursor_in_chunks(
-    ops: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_file_is_written_in_chunks_before_its_first_byte_is_sent(
+    ops: Client, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(list_files, "CHUNK_SIZE", 3)
     create_orders_with_ties_and_gaps(8)
-    chunks = iter(ops.get("/orders/export?format=csv"))
-    assert next(chunks).count(b"SO-") == 3
+    with CaptureQueriesContext(connection) as captured:
+        response = ops.get(f"/orders/export?format={kind}&columns=number")
+    assert int(response.headers["Content-Length"]) > 0
     with connection.cursor() as cursor:
         cursor.execute(OPEN_CURSORS)
-        assert cursor.fetchone() == (1,)
-        assert [chunk.count(b"SO-") for chunk in chunks] == [3, 2]
+        assert cursor.fetchone() == (0,)
+    with CaptureQueriesContext(connection) as later:
+        content = b"".join(response)
+    assert len(content) == int(response.headers["Content-Length"])
+    assert not later.captured_queries
+    # The alerts of each chunk are counted by a statement of its own.
+    of_chunks = [q for q in captured.captured_queries if "visibility_alert" in q["sql"]]
+    assert len(of_chunks) >= 3
+
+
+@pytest.mark.parametrize("path", ["orders/export?format=csv", "alerts/export?format=xlsx"])
+def test_number_of_concurrent_exports_is_limited(ops: Client, path: str) -> None:
+    with psycopg.connect(conninfo()) as other:
+        for slot in range(MAX_CONCURRENT):
+            other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockKey.EXPORT_SLOT, slot])
+        answer = ops.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "Too many exports are running." in answer.json()["detail"]
+        page = ops.get(f"/{path}", follow=True)
+        assert page.redirect_chain
+        assert "3 exports are already running. Try again in a few minutes." in (
+            page.content.decode()
+        )
+    assert not AuditEntry.objects.filter(action="export").exists()
+    assert ops.get(f"/{path}").status_code == 200
+
+
+def test_connection_is_released_before_the_first_byte_and_the_file_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+    released = SimpleNamespace(in_atomic_block=False, close=lambda: steps.append("released"))
+    monkeypatch.setattr(send_files, "connection", released)
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+    file.write(b"x" * (send_files.BLOCK_SIZE + 1))
+    file.seek(0)
+    request = AsyncRequestFactory().get("/orders/export")
+    response = send_files.temporary_file_response(request, file, "orders.csv", "text/csv")
+
+    async def read_all() -> None:
+        steps.extend([str(len(block)) async for block in response])
+
+    async_to_sync(read_all)()
+    assert steps == ["released", str(send_files.BLOCK_SIZE), "1"]
+    close_response(response)
+    assert file.closed
+
+
+def test_export_that_fails_leaves_no_cursor_open(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_orders_with_ties_and_gaps(3)
+
+    def fail(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(list_files, "_csv_cell", fail)
+    with pytest.raises(OSError, match="No space left"):
+        ops.get("/orders/export?format=csv")
+    with connection.cursor() as cursor:
         cursor.execute(OPEN_CURSORS)
         assert cursor.fetchone() == (0,)
+    assert not AuditEntry.objects.filter(action="export").exists()
 
 
 def test_alerts_export_has_the_alerts_of_the_view_in_its_order(ops: Client) -> None:
@@ -234,26 +303,6 @@ def close_response(response: Any) -> None:
         response.close()
     finally:
         request_finished.connect(close_old_connections)
-
-
-def test_abandoned_export_is_closed_with_its_response_and_never_by_the_garbage_collector(
-    ops: Client,
-) -> None:
-    """A collection within a statement would wait for the lock that the thread has."""
-    create_orders_with_ties_and_gaps(3)
-    before = set(list_files.OPEN_EXPORTS)
-    response = ops.get("/orders/export?format=csv")
-    (opened,) = list_files.OPEN_EXPORTS - before
-    with connection.cursor() as cursor:
-        cursor.execute(OPEN_CURSORS)
-        assert cursor.fetchone() == (1,)
-        close_response(response)
-        cursor.execute(OPEN_CURSORS)
-        assert cursor.fetchone() == (0,)
-    assert (opened.total, list_files.OPEN_EXPORTS) == (3, before)
-    response = ops.head("/orders/export?format=csv")
-    close_response(response)
-    assert before == list_files.OPEN_EXPORTS
 
 
 def test_stream_that_a_client_leaves_closes_its_source() -> None:
