@@ -103,6 +103,8 @@ def list_export_response(
     """
     # DRF authenticates its own request; the other one has no user without a session.
     viewer, now = viewer_of_request(request._request), database_now()
+    if refusal := definition.export_refusal(viewer):
+        raise exceptions.PermissionDenied(refusal)
     query = list_query(definition, params)
     export = ListExport(
         definition=definition,

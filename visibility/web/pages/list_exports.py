@@ -2,7 +2,7 @@
 
 from django.contrib import messages as notes
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
@@ -42,6 +42,8 @@ def list_export_response(
     """
     query, now = query_without_page(request.GET), database_now()
     viewer = viewer_of_request(request)
+    if refusal := definition.export_refusal(viewer):
+        return render(request, "403.html", {"sentence": refusal}, status=403)
     sort, problem = sort_or_default_with_problem(definition, query, viewer)
     back = f"{definition.url}?{query.urlencode()}"
     if problem:

@@ -24,7 +24,7 @@ from tests.builders.listed_orders import (
     walk_pages,
 )
 from tests.builders.sources import create_source
-from tests.builders.users import signed_in
+from tests.builders.users import signed_in, user_of_role
 from visibility.db.lock_keys import LockKey
 from visibility.export import list_files
 from visibility.export.snapshot_to_temp_tables import MAX_CONCURRENT
@@ -96,14 +96,43 @@ def test_texts_that_look_like_formulas_are_texts(ops: Client) -> None:
     ]
 
 
-def test_role_without_prices_or_contacts_exports_none() -> None:
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_integrator_exports_no_table_of_orders(kind: str) -> None:
+    """Integrators may only look up orders by number."""
     create_orders_with_ties_and_gaps(3)
     integrator = signed_in(UserRole.INTEGRATOR)
-    _, rows = read_csv_export(integrator.get("/orders/export?format=csv"))
-    assert "Order value" not in rows[0]
+    sentence = "Your role can only search orders by number, not export the list of orders."
+    page = integrator.get(f"/orders/export?format={kind}")
+    assert page.status_code == 403
+    assert sentence in page.content.decode()
+    answer = integrator.get(f"/api/v1/orders/export?format={kind}")
+    assert (answer.status_code, answer.json()["detail"]) == (403, sentence)
+    assert AuditEntry.objects.filter(action="denied").count() == 2
+    menu = integrator.get("/orders").content.decode()
+    assert "/orders/export?format=csv" not in menu
+    assert "/orders/export?format=xlsx" not in menu
+    assert "/orders/export?format=ocel-json" in menu
+    assert integrator.get("/orders/export?format=ocel-json").status_code == 200
+    assert "/alerts/export?format=csv" in integrator.get("/alerts?by=one").content.decode()
+
+
+def test_integrator_with_another_role_exports_the_table_of_orders() -> None:
+    create_orders_with_ties_and_gaps(3)
+    client, user = signed_in(UserRole.INTEGRATOR, "ivy"), user_of_role(UserRole.INTEGRATOR, "ivy")
+    user.groups.add(*user_of_role(UserRole.EXECUTIVE).groups.all())
+    assert "/orders/export?format=csv" in client.get("/orders").content.decode()
+    _, rows = read_csv_export(client.get("/orders/export?format=csv"))
     assert {row["Customer"] for row in rows} == {"C0", "C1", "C2"}
-    lines = read_xlsx_export(integrator.get("/orders/export?format=xlsx"))
-    assert not {"Order value", "Acme Tools", "12.5"} & {cell for line in lines for cell in line}
+    lines = read_xlsx_export(client.get("/api/v1/orders/export?format=xlsx"))
+    assert "Acme Tools" not in {cell for line in lines for cell in line}
+
+
+def test_role_without_prices_or_contacts_exports_none_of_them() -> None:
+    create_alerts_with_ties_and_gaps(2)
+    source_alert(create_source("shop"), money=88123, currency="USD")
+    integrator = signed_in(UserRole.INTEGRATOR)
+    lines = read_xlsx_export(integrator.get("/alerts/export?format=xlsx"))
+    assert not {"At risk", "Acme Tools", "88123"} & {cell for line in lines for cell in line}
 
 
 def test_role_without_export_gets_no_file_and_no_link() -> None:
@@ -292,7 +321,7 @@ def test_api_export_of_too_many_rows_as_xlsx_points_to_csv(
 
 def test_api_columns_without_permission_are_refused() -> None:
     integrator = signed_in(UserRole.INTEGRATOR)
-    answer = integrator.get("/api/v1/orders/export?format=csv&columns=total")
+    answer = integrator.get("/api/v1/alerts/export?columns=value")
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "columns")
 
 
