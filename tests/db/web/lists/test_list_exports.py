@@ -111,6 +111,7 @@ def test_integrator_exports_no_table_of_orders(kind: str) -> None:
     menu = integrator.get("/orders").content.decode()
     assert "/orders/export?format=csv" not in menu
     assert "/orders/export?format=xlsx" not in menu
+    assert "/orders/export?format=ocel-json" in menu
     assert integrator.get("/orders/export?format=ocel-json").status_code == 200
     assert "/alerts/export?format=csv" in integrator.get("/alerts?by=one").content.decode()
 
