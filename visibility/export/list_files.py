@@ -1,13 +1,15 @@
-"""Export the filtered rows of a list: CSV as a stream of any length, XLSX as a temporary file.
+"""Export the filtered rows of a list to a temporary file: CSV of any length, or XLSX.
 
-One statement reads all rows and their number, through a server-side cursor: the file is of one
-moment, and memory does not grow with the number of rows.
+The file is complete before the first byte is sent, so that a slow client holds no database
+connection. One statement reads all rows and their number, through a server-side cursor: the file
+is of one moment, and memory does not grow with the number of rows.
 """
 
 import csv
 import io
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,10 +18,12 @@ from itertools import chain, islice
 from typing import IO, Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, QuerySet, Window
 from django.http import QueryDict
 
 from visibility.db.sorted_pages import SortOrder, count_rows_up_to, sort_all_rows
+from visibility.export.snapshot_to_temp_tables import acquire_export_slot
 from visibility.formatting import format_number, in_zone
 from visibility.master_data.file_reader import escape_formula
 from visibility.screens.lists.list_definition import ColumnValue, ListColumn, ListDefinition, Viewer
@@ -59,27 +63,14 @@ class ListExport:
     filter_texts: Sequence[str]
 
 
-@dataclass(eq=False)
-class OpenedListExport:
-    """An export whose statement has run. `total`: the exact number of its rows.
-
-    It must be closed. Until then it is in `OPEN_EXPORTS`, so that the garbage collector never
-    closes its database cursor: that could happen within another statement of the connection, whose
-    lock the thread already has.
-    """
+@dataclass(frozen=True, slots=True)
+class RunningListExport:
+    """An export whose statement has run. `total`: the exact number of its rows."""
 
     export: ListExport
     total: int
     first: Sequence[Any]
     cursor: Generator[Any, None, None]
-
-    def __post_init__(self) -> None:
-        OPEN_EXPORTS.add(self)
-
-    def close(self) -> None:
-        """Close the database cursor; a second call has no effect."""
-        self.cursor.close()
-        OPEN_EXPORTS.discard(self)
 
     def heading(self) -> list[tuple[str, str | int]]:
         """The lines above the table: list, filters, time with zone, person and number of rows."""
@@ -101,11 +92,34 @@ class OpenedListExport:
                 yield [column.value(row, export.viewer) for column in export.columns]
 
 
-OPEN_EXPORTS: set[OpenedListExport] = set()
+@dataclass(frozen=True, slots=True)
+class WrittenListFile:
+    """The temporary file of an export, open at its start, and the number of its rows."""
+
+    file: IO[bytes]
+    rows: int
 
 
-def open_list_export(export: ListExport, file_format: ListFileFormat) -> OpenedListExport:
-    """Run the statement of an export. Raises TooManyRowsForXlsx."""
+def write_list_file(export: ListExport, file_format: ListFileFormat) -> WrittenListFile:
+    """Write an export to a temporary file. Raises TooManyExports, TooManyRowsForXlsx.
+
+    It has one of the slots of all exports until the file is complete. The database cursor is closed
+    here: the garbage collector could close it within another statement of the connection, whose
+    lock the thread already has.
+    """
+    write = _write_xlsx if file_format is ListFileFormat.XLSX else _write_csv
+    with transaction.atomic():
+        acquire_export_slot()
+        running = _run_statement(export, file_format)
+        with closing(running.cursor), ExitStack() as on_error:
+            file = on_error.enter_context(tempfile.TemporaryFile())
+            write(running, file)
+            file.seek(0)
+            on_error.pop_all()
+    return WrittenListFile(file, running.total)
+
+
+def _run_statement(export: ListExport, file_format: ListFileFormat) -> RunningListExport:
     if file_format is ListFileFormat.XLSX and count_rows_up_to(export.rows, MAX_XLSX_ROWS) is None:
         raise TooManyRowsForXlsx(
             f"More than {format_number(MAX_XLSX_ROWS)} {export.definition.nouns[1]} match. An XLSX "
@@ -115,83 +129,44 @@ def open_list_export(export: ListExport, file_format: ListFileFormat) -> OpenedL
     cursor = rows.iterator(chunk_size=CHUNK_SIZE)
     assert isinstance(cursor, Generator)
     first = list(islice(cursor, 1))
-    return OpenedListExport(export, first[0].export_total if first else 0, first, cursor)
+    return RunningListExport(export, first[0].export_total if first else 0, first, cursor)
 
 
-class CsvFile(Iterator[bytes]):
-    """The CSV file of an export in chunks; it closes the export at its end.
-
-    Not a generator with `finally`, which the garbage collector would run.
-    """
-
-    def __init__(self, opened: OpenedListExport) -> None:
-        self.opened = opened
-        self.chunks = _csv_chunks(opened)
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self.chunks)
-        except StopIteration:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the export, also before its end."""
-        self.opened.close()
-
-
-def _csv_chunks(opened: OpenedListExport) -> Iterator[bytes]:
-    """The CSV file in chunks. Texts that look like formulas are escaped."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for label, value in opened.heading():
+def _write_csv(running: RunningListExport, file: IO[bytes]) -> None:
+    """Texts that look like formulas are escaped."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    for label, value in running.heading():
         writer.writerow([label, _csv_cell(value)])
     writer.writerow([])
-    writer.writerow([column.title for column in opened.export.columns])
-    rows = opened.rows()
-    while True:
-        chunk = list(islice(rows, CHUNK_SIZE))
-        writer.writerows([_csv_cell(value) for value in row] for row in chunk)
-        yield out.getvalue().encode()
-        out.seek(0)
-        out.truncate()
-        if len(chunk) < CHUNK_SIZE:
-            return
+    writer.writerow([column.title for column in running.export.columns])
+    writer.writerows([_csv_cell(value) for value in row] for row in running.rows())
+    text.detach()  # writes the rest, and leaves the file open
 
 
-def xlsx_file(opened: OpenedListExport) -> IO[bytes]:
-    """The XLSX file, open at its start. Texts are never formulas. Closes the export."""
-    try:
-        return _write_xlsx_file(opened)
-    finally:
-        opened.close()
-
-
-def _write_xlsx_file(opened: OpenedListExport) -> IO[bytes]:
+def _write_xlsx(running: RunningListExport, file: IO[bytes]) -> None:
+    """Texts are never formulas."""
     import xlsxwriter  # 10 MB of memory that few requests need
 
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book:
-        sheet = book.add_worksheet(opened.export.definition.title[:31])
+        sheet = book.add_worksheet(running.export.definition.title[:31])
         bold = book.add_format({"bold": True})
         formats = {
             date: book.add_format({"num_format": DAY_FORMAT}),
             datetime: book.add_format({"num_format": TIME_FORMAT}),
         }
-        heading = opened.heading()
+        heading = running.heading()
         for index, (label, value) in enumerate(heading):
             sheet.write_string(index, 0, label, bold)
             _write_cell(sheet, index, 1, value, formats)
         top = len(heading) + 1
-        for index, column in enumerate(opened.export.columns):
+        for index, column in enumerate(running.export.columns):
             sheet.write_string(top, index, column.title, bold)
         sheet.freeze_panes(top + 1, 0)
-        for row_index, row in enumerate(opened.rows(), start=top + 1):
+        for row_index, row in enumerate(running.rows(), start=top + 1):
             for index, cell in enumerate(row):
                 _write_cell(sheet, row_index, index, cell, formats)
-    file.seek(0)
-    return file
 
 
 def _csv_cell(value: ColumnValue) -> str:

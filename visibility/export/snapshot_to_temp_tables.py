@@ -17,7 +17,7 @@ from visibility.storage.orders_with_events_of_source import ids_of_orders_with_e
 
 # Maximum orders of an export over HTTP; the command line has no limit.
 MAX_ORDERS = 100_000
-# Maximum number of concurrent exports.
+# Maximum number of concurrent exports, of event logs and lists together.
 MAX_CONCURRENT = 3
 # Objects that many orders refer to are exported as objects of the selected orders' events; their
 # other events concern other orders.
@@ -127,7 +127,7 @@ def snapshot_in_temporary_tables(
     with transaction.atomic(), connection.cursor() as cursor:
         if is_outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        _acquire_slot()
+        acquire_export_slot()
         cursor.execute("CREATE TEMPORARY TABLE export_order (id bigint) ON COMMIT DROP")
         count = _insert_selected_order_ids(selection, now=now, max_orders=max_orders)
         if max_orders is not None and count > max_orders:
@@ -159,11 +159,13 @@ def _insert_selected_order_ids(
         return int(cursor.rowcount)
 
 
-def _acquire_slot() -> None:
+def acquire_export_slot() -> None:
     """Acquire one of the export slots until the transaction ends. Raises TooManyExports."""
     with connection.cursor() as cursor:
         for slot in range(MAX_CONCURRENT):
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LockKey.EXPORT_SLOT, slot])
             if cursor.fetchone()[0]:
                 return
-    raise TooManyExports(f"{MAX_CONCURRENT} exports are running")
+    raise TooManyExports(
+        f"{MAX_CONCURRENT} exports are already running. Try again in a few minutes."
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from psycopg.errors import UniqueViolation
 
 from visibility.models import SavedView, Team
 from visibility.models.audit import append_audit_entry
@@ -17,6 +18,9 @@ from visibility.models.list_views import MAX_NAME_LENGTH
 MAX_SAVED_VIEWS = 50
 MAX_LISTED = 200
 NAME, TEAM = "name", "team"
+CHANGED_FIELDS = (NAME, "query", TEAM, "changed_at")
+# The constraint in the database.
+UNIQUE_NAME = "saved_view_unique"
 
 
 class InvalidSavedView(ValueError):
@@ -105,15 +109,16 @@ def change_saved_view(
 
     Raises UnknownSavedView, NotOwnerOfSavedView, InvalidSavedView.
     """
-    view = _load_own_saved_view(view_id, editor)
-    _apply_and_save(view, change, "saved_view.changed", editor=editor, now=now)
+    with transaction.atomic():
+        view = _lock_own_saved_view(view_id, editor)
+        _apply_and_save(view, change, "saved_view.changed", editor=editor, now=now)
     return view
 
 
 def remove_saved_view(view_id: int, *, editor: ViewEditor, now: datetime) -> SavedView:
     """Remove it, and return it as it was. Raises UnknownSavedView, NotOwnerOfSavedView."""
-    view = _load_own_saved_view(view_id, editor)
     with transaction.atomic():
+        view = _lock_own_saved_view(view_id, editor)
         SavedView.objects.filter(pk=view.pk).delete()
         _audit("saved_view.removed", view, {NAME: view.name}, editor=editor, now=now)
     return view
@@ -124,8 +129,12 @@ def may_change_saved_view(view: SavedView, editor: ViewEditor) -> bool:
     return editor.is_administrator or view.owner_id == editor.user.pk
 
 
-def _load_own_saved_view(view_id: int, editor: ViewEditor) -> SavedView:
-    view = load_visible_saved_view(view_id, editor)
+def _lock_own_saved_view(view_id: int, editor: ViewEditor) -> SavedView:
+    """Lock it until the transaction ends, so that no change of someone else is lost."""
+    views = visible_saved_views(editor).select_for_update(of=("self",))
+    view = views.filter(pk=view_id).first()
+    if view is None:
+        raise UnknownSavedView(view_id)
     if not may_change_saved_view(view, editor):
         raise NotOwnerOfSavedView(
             f"“{view.name}” belongs to {view.owner.get_username()}. Only its owner or an "
@@ -156,12 +165,20 @@ def _apply_and_save(
         changed[TEAM] = changed[TEAM].slug
     try:
         with transaction.atomic():
-            view.save()
+            # A view that is gone is not added again.
+            view.save(update_fields=CHANGED_FIELDS if view.pk else None)
             _audit(action, view, changed, editor=editor, now=now)
     except IntegrityError as error:
+        if not _is_duplicate_name(error):
+            raise
         raise InvalidSavedView(
             NAME, f"There is already a saved view “{view.name}” of this list."
         ) from error
+
+
+def _is_duplicate_name(error: IntegrityError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, UniqueViolation) and cause.diag.constraint_name == UNIQUE_NAME
 
 
 def _checked_name(name: str) -> str:

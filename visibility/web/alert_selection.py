@@ -15,6 +15,8 @@ from visibility.screens.alerts.inbox import InboxQuery
 from visibility.web.undoable_alert_actions import state_from_json, state_to_json
 
 MAX_SELECTED = 5_000
+# As many as a page shows; each takes a statement.
+MAX_GROUPS = 100
 SESSION_KEY = "alert_batch"
 
 
@@ -30,18 +32,20 @@ class BulkResult:
 def selected_alert_ids(query: InboxQuery, form: QueryDict, *, now: datetime) -> list[int]:
     """The ids of the selected alerts, the longest overdue first, at most `MAX_SELECTED`.
 
-    `ids` are ids of alerts and keys of groups; a group means its alerts that match the view and
-    the filters now. `all`: all that match.
+    `ids` are ids of alerts and keys of at most `MAX_GROUPS` groups; a group means its alerts that
+    match the view and the filters now. `all`: all that match.
     """
     if form.get("all"):
         return inbox.list_matching_alert_ids(query, now=now, limit=MAX_SELECTED)
-    chosen = form.getlist("ids")[:MAX_SELECTED]
+    chosen = list(dict.fromkeys(form.getlist("ids")[:MAX_SELECTED]))
     selected: dict[int, None] = {}
-    for key in [value for value in chosen if grouping_of_key(value)]:
+    for key in [value for value in chosen if grouping_of_key(value)][:MAX_GROUPS]:
+        if len(selected) >= MAX_SELECTED:
+            break
         group = replace(query, group=key)
         selected |= dict.fromkeys(inbox.list_matching_alert_ids(group, now=now, limit=MAX_SELECTED))
     ids = list(filter(None, map(parse_row_id, chosen)))
-    if ids:
+    if ids and len(selected) < MAX_SELECTED:
         seen = inbox.visible_alerts(sources_only=query.sources_only).filter(pk__in=ids)
         selected |= dict.fromkeys(seen.order_by("due_at", "pk").values_list("pk", flat=True))
     return list(selected)[:MAX_SELECTED]

@@ -189,7 +189,7 @@ def build_list_tools(
         ],
         head=_header_cells(definition, columns, sort, query, viewer),
         query=query.urlencode(),
-        exports=_export_links(request, definition, query),
+        exports=_export_links(request, definition, query, viewer),
         saved_views=_saved_view_items(editor, definition, query),
         teams=[(team.slug, team.title) for team in saved_views.teams_to_share_with(editor)],
         problem=problem,
@@ -249,9 +249,9 @@ def _url_with_sort(url: str, query: QueryDict, code: str) -> str:
 
 
 def _export_links(
-    request: HttpRequest, definition: ListDefinition, query: QueryDict
+    request: HttpRequest, definition: ListDefinition, query: QueryDict, viewer: Viewer
 ) -> list[tuple[str, str]]:
-    if not has_permission(request.user, Permission.EXPORT):
+    if not has_permission(request.user, Permission.EXPORT) or definition.export_refusal(viewer):
         return []
     text = query.urlencode()
     return [

@@ -1,12 +1,10 @@
 """Send an export: written completely to a temporary file, then streamed."""
 
-import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
@@ -16,8 +14,7 @@ from visibility.export.redaction import Redaction
 from visibility.export.snapshot_to_temp_tables import OrderSelection
 from visibility.models.audit import append_audit_entry
 from visibility.web.permissions import Permission, has_permission
-
-BLOCK_SIZE = 262_144
+from visibility.web.send_files import stream_file_blocks
 
 
 def audited_order_export_response(
@@ -49,7 +46,7 @@ def audited_order_export_response(
     append_audit_entry("export", user=by, object=f"{count} orders", detail=detail, now=now)
     filename = f"throughline-{now:%Y%m%d-%H%M%S}.{FORMAT_INFO[format].suffix}"
     return StreamingHttpResponse(
-        _stream_file_blocks(out),
+        stream_file_blocks(out),
         content_type=FORMAT_INFO[format].media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{filename}"',
@@ -57,10 +54,3 @@ def audited_order_export_response(
             "Cache-Control": "no-store",
         },
     )
-
-
-async def _stream_file_blocks(out: BinaryIO) -> AsyncIterator[bytes]:
-    """The file in blocks: under ASGI, Django reads a synchronous file into memory at once."""
-    with out:
-        while block := await asyncio.to_thread(out.read, BLOCK_SIZE):
-            yield block

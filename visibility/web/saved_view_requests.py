@@ -1,11 +1,15 @@
 """What the pages and the API of saved views share: the person, the list, and checked changes."""
 
+from collections.abc import Sequence
+
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
+from visibility.models import SavedView
 from visibility.preferences.saved_views import SavedViewChange, ViewEditor
 from visibility.screens.list_registry import LISTS
+from visibility.screens.lists.customer_names_in_queries import without_customer_names
 from visibility.screens.lists.list_definition import ListDefinition, Viewer
 from visibility.web.permissions import Permission, has_permission
 
@@ -28,6 +32,12 @@ def readable_list(code: str, user: User | AnonymousUser) -> ListDefinition:
 def readable_list_codes(user: User | AnonymousUser) -> list[str]:
     """The lists that the person may open."""
     return [code for code, item in LISTS.items() if has_permission(user, item.permission)]
+
+
+def readable_queries(views: Sequence[SavedView], viewer: Viewer) -> list[str]:
+    """The query string of each view, without names of customers that the person may not see."""
+    queries = [view.query for view in views]
+    return queries if viewer.may(Permission.CONTACTS) else without_customer_names(queries)
 
 
 def checked_saved_view_change(

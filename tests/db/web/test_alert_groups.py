@@ -13,7 +13,9 @@ from tests.builders.sources import create_source
 from tests.builders.users import create_user, signed_in
 from visibility.db.database_time import database_now
 from visibility.models import Alert, AlertState, SavedView, Severity
+from visibility.screens.alerts import inbox
 from visibility.screens.orders.order_scope import OrderScope
+from visibility.web import alert_selection
 from visibility.web.pages import alert_actions as pages
 from visibility.web.permissions import UserRole
 
@@ -170,6 +172,30 @@ def test_selecting_a_group_selects_its_alerts_that_match_the_filters(ops: Client
     page = ops.post("/alerts/bulk", {"act": "acknowledge", "ids": [dallas]}, follow=True)
     assert "Acknowledged 5 alerts." in page.content.decode()
     assert Alert.objects.filter(state=AlertState.ACKNOWLEDGED).count() == 5
+
+
+def test_selection_reads_each_group_once_and_at_most_100(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = [alert(of=order(f"SO-{n}")) for n in range(3)]
+    keys = [f"order:{target.order_id}" for target in targets]
+    read: list[str] = []
+    real = inbox.list_matching_alert_ids
+
+    def count(query: inbox.InboxQuery, **options: Any) -> list[int]:
+        read.append(query.group)
+        return real(query, **options)
+
+    monkeypatch.setattr(inbox, "list_matching_alert_ids", count)
+    selection = ops.post("/alerts/selection", {"ids": keys * 3}).json()
+    assert (read, len(selection["ids"])) == (keys, 3)
+    read.clear()
+    ops.post("/alerts/selection", {"ids": [f"order:{n}" for n in range(1, 200)]})
+    assert len(read) == 100
+    read.clear()
+    monkeypatch.setattr(alert_selection, "MAX_SELECTED", 2)
+    selection = ops.post("/alerts/selection", {"ids": [*keys]}).json()
+    assert (len(read), len(selection["ids"])) == (2, 2)
 
 
 def test_selection_counts_the_alerts_whose_condition_still_holds(ops: Client) -> None:

@@ -104,6 +104,10 @@ class ListDefinition(ABC):
     def rows_of_objects(self, objects: Sequence[Any], viewer: Viewer, now: datetime) -> list[Any]:
         """The rows of loaded objects, by a number of statements that does not depend on theirs."""
 
+    def export_refusal(self, viewer: Viewer) -> str:
+        """A sentence if the person may not export the rows; empty if they may."""
+        return ""
+
     def allowed_columns(self, viewer: Viewer) -> list[ListColumn]:
         """The columns that this person may see."""
         return [column for column in self.columns if viewer.may(column.permission)]

@@ -185,6 +185,12 @@ class OrderListDefinition(ListDefinition):
         "-slack": "least urgent first",
     }
 
+    def export_refusal(self, viewer: Viewer) -> str:
+        """Integrators look up orders by number, and see no list of all of them."""
+        if not viewer.sources_only:
+            return ""
+        return "Your role can only search orders by number, not export the list of orders."
+
     def filters(self, query: QueryDict, viewer: Viewer) -> OrderFilters:
         """The filters of a query string; unknown values are ignored."""
         return OrderFilters.from_query(

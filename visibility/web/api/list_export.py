@@ -7,11 +7,13 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase, QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
 from rest_framework.request import Request
 
 from visibility.db.database_time import database_now
 from visibility.db.sorted_pages import SortOrder
 from visibility.export.list_files import ListExport, ListFileFormat, TooManyRowsForXlsx
+from visibility.export.snapshot_to_temp_tables import TooManyExports
 from visibility.models import Severity
 from visibility.models.permission import Permission as EveryPermission
 from visibility.screens.alerts.alert_columns import ALERT_LIST
@@ -41,6 +43,14 @@ COLUMNS = QueryParameter(
 LIST_FILE_RESPONSES = {
     (200, MEDIA_TYPES[kind.value]): OpenApiTypes.BINARY for kind in ListFileFormat
 }
+
+
+class TooManyExportsError(exceptions.APIException):
+    """Too many exports are running."""
+
+    status_code = 503
+    default_detail = "Too many exports are running. Try again in a few seconds."
+    wait = 5
 
 
 def sort_parameter(definition: ListDefinition) -> QueryParameter:
@@ -89,10 +99,12 @@ def list_export_response(
 ) -> HttpResponseBase:
     """The file of the parameters. `rows`: instead of those of the filters.
 
-    Raises InvalidInput, UnprocessableError.
+    Raises InvalidInput, UnprocessableError, TooManyExportsError.
     """
     # DRF authenticates its own request; the other one has no user without a session.
     viewer, now = viewer_of_request(request._request), database_now()
+    if refusal := definition.export_refusal(viewer):
+        raise exceptions.PermissionDenied(refusal)
     query = list_query(definition, params)
     export = ListExport(
         definition=definition,
@@ -114,6 +126,8 @@ def list_export_response(
         )
     except TooManyRowsForXlsx as error:
         raise UnprocessableError(str(error)) from error
+    except TooManyExports:
+        raise TooManyExportsError from None
 
 
 def list_query(definition: ListDefinition, params: Mapping[str, Any]) -> QueryDict:

@@ -3,7 +3,6 @@
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions
 from rest_framework.request import Request
 
 from visibility.db.database_time import database_now
@@ -26,6 +25,7 @@ from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.list_export import (
     COLUMNS,
     LIST_FILE_RESPONSES,
+    TooManyExportsError,
     list_export_response,
     list_query,
     sort_parameter,
@@ -42,14 +42,6 @@ from visibility.web.order_export_download import audited_order_export_response
 from visibility.web.permissions import Permission
 
 MAX_ORDER_IDS = 100
-
-
-class TooManyExportsError(exceptions.APIException):
-    """Too many exports are running."""
-
-    status_code = 503
-    default_detail = "Too many exports are running. Try again in a few seconds."
-    wait = 5
 
 
 def _parse_order_ids(value: str) -> tuple[int, ...]:

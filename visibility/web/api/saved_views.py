@@ -20,6 +20,7 @@ from visibility.preferences.saved_views import (
 from visibility.screens.list_registry import LISTS
 from visibility.screens.lists.list_definition import (
     InvalidListQuery,
+    Viewer,
 )
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
@@ -46,6 +47,7 @@ from visibility.web.saved_view_requests import (
     checked_saved_view_change,
     readable_list,
     readable_list_codes,
+    readable_queries,
     view_editor,
 )
 
@@ -105,6 +107,13 @@ class SavedViewListView(ApiListView):
             list__in=readable_list_codes(self.request.user)
         )
 
+    def paginate_queryset(self, queryset: Any) -> list[Any]:
+        """One page, without names of customers that the person may not see."""
+        views = super().paginate_queryset(queryset)
+        for view, query in zip(views, readable_queries(views, _viewer(self.request)), strict=True):
+            view.query = query
+        return views
+
     @extend_schema(
         operation_id="saved_view_add",
         request=SavedViewBody,
@@ -124,14 +133,14 @@ class SavedViewListView(ApiListView):
                 view = saved_views.add_saved_view(
                     code,
                     checked_saved_view_change(
-                        definition, viewer_of_request(request._request), **_team_as_text(values)
+                        definition, _viewer(request), **_team_as_text(values)
                     ),
                     editor=_editor(request),
                     now=database_now(),
                 )
             except (InvalidSavedView, InvalidListQuery) as error:
                 raise _invalid_input(error) from error
-            return ApiResponse.with_json_body(serialize(SavedViewSerializer, view), status=201)
+            return ApiResponse.with_json_body(_serialized(request, view), status=201)
 
         return run_idempotently(request, body, do)
 
@@ -145,7 +154,7 @@ class SavedViewView(ApiView):
     @extend_schema(operation_id="saved_view", responses=SavedViewSerializer)
     def get(self, request: Request, view_id: int) -> Response:
         """Retrieve a saved view."""
-        return Response(serialize(SavedViewSerializer, _view_or_404(request, view_id)))
+        return Response(_serialized(request, _view_or_404(request, view_id)))
 
     @extend_schema(
         operation_id="saved_view_change",
@@ -163,16 +172,18 @@ class SavedViewView(ApiView):
                 view = saved_views.change_saved_view(
                     view_id,
                     checked_saved_view_change(
-                        definition, viewer_of_request(request._request), **_team_as_text(values)
+                        definition, _viewer(request), **_team_as_text(values)
                     ),
                     editor=_editor(request),
                     now=database_now(),
                 )
+            except UnknownSavedView:
+                raise Http404 from None
             except NotOwnerOfSavedView as error:
                 raise exceptions.PermissionDenied(str(error)) from error
             except (InvalidSavedView, InvalidListQuery) as error:
                 raise _invalid_input(error) from error
-            return ApiResponse.with_json_body(serialize(SavedViewSerializer, view))
+            return ApiResponse.with_json_body(_serialized(request, view))
 
         return run_idempotently(request, body, do)
 
@@ -185,9 +196,11 @@ class SavedViewView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            removed = serialize(SavedViewSerializer, _view_or_404(request, view_id))
+            removed = _serialized(request, _view_or_404(request, view_id))
             try:
                 saved_views.remove_saved_view(view_id, editor=_editor(request), now=database_now())
+            except UnknownSavedView:
+                raise Http404 from None
             except NotOwnerOfSavedView as error:
                 raise exceptions.PermissionDenied(str(error)) from error
             return ApiResponse.with_json_body(removed)
@@ -197,6 +210,15 @@ class SavedViewView(ApiView):
 
 def _editor(request: Request) -> ViewEditor:
     return view_editor(current_user(request))
+
+
+def _viewer(request: Request) -> Viewer:
+    return viewer_of_request(request._request)
+
+
+def _serialized(request: Request, view: SavedView) -> dict[str, Any]:
+    [query] = readable_queries([view], _viewer(request))
+    return serialize(SavedViewSerializer, view) | {"query": query}
 
 
 def _view_or_404(request: Request, view_id: int) -> SavedView:

@@ -15,7 +15,6 @@ from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
 from visibility.export.list_files import ListFileFormat
 from visibility.export.snapshot_to_temp_tables import (
-    MAX_CONCURRENT,
     MAX_ORDERS,
     OrderSelection,
     TooManyExports,
@@ -75,10 +74,8 @@ def export_orders_view(request: HttpRequest) -> HttpResponseBase:
             f"More than {format_number(MAX_ORDERS)} orders match. "
             "Add filters to export fewer orders.",
         )
-    except TooManyExports:
-        notes.warning(
-            request, f"{MAX_CONCURRENT} exports are already running. Try again in a few minutes."
-        )
+    except TooManyExports as error:
+        notes.warning(request, str(error))
     return redirect(f"/orders?{_query_without_format(request.GET)}")
 
 

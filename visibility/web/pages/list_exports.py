@@ -2,12 +2,13 @@
 
 from django.contrib import messages as notes
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
 from visibility.export.list_files import ListExport, ListFileFormat, TooManyRowsForXlsx
+from visibility.export.snapshot_to_temp_tables import TooManyExports
 from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.lists.list_definition import ListDefinition
 from visibility.web.list_export_download import audited_list_export_response
@@ -36,10 +37,13 @@ def list_export_response(
 ) -> HttpResponseBase:
     """The file with the filters, the order and the visible columns of the page.
 
-    With too many rows for XLSX the page opens with a sentence that says so.
+    With too many rows for XLSX, or too many exports running, the page opens with a sentence that
+    says so.
     """
     query, now = query_without_page(request.GET), database_now()
     viewer = viewer_of_request(request)
+    if refusal := definition.export_refusal(viewer):
+        return render(request, "403.html", {"sentence": refusal}, status=403)
     sort, problem = sort_or_default_with_problem(definition, query, viewer)
     back = f"{definition.url}?{query.urlencode()}"
     if problem:
@@ -62,7 +66,7 @@ def list_export_response(
             by=signed_in_user(request),
             parameters=dict(query.lists()),
         )
-    except TooManyRowsForXlsx as error:
+    except (TooManyExports, TooManyRowsForXlsx) as error:
         notes.warning(request, str(error))
         return redirect(back)
 

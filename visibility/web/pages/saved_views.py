@@ -25,6 +25,7 @@ from visibility.web.permissions import Permission, require_permission, signed_in
 from visibility.web.saved_view_requests import (
     checked_saved_view_change,
     readable_list,
+    readable_queries,
     view_editor,
 )
 
@@ -89,8 +90,16 @@ def open_saved_view_view(request: HttpRequest, view_id: int) -> HttpResponse:
     except UnknownSavedView:
         raise Http404 from None
     definition = readable_list(view.list, request.user)
+    viewer = viewer_of_request(request)
+    [readable] = readable_queries([view], viewer)
+    if readable != view.query:
+        notes.info(
+            request,
+            f"The view “{view.name}” opens without its filter by customer. Your role does not see "
+            "names of customers.",
+        )
     try:
-        query = definition.checked_query(view.query, viewer_of_request(request))
+        query = definition.checked_query(readable, viewer)
     except InvalidListQuery as error:
         notes.error(request, f"The view “{view.name}” cannot be opened as it was saved. {error}")
         query = ""

@@ -75,7 +75,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "alerts/{alert}/resolve": ("alerts/{alert_id}/resolve", {OP, AD}, {"note": "done"}),
     "alerts/{silent}/note": ("alerts/{alert_id}/note", {CS, OP, IN, AD}, {"note": "seen"}),
     "alerts/export?format=csv": ("alerts/export", {OP, IN, AD}, None),
-    "orders/export?format=csv": ("orders/export", {OP, IN, AD}, None),
+    "orders/export?format=csv": ("orders/export", {OP, AD}, None),
     "saved-views": ("saved-views", ALL, None),
     "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
     "lists/orders/columns": ("lists/{code}/columns", ALL, None),

@@ -1,15 +1,21 @@
 """Columns that people choose, and saved views, through the forms and the API."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError, connection
+from django.db.models import QuerySet
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from tests.builders.alerts import order
 from tests.builders.listed_orders import create_orders_with_ties_and_gaps, read_csv_export
 from tests.builders.users import signed_in, user_of_role
 from visibility.models import AuditEntry, ListColumnChoice, SavedView, Team, find_or_create_team
 from visibility.models.audit import find_audit_violations
+from visibility.preferences import saved_views
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -222,6 +228,71 @@ def test_saved_views_by_api(olga: Client, warehouse: Team) -> None:
     assert call(olga, "post", "saved-views", {**body, "list": "planets"}).status_code == 400
     assert call(olga, "delete", f"saved-views/{view['id']}", {}).json()["id"] == view["id"]
     assert call(olga, "get", f"saved-views/{view['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("code", "parameter", "prefix"), [("orders", "customer", ""), ("alerts", "group", "customer:")]
+)
+def test_shared_view_has_no_customer_name_for_people_without_contacts(
+    olga: Client, warehouse: Team, code: str, parameter: str, prefix: str
+) -> None:
+    order("SO-1", customer_name="Nora Quist", customer_no="C7")
+    for name, value in (("Name", "Nora Quist"), ("Number", "C7")):
+        query = urlencode({parameter: prefix + value})
+        post(olga, "/saved-views", list=code, name=name, query=query, team="warehouse")
+    named, numbered = SavedView.objects.order_by("name")
+    eve = signed_in(UserRole.EXECUTIVE, "eve")
+    warehouse.members.add(user_of_role(UserRole.EXECUTIVE, "eve"))
+    opened = eve.get(f"/saved-views/{named.pk}", follow=True)
+    assert opened.redirect_chain == [(f"/{code}", 302)]
+    assert "Your role does not see names of customers" in opened.content.decode()
+    assert "Nora" not in opened.content.decode()
+    address = eve.get(f"/saved-views/{numbered.pk}").headers["Location"]
+    assert address == f"/{code}?{numbered.query}"
+    items = call(eve, "get", "saved-views").json()["items"]
+    assert [item["query"] for item in items] == ["", numbered.query]
+    assert call(eve, "get", f"saved-views/{named.pk}").json()["query"] == ""
+    assert "Nora" in olga.get(f"/saved-views/{named.pk}").headers["Location"]
+    assert "Nora" in call(olga, "get", f"saved-views/{named.pk}").json()["query"]
+
+
+def test_change_stores_only_its_fields_and_a_view_that_is_gone_stays_gone(
+    olga: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(olga, "/saved-views", list="orders", name="Late", query="late=1")
+    view = SavedView.objects.get()
+    with CaptureQueriesContext(connection) as captured:
+        post(olga, f"/saved-views/{view.pk}/change", name="Later")
+    assert any("FOR UPDATE" in q["sql"] and "savedview" in q["sql"] for q in captured)
+    [update] = [q["sql"] for q in captured if q["sql"].startswith('UPDATE "visibility_savedview"')]
+    assert "created_at" not in update
+    real = saved_views.visible_saved_views
+
+    def remove_then_read(editor: saved_views.ViewEditor) -> QuerySet[SavedView]:
+        SavedView.objects.filter(pk=view.pk).delete()
+        return real(editor)
+
+    # The API and the page read the view first; it goes before the change.
+    monkeypatch.setattr(saved_views, "visible_saved_views", remove_then_read)
+    with pytest.raises(saved_views.UnknownSavedView):
+        saved_views.change_saved_view(
+            view.pk,
+            saved_views.SavedViewChange(name="Back"),
+            editor=saved_views.ViewEditor(view.owner, is_administrator=False),
+            now=view.changed_at,
+        )
+
+
+def test_only_the_unique_name_is_reported_as_a_duplicate(
+    olga: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise IntegrityError("another constraint")
+
+    monkeypatch.setattr(saved_views, "append_audit_entry", fail)
+    with pytest.raises(IntegrityError, match="another constraint"):
+        olga.post("/saved-views", {"list": "orders", "name": "Late", "query": ""})
+    assert not SavedView.objects.exists()
 
 
 def test_forms_and_api_need_a_csrf_token() -> None:

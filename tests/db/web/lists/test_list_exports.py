@@ -1,15 +1,19 @@
 """Exports of lists as CSV and XLSX: the same rows as the list, redacted, audited, no formulas."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.signals import request_finished
 from django.db import close_old_connections, connection
-from django.test import Client
+from django.test import AsyncRequestFactory, Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.builders.alerts import order, source_alert
 from tests.builders.listed_orders import (
@@ -20,9 +24,13 @@ from tests.builders.listed_orders import (
     walk_pages,
 )
 from tests.builders.sources import create_source
-from tests.builders.users import signed_in
+from tests.builders.users import signed_in, user_of_role
+from visibility.db.lock_keys import LockKey
 from visibility.export import list_files
+from visibility.export.snapshot_to_temp_tables import MAX_CONCURRENT
 from visibility.models import Alert, AuditEntry, Order
+from visibility.web import send_files
+from visibility.web.intake.source_cache import conninfo
 from visibility.web.master_table_downloads import to_async_iterator
 from visibility.web.permissions import UserRole
 
@@ -88,14 +96,43 @@ def test_texts_that_look_like_formulas_are_texts(ops: Client) -> None:
     ]
 
 
-def test_role_without_prices_or_contacts_exports_none() -> None:
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_integrator_exports_no_table_of_orders(kind: str) -> None:
+    """Integrators may only look up orders by number."""
     create_orders_with_ties_and_gaps(3)
     integrator = signed_in(UserRole.INTEGRATOR)
-    _, rows = read_csv_export(integrator.get("/orders/export?format=csv"))
-    assert "Order value" not in rows[0]
+    sentence = "Your role can only search orders by number, not export the list of orders."
+    page = integrator.get(f"/orders/export?format={kind}")
+    assert page.status_code == 403
+    assert sentence in page.content.decode()
+    answer = integrator.get(f"/api/v1/orders/export?format={kind}")
+    assert (answer.status_code, answer.json()["detail"]) == (403, sentence)
+    assert AuditEntry.objects.filter(action="denied").count() == 2
+    menu = integrator.get("/orders").content.decode()
+    assert "/orders/export?format=csv" not in menu
+    assert "/orders/export?format=xlsx" not in menu
+    assert "/orders/export?format=ocel-json" in menu
+    assert integrator.get("/orders/export?format=ocel-json").status_code == 200
+    assert "/alerts/export?format=csv" in integrator.get("/alerts?by=one").content.decode()
+
+
+def test_integrator_with_another_role_exports_the_table_of_orders() -> None:
+    create_orders_with_ties_and_gaps(3)
+    client, user = signed_in(UserRole.INTEGRATOR, "ivy"), user_of_role(UserRole.INTEGRATOR, "ivy")
+    user.groups.add(*user_of_role(UserRole.EXECUTIVE).groups.all())
+    assert "/orders/export?format=csv" in client.get("/orders").content.decode()
+    _, rows = read_csv_export(client.get("/orders/export?format=csv"))
     assert {row["Customer"] for row in rows} == {"C0", "C1", "C2"}
-    lines = read_xlsx_export(integrator.get("/orders/export?format=xlsx"))
-    assert not {"Order value", "Acme Tools", "12.5"} & {cell for line in lines for cell in line}
+    lines = read_xlsx_export(client.get("/api/v1/orders/export?format=xlsx"))
+    assert "Acme Tools" not in {cell for line in lines for cell in line}
+
+
+def test_role_without_prices_or_contacts_exports_none_of_them() -> None:
+    create_alerts_with_ties_and_gaps(2)
+    source_alert(create_source("shop"), money=88123, currency="USD")
+    integrator = signed_in(UserRole.INTEGRATOR)
+    lines = read_xlsx_export(integrator.get("/alerts/export?format=xlsx"))
+    assert not {"At risk", "Acme Tools", "88123"} & {cell for line in lines for cell in line}
 
 
 def test_role_without_export_gets_no_file_and_no_link() -> None:
@@ -129,19 +166,80 @@ def test_page_links_to_the_export_of_what_is_filtered(ops: Client) -> None:
     assert "1 order" in page
 
 
-def test_csv_is_read_through_a_server_side_cursor_in_chunks(
-    ops: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_file_is_written_in_chunks_before_its_first_byte_is_sent(
+    ops: Client, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(list_files, "CHUNK_SIZE", 3)
     create_orders_with_ties_and_gaps(8)
-    chunks = iter(ops.get("/orders/export?format=csv"))
-    assert next(chunks).count(b"SO-") == 3
+    with CaptureQueriesContext(connection) as captured:
+        response = ops.get(f"/orders/export?format={kind}&columns=number")
+    assert int(response.headers["Content-Length"]) > 0
     with connection.cursor() as cursor:
         cursor.execute(OPEN_CURSORS)
-        assert cursor.fetchone() == (1,)
-        assert [chunk.count(b"SO-") for chunk in chunks] == [3, 2]
+        assert cursor.fetchone() == (0,)
+    with CaptureQueriesContext(connection) as later:
+        content = b"".join(response)
+    assert len(content) == int(response.headers["Content-Length"])
+    assert not later.captured_queries
+    # The alerts of each chunk are counted by a statement of its own.
+    of_chunks = [q for q in captured.captured_queries if "visibility_alert" in q["sql"]]
+    assert len(of_chunks) >= 3
+
+
+@pytest.mark.parametrize("path", ["orders/export?format=csv", "alerts/export?format=xlsx"])
+def test_number_of_concurrent_exports_is_limited(ops: Client, path: str) -> None:
+    with psycopg.connect(conninfo()) as other:
+        for slot in range(MAX_CONCURRENT):
+            other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockKey.EXPORT_SLOT, slot])
+        answer = ops.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "Too many exports are running." in answer.json()["detail"]
+        page = ops.get(f"/{path}", follow=True)
+        assert page.redirect_chain
+        assert "3 exports are already running. Try again in a few minutes." in (
+            page.content.decode()
+        )
+    assert not AuditEntry.objects.filter(action="export").exists()
+    assert ops.get(f"/{path}").status_code == 200
+
+
+def test_connection_is_released_before_the_first_byte_and_the_file_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+    released = SimpleNamespace(in_atomic_block=False, close=lambda: steps.append("released"))
+    monkeypatch.setattr(send_files, "connection", released)
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
+    file.write(b"x" * (send_files.BLOCK_SIZE + 1))
+    file.seek(0)
+    request = AsyncRequestFactory().get("/orders/export")
+    response = send_files.temporary_file_response(request, file, "orders.csv", "text/csv")
+
+    async def read_all() -> None:
+        steps.extend([str(len(block)) async for block in response])
+
+    async_to_sync(read_all)()
+    assert steps == ["released", str(send_files.BLOCK_SIZE), "1"]
+    close_response(response)
+    assert file.closed
+
+
+def test_export_that_fails_leaves_no_cursor_open(
+    ops: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_orders_with_ties_and_gaps(3)
+
+    def fail(*_: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(list_files, "_csv_cell", fail)
+    with pytest.raises(OSError, match="No space left"):
+        ops.get("/orders/export?format=csv")
+    with connection.cursor() as cursor:
         cursor.execute(OPEN_CURSORS)
         assert cursor.fetchone() == (0,)
+    assert not AuditEntry.objects.filter(action="export").exists()
 
 
 def test_alerts_export_has_the_alerts_of_the_view_in_its_order(ops: Client) -> None:
@@ -223,7 +321,7 @@ def test_api_export_of_too_many_rows_as_xlsx_points_to_csv(
 
 def test_api_columns_without_permission_are_refused() -> None:
     integrator = signed_in(UserRole.INTEGRATOR)
-    answer = integrator.get("/api/v1/orders/export?format=csv&columns=total")
+    answer = integrator.get("/api/v1/alerts/export?columns=value")
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "columns")
 
 
@@ -234,26 +332,6 @@ def close_response(response: Any) -> None:
         response.close()
     finally:
         request_finished.connect(close_old_connections)
-
-
-def test_abandoned_export_is_closed_with_its_response_and_never_by_the_garbage_collector(
-    ops: Client,
-) -> None:
-    """A collection within a statement would wait for the lock that the thread has."""
-    create_orders_with_ties_and_gaps(3)
-    before = set(list_files.OPEN_EXPORTS)
-    response = ops.get("/orders/export?format=csv")
-    (opened,) = list_files.OPEN_EXPORTS - before
-    with connection.cursor() as cursor:
-        cursor.execute(OPEN_CURSORS)
-        assert cursor.fetchone() == (1,)
-        close_response(response)
-        cursor.execute(OPEN_CURSORS)
-        assert cursor.fetchone() == (0,)
-    assert (opened.total, list_files.OPEN_EXPORTS) == (3, before)
-    response = ops.head("/orders/export?format=csv")
-    close_response(response)
-    assert before == list_files.OPEN_EXPORTS
 
 
 def test_stream_that_a_client_leaves_closes_its_source() -> None:
