@@ -9,8 +9,8 @@ from django.http import Http404
 from visibility.models import SavedView
 from visibility.preferences.saved_views import SavedViewChange, ViewEditor
 from visibility.screens.list_registry import LISTS
-from visibility.screens.lists.customer_names_in_queries import without_customer_names
 from visibility.screens.lists.list_definition import ListDefinition, Viewer
+from visibility.web.customer_names_in_queries import without_customer_names
 from visibility.web.permissions import Permission, has_permission
 
 

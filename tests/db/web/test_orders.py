@@ -327,11 +327,11 @@ def test_pages_run_a_limited_number_of_queries(
 ) -> None:
     # The list: also the counts of the views, the sum, the values to filter by, and the progress.
     # The order page also reads notes, watches, alert histories, SLA timers, related orders, the
-    # colleagues whom a note can mention, the tracking links that are valid, and how far the
+    # colleagues whom a note can mention, the tracking links, whether you watch it, and how far the
     # reports of the sources go.
     for path, queries in (
         ("/orders", 19),
-        (f"/orders/{order.pk}", 25),
+        (f"/orders/{order.pk}", 26),
         (f"/orders/{order.pk}/preview", 17),
     ):
         with django_assert_max_num_queries(queries):
