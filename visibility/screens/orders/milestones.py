@@ -12,22 +12,13 @@ from visibility.models import Alert, FailedClock
 from visibility.models.alerts import ACTIVE_ALERT_STATES
 from visibility.screens.orders.event_labels import inferred_time_notes_by_time
 from visibility.screens.orders.expected_steps import slack_text
+from visibility.screens.orders.progress_steps import STEPS
 from visibility.screens.orders.swimlane_bars import deviation_text
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
 from visibility.timeline.milestones import MEASURED
 from visibility.timeline.shipping_progress import progress_text
 
-MILESTONES = (
-    MilestoneCode.RECEIVED,
-    MilestoneCode.RELEASED,
-    MilestoneCode.ALLOCATED,
-    MilestoneCode.PICKED,
-    MilestoneCode.PACKED,
-    MilestoneCode.SHIPPED,
-    MilestoneCode.DELIVERED,
-    MilestoneCode.INVOICED,
-)
 OPTIONAL_MILESTONES = (
     MilestoneCode.PAYMENT_APPROVED,
     MilestoneCode.PAID,
@@ -62,10 +53,8 @@ def load_timeline(order_id: int, *, as_of: datetime, known_at: datetime | None =
 
 def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
     """The milestones; payments, returns, credits and cancellations only if there are any."""
-    codes = [*MILESTONES, *(c for c in OPTIONAL_MILESTONES if c in timeline.milestones)]
-    reached = [
-        index for index, code in enumerate(MILESTONES) if timeline.milestone_reached_at(code)
-    ]
+    codes = [*STEPS, *(c for c in OPTIONAL_MILESTONES if c in timeline.milestones)]
+    reached = [index for index, code in enumerate(STEPS) if timeline.milestone_reached_at(code)]
     furthest = max(reached, default=-1)
     inferred = inferred_time_notes_by_time(timeline)
     steps = [_milestone_step(timeline, code) for code in codes]

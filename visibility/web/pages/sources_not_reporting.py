@@ -10,8 +10,9 @@ from visibility.screens.sources.current_states import load_source_chips
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.permissions import Permission, has_permission
 
-# A source that is paused or has not sent anything yet is not expected to report.
-EXPECTED_TO_REPORT = frozenset(SourceState) - {
+# The states of sources that should report and do not: a paused one, or one that has not sent
+# anything yet, need not.
+MISSING_DATA = frozenset(SourceState) - {
     SourceState.LIVE,
     SourceState.PAUSED,
     SourceState.WAITING,
@@ -29,7 +30,7 @@ def sources_not_reporting(request: HttpRequest) -> JsonResponse:
     may_open = has_permission(request.user, Permission.SOURCES_SEE)
     may_know = may_open or has_permission(request.user, Permission.ORDERS)
     chips = load_source_chips(database_now()) if may_know else []
-    titles = [chip.title for chip in chips if chip.state in EXPECTED_TO_REPORT]
+    titles = [chip.title for chip in chips if chip.state in MISSING_DATA]
     return JsonResponse({"titles": titles, "url": "/sources" if may_open else ""})
 
 
