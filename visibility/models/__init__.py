@@ -11,6 +11,7 @@ from visibility.models.alerts import (
     NotificationState,
     Subscription,
 )
+from visibility.models.api_tokens import ApiToken
 from visibility.models.audit import AuditEntry, AuditHead
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
@@ -95,6 +96,7 @@ __all__ = [
     "AlertEntry",
     "AlertKind",
     "AlertState",
+    "ApiToken",
     "AuditEntry",
     "AuditHead",
     "BackfillRequest",

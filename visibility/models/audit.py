@@ -20,6 +20,8 @@ from visibility.db.keyed_seal import seal_text
 from visibility.db.lock_keys import LockKey
 
 SEAL_PURPOSE = "audit head"
+# Attribute of a user object of a request with an API token: the public part of the token.
+API_TOKEN_NAME = "_api_token_name"  # noqa: S105  # a name
 # One statement, so one snapshot: entries that are appended meanwhile do not matter.
 COMPARE_HEAD_WITH_ENTRIES = """
 SELECT head.entries, head.digest, count(entry.id),
@@ -77,8 +79,11 @@ def append_audit_entry(
 ) -> None:
     """Append one entry, in the caller's transaction if there is one.
 
+    The detail of what a program did with an API token names the token.
     A head that is missing or has a wrong seal is not replaced, so that the damage stays visible.
     """
+    if user is not None and (token := user.__dict__.get(API_TOKEN_NAME)):
+        detail = {**detail, "api_token": token}
     with transaction.atomic():
         with connection.cursor() as cursor:
             # One writer of the hash chain at a time.

@@ -51,11 +51,16 @@ def _record_or_answer_unavailable(
     return None
 
 
-def record_denied_request(request: HttpRequest, permissions: Sequence[str] = ()) -> None:
-    """Append an audit entry, if the user is signed in and does not exceed `MAX_ENTRIES`."""
+def record_denied_request(
+    request: HttpRequest, permissions: Sequence[str] = (), *, token_user: User | None = None
+) -> None:
+    """Append an audit entry, if the user is signed in and does not exceed `MAX_ENTRIES`.
+
+    `token_user`: the owner of the API token of the request.
+    """
     request.META[IS_RECORDED] = True
     # The user of the session: without a CSRF token, REST framework replaces `request.user`.
-    user, now = get_user(request), database_now()
+    user, now = token_user or get_user(request), database_now()
     if not isinstance(user, User):
         return
     recent = AuditEntry.objects.filter(user=user, action=DENIED, at__gt=now - ENTRY_PERIOD)

@@ -10,7 +10,11 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from visibility.models.audit import API_TOKEN_NAME
 from visibility.models.permission import Permission as Permission
+
+# Attribute of a user object of a request with an API token.
+TOKEN_PERMISSIONS = "_token_permissions"  # noqa: S105  # a name
 
 
 class UserRole(StrEnum):
@@ -81,8 +85,18 @@ def roles(user: User | AnonymousUser) -> frozenset[UserRole]:
 
 
 def has_permission(user: User | AnonymousUser, permission: Permission) -> bool:
-    """Whether one of the user's roles grants the permission."""
+    """Whether one of the user's roles grants the permission, and the token if they use one."""
+    token_permissions: frozenset[Permission] | None = user.__dict__.get(TOKEN_PERMISSIONS)
+    if token_permissions is not None and permission not in token_permissions:
+        return False
     return bool(roles(user) & ROLE_PERMISSIONS[permission])
+
+
+def limit_to_token(user: User, permissions: frozenset[Permission], name: str) -> User:
+    """Limit this user object to what their API token grants; audit entries name the token."""
+    user.__dict__[TOKEN_PERMISSIONS] = permissions
+    user.__dict__[API_TOKEN_NAME] = name
+    return user
 
 
 def granted_permissions(user: User | AnonymousUser) -> frozenset[Permission]:

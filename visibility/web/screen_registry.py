@@ -118,6 +118,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("api_tokens"),
     Screen("saved_views"),
     Screen("style_guide"),
     Screen("health_and_metrics"),

@@ -5,7 +5,8 @@ from typing import Any, NoReturn
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import BaseContentNegotiation
@@ -15,7 +16,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from visibility.db.database_time import database_now
+from visibility.models import ApiToken
 from visibility.web.api.query_params import QueryParameter, parse_query
+from visibility.web.api_tokens import find_token_user, still_grants
 from visibility.web.audit_denied_requests import record_denied_request
 from visibility.web.permissions import (
     Permission,
@@ -25,17 +29,33 @@ from visibility.web.permissions import (
     roles,
 )
 
+INVALID_TOKEN = "The API token is unknown, expired or revoked."  # noqa: S105  # a sentence
+
 
 class PageSessionAuthentication(SessionAuthentication):
     """Session authentication shared with the pages; writes need a CSRF token in `X-CSRFToken`."""
 
-    def authenticate_header(self, request: Request) -> str:
-        """The `WWW-Authenticate` value. Without it DRF answers 403 instead of 401."""
-        return 'Session realm="throughline"'
-
     def enforce_csrf(self, request: Request) -> None:
         """Check the token without parsing the body, which the view reads as it arrives."""
         super().enforce_csrf(getattr(request, "_request", request))
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer thr_...`, without a session and without a CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        """The owner of the token; None without the header. Raises AuthenticationFailed."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        result = find_token_user(text.strip(), database_now())
+        if result is None:
+            raise AuthenticationFailed(INVALID_TOKEN)
+        return result
+
+    def authenticate_header(self, request: Request) -> str:
+        """The `WWW-Authenticate` value of a 401 response."""
+        return 'Bearer realm="throughline"'
 
 
 class JsonOnlyNegotiation(BaseContentNegotiation):
@@ -94,7 +114,7 @@ class ApiView(GenericAPIView[Any]):
     required_permissions: tuple[Permission, ...] = ()
     query_parameters: Sequence[QueryParameter] = ()
     params: dict[str, Any]
-    authentication_classes = [PageSessionAuthentication]
+    authentication_classes = [ApiTokenAuthentication, PageSessionAuthentication]
     permission_classes = [HasPermissions]
     content_negotiation_class = JsonOnlyNegotiation
     filter_backends = [DeclaredQueryParameterFilter]
@@ -108,6 +128,16 @@ class ApiView(GenericAPIView[Any]):
         if request.method in self.allowed_methods:  # for other methods, 405 is the answer
             self.params = parse_query(request, self.declared_query_parameters())
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send no file if the token was revoked, or lost a permission, while it was written."""
+        token = request.auth if response.streaming else None
+        if isinstance(token, ApiToken) and not still_grants(
+            token, self.required_permissions, database_now()
+        ):
+            response.close()
+            response = self.handle_exception(AuthenticationFailed(INVALID_TOKEN))
+        return super().finalize_response(request, response, *args, **kwargs)
+
     def declared_query_parameters(self) -> Sequence[QueryParameter]:
         """The query parameters of this request's method."""
         return self.query_parameters
@@ -120,7 +150,11 @@ class ApiView(GenericAPIView[Any]):
         self, request: Request, message: str | None = None, code: str | None = None
     ) -> NoReturn:
         """Record the attempt in the audit log and raise the DRF exception."""
-        record_denied_request(request._request, [r.value for r in self.required_permissions])
+        record_denied_request(
+            request._request,
+            [r.value for r in self.required_permissions],
+            token_user=current_user(request) if isinstance(request.auth, ApiToken) else None,
+        )
         super().permission_denied(request, message, code)
         raise AssertionError  # pragma: no cover  # super() always raises
 

@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from connectors.sdk.event_schema import SCHEMA
-from visibility.web.api.base import PageSessionAuthentication
+from visibility.web.api.base import ApiTokenAuthentication, PageSessionAuthentication
 from visibility.web.intake.problem_body import PROBLEM_TYPE
 
 Document = dict[str, Any]
@@ -32,8 +32,8 @@ PROBLEM_SCHEMA: Document = {
 }
 STATUS_DESCRIPTIONS = {
     "400": "A parameter or field is invalid; see `errors`.",
-    "401": "Not signed in.",
-    "403": "The user lacks permission, or the CSRF token is missing.",
+    "401": "Not signed in, or the API token is unknown, expired or revoked.",
+    "403": "The user or the API token lacks permission, or the CSRF token is missing.",
     "404": "Not found.",
     "405": "Method not allowed.",
     "409": "The current state does not allow this, or a request with this key is running.",
@@ -117,6 +117,17 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     def get_security_definition(self, auto_schema: Any) -> Document:
         """The security scheme object."""
         return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
+    """Describes API tokens as an OpenAPI security scheme."""
+
+    target_class = ApiTokenAuthentication
+    name = "apiToken"
+
+    def get_security_definition(self, auto_schema: Any) -> Document:
+        """The security scheme object."""
+        return {"type": "http", "scheme": "bearer", "description": "An API token (`/tokens`)."}
 
 
 def _schema_reference(name: str) -> Document:
