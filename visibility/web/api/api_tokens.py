@@ -23,7 +23,7 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
-from visibility.web.api.problem_responses import ApiResponse, InvalidInput
+from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput, InvalidInput
 from visibility.web.api.request_body_serializers import (
     EmptyBody,
     RequestBody,
@@ -32,14 +32,6 @@ from visibility.web.api.request_body_serializers import (
 )
 from visibility.web.board_changes import Author
 from visibility.web.permissions import Permission
-
-
-class InvalidApiTokenInput(InvalidInput):
-    """Fields of a new token are invalid, each with its sentence."""
-
-    def __init__(self, error: api_tokens.InvalidApiToken) -> None:
-        super().__init__("", str(error))
-        self.errors = [{"path": e.name, "detail": e.sentence} for e in error.errors]
 
 
 class ApiTokenSerializer(PermissionFilteredSerializer):
@@ -126,7 +118,7 @@ class ApiTokenListView(ApiListView):
                     service_owner=_service_owner(values.get("owner")),
                 )
             except api_tokens.InvalidApiToken as error:
-                raise InvalidApiTokenInput(error) from error
+                raise InvalidFieldsInput(error.errors) from error
             created.append(text)
             return ApiResponse.with_json_body(serialize(ApiTokenSerializer, token), status=201)
 

@@ -2,23 +2,14 @@
 
 from rest_framework import serializers
 
-from connectors.sdk.settings import SettingError
 from visibility.boards.check_tiles import MAX_TILES
 from visibility.models import BoardSharing
 from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer
-from visibility.web.api.problem_responses import ConflictError, InvalidInput
+from visibility.web.api.problem_responses import ConflictError
 from visibility.web.api.request_body_serializers import RequestBody
 from visibility.web.api.subscriptions import ChannelSettingSerializer
 from visibility.web.permissions import Permission
 from visibility.web.screen_links import DEFAULT_DAYS, DEFAULT_SECONDS
-
-
-class InvalidBoardInput(InvalidInput):
-    """A board or a link cannot be saved like this; each field has its sentence."""
-
-    def __init__(self, errors: tuple[SettingError, ...]) -> None:
-        super().__init__("", " ".join(error.sentence for error in errors))
-        self.errors = [{"path": error.name, "detail": error.sentence} for error in errors]
 
 
 class BoardVersionConflict(ConflictError):

@@ -28,14 +28,13 @@ from visibility.web.api.board_serializers import (
     BoardListSerializer,
     BoardSerializer,
     BoardVersionConflict,
-    InvalidBoardInput,
     StartPageBody,
     StartPageSerializer,
     TileListSerializer,
 )
 from visibility.web.api.common_serializers import serialize
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.problem_responses import ApiResponse
+from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
 from visibility.web.board_changes import Author, BoardChanged, InvalidBoard, UnknownBoard
 from visibility.web.permissions import Permission
@@ -163,7 +162,7 @@ def _answer_errors(change: Callable[[], Any]) -> Any:
     except BoardChanged:
         raise BoardVersionConflict from None
     except InvalidBoard as error:
-        raise InvalidBoardInput(error.errors) from error
+        raise InvalidFieldsInput(error.errors) from error
 
 
 def _save_board(request: Request, slug: str, values: dict[str, Any]) -> None:

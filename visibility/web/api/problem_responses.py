@@ -18,6 +18,7 @@ from rest_framework import exceptions
 from structlog.stdlib import get_logger
 
 from connectors.sdk.payload import PayloadError
+from connectors.sdk.settings import SettingError
 from visibility.web.intake.problem_body import PROBLEM_TYPE, problem_body
 
 log = get_logger(__name__)
@@ -32,6 +33,14 @@ class InvalidInput(exceptions.APIException):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}" if name else message)
         self.errors = [{"path": name, "detail": message}]
+
+
+class InvalidFieldsInput(InvalidInput):
+    """Fields are invalid, each with its sentence."""
+
+    def __init__(self, errors: Sequence[SettingError]) -> None:
+        super().__init__("", " ".join(error.sentence for error in errors))
+        self.errors = [{"path": error.name, "detail": error.sentence} for error in errors]
 
 
 class ConflictError(exceptions.APIException):

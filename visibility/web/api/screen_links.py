@@ -12,14 +12,13 @@ from visibility.models import ScreenLink
 from visibility.web import screen_links
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.board_serializers import (
-    InvalidBoardInput,
     ScreenLinkBody,
     ScreenLinkListSerializer,
     ScreenLinkSerializer,
 )
 from visibility.web.api.common_serializers import serialize
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.problem_responses import ApiResponse
+from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import EmptyBody, parse_body, read_body
 from visibility.web.board_changes import Author, InvalidBoard
 from visibility.web.permissions import Permission
@@ -57,7 +56,7 @@ class ScreenLinkListView(ApiView):
                     by=by,
                 )
             except InvalidBoard as error:
-                raise InvalidBoardInput(error.errors) from error
+                raise InvalidFieldsInput(error.errors) from error
             return ApiResponse.with_json_body(_serialize(link), status=201)
 
         return run_idempotently(request, body, do)
