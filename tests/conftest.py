@@ -1,24 +1,31 @@
-"""Fixtures of all tests: static files without hashes, empty partitions, the database clock."""
+"""Fixtures of all tests: static files without hashes, empty tables, the database clock."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import hypothesis
 import pytest
 from django.db import connection
+from django.test import TransactionTestCase
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests import shifted_clock
+from tests import empty_tables, shifted_clock
 from tests.effort import FULL
-from tests.product import empty_partitions
 from visibility.db.database_time import database_now
 
 # More examples in a full run; a deadline per example would fail on a busy machine.
 hypothesis.settings.register_profile("normal", max_examples=100, deadline=None)
 hypothesis.settings.register_profile("full", max_examples=1000, deadline=None)
 hypothesis.settings.load_profile("full" if FULL else "normal")
+
+
+def _delete_rows(test_case: TransactionTestCase) -> None:
+    """Empty the tables after a test that commits, instead of Django's `flush`."""
+    empty_tables.empty_tables()
+
+
+setattr(TransactionTestCase, "_fixture_teardown", _delete_rows)  # noqa: B010 - it is private
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +49,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE visibility_auditentry DISABLE TRIGGER audit_append_only")
         cursor.execute("TRUNCATE visibility_heartbeat")
+        empty_tables.define_function(cursor)
 
 
 @pytest.fixture(autouse=True)
@@ -52,15 +60,6 @@ def _plain_static_files(settings: Settings) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
-
-
-@pytest.fixture(autouse=True)
-def _empty_partitions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Empty the partitioned tables: Django only empties the tables that it manages."""
-    yield
-    marker = request.node.get_closest_marker("django_db")
-    if marker and marker.kwargs.get("transaction"):
-        empty_partitions()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import httpx2
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command
 from django.db import connection
 
 from visibility.launcher import process_plan
@@ -128,25 +127,6 @@ class Product:
                 process.kill()
                 process.wait()
         self._running.clear()
-
-
-def empty_partitions() -> None:
-    """Empty the tables that Django does not manage, and seal the empty audit log."""
-    # Some importers of this module do not load Django's models.
-    from visibility.models import AuditHead, audit
-
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "TRUNCATE visibility_inbound_message, visibility_message_body, visibility_event"
-        )
-    seal = audit.head_seal(0, 0, "")
-    AuditHead.objects.update(entries=0, last_entry_id=0, digest="", seal=seal)
-
-
-def empty_tables() -> None:
-    """Empty all tables after tests that commit, which pytest-django does not roll back."""
-    call_command("flush", interactive=False, verbosity=0)
-    empty_partitions()
 
 
 def free_port() -> int:

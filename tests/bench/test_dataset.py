@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from tests.bench import dataset, setup
-from tests.product import empty_tables
+from tests.empty_tables import empty_tables
 from visibility.db.database_time import database_now
 from visibility.kpi import facts_and_cells
 from visibility.operations.canonical_dump import dump_lines

@@ -13,7 +13,8 @@ import orjson
 from django.db import connection
 
 from tests.builders.cloudevents import authorized_headers, cloudevent
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.models import (

@@ -16,7 +16,8 @@ from tests.browser.journeys.browser import (
     vertical_overflow,
 )
 from tests.browser.journeys.page_checks import page_problems
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db

@@ -43,6 +43,13 @@ def earlier_version() -> Iterator[None]:
     call_command("migrate", "visibility", verbosity=0)
 
 
+@pytest.fixture
+def this_version_again() -> Iterator[None]:
+    """Upgrade at the end, after a test that migrates to an earlier version."""
+    yield
+    call_command("migrate", "visibility", verbosity=0)
+
+
 def _execute(statement: str, *values: int | str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
@@ -69,18 +76,14 @@ def test_upgrade_preserves_cells_and_requests_of_earlier_version(earlier_version
     assert _update_and_count_orders() == 3
 
 
-def test_worker_of_earlier_version_that_still_runs_leaves_right_cells(
-    earlier_version: None,
-) -> None:
-    call_command("migrate", "visibility", verbosity=0)
+def test_worker_of_earlier_version_that_still_runs_leaves_right_cells() -> None:
     _add_fact()
     _execute(REQUEST_DAY, DAY)
     _execute(SUM_DAY)
     assert _update_and_count_orders() == 1
 
 
-def test_earlier_version_after_downgrade_sums_every_day_again(earlier_version: None) -> None:
-    call_command("migrate", "visibility", verbosity=0)
+def test_earlier_version_after_downgrade_sums_every_day_again(this_version_again: None) -> None:
     _add_fact()
     call_command("migrate", "visibility", BEFORE, verbosity=0)
     with connection.cursor() as cursor:
@@ -123,8 +126,9 @@ def test_upgrade_to_families_preserves_totals_and_undelivered_orders(
     assert query.summary(kpi, span, now=datetime(2026, 3, 5, 12, tzinfo=UTC)).oldest == 2 * 86_400
 
 
-def test_downgrade_removes_what_the_earlier_version_does_not_know(three_dimensions: None) -> None:
-    call_command("migrate", "visibility", verbosity=0)
+def test_downgrade_removes_what_the_earlier_version_does_not_know(
+    this_version_again: None,
+) -> None:
     fact = create_fact(None, 1, day=date(2026, 3, 3), kpi="undelivered_orders")
     create_fact(5, 1, day=date(2026, 3, 3), kpi="undelivered_orders")
     create_fact(1, 1, day=date(2026, 3, 3), kpi="event_delay", subject_key="7", order=fact.order)

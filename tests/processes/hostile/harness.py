@@ -16,7 +16,8 @@ from connectors.sdk.event_codec import event_from_dict
 from connectors.sdk.events import CanonicalEvent, Flag
 from connectors.sdk.payload import ParkReason
 from tests.builders.cloudevents import cloudevent
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.models import Event, InboundMessage, Order

@@ -14,7 +14,8 @@ from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.builders.users import signed_in
-from tests.product import ROOT, Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import ROOT, Product
 from visibility.models import Identifier, InboundMessage, Order, RefoldRequest
 from visibility.web.permissions import UserRole
 

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from tests.builders.cloudevents import authorized_headers, cloudevent
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.models import InboundMessage
 
 SECRET = "a-secret-of-at-least-24-bytes"

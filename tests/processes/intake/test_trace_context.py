@@ -10,7 +10,8 @@ from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.builders.cloudevents import authorized_headers, cloudevent
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.models import InboundMessage
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,8 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.builders.cloudevents import authorized_headers, cloudevent
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.models import InboundMessage, MessageKey, RejectedRequestCount
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.users import create_user
+from tests.empty_tables import empty_tables
 from tests.processes.journeys.case_run import CASES, PASSWORD, SECRET, SOURCES, CaseRun
-from tests.product import Product, empty_tables
+from tests.product import Product
 from visibility.web.permissions import UserRole
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]

@@ -15,7 +15,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.builders.users import create_user
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.models import AuditEntry, InboundMessage, MasterImport
 from visibility.web.permissions import UserRole
 
