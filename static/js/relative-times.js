@@ -14,6 +14,15 @@
     if (Math.abs(elapsed) < 5) return "just now";
     return elapsed > 0 ? `${span(elapsed)} ago` : `in ${span(-elapsed)}`;
   }
+  function countdown() {
+    for (const time of document.querySelectorAll('time[data-tick="countdown"]')) {
+      const left = Math.floor((Date.parse(time.dateTime) - Date.now() - clockOffset) / 1000);
+      const two = (amount) => String(Math.floor(amount) % 60).padStart(2, "0"), days = Math.floor(left / 86400);
+      const clock = `${Math.floor(left / 3600) % 24}:${two(left / 60)}:${two(left)}`;
+      time.textContent = left <= 0 ? `passed ${span(-left)} ago` : days ? `${days} d ${clock}` : clock;
+      time.classList.toggle("tone-late", left <= 0);
+    }
+  }
   function tick() {
     for (const time of document.querySelectorAll('time[data-tick="ago"], time[data-tick="span"]')) {
       const text = format(time.dataset.tick, (Date.now() + clockOffset - Date.parse(time.dateTime)) / 1000);
@@ -21,5 +30,6 @@
     }
   }
   setInterval(tick, 5000);
+  setInterval(countdown, 1000);
   document.addEventListener("live:fetched", tick);
 })();

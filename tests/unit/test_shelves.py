@@ -46,6 +46,7 @@ KPIS = {
     "unit_fill_rate",
 }
 TILES = {
+    "cut_offs",
     "order_funnel",
     "key_figures",
     "kpi_number",

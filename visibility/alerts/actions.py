@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from visibility.alerts.reconcile_alerts_with_clocks import reopen_alert
+from visibility.alerts.snooze_ends import NoSnoozeEnd, SnoozeEnd, find_snooze_end
 from visibility.db.change_feed import append_changes
 from visibility.models.alerts import (
     ACTIVE_ALERT_STATES,
@@ -27,6 +28,7 @@ COLUMNS_OF_ACTIONS = (
     "acknowledged_by_id",
     "acknowledged_at",
     "snoozed_until",
+    "snooze_end",
     "resolved_at",
     "resolution",
     "closing_reason",
@@ -93,10 +95,18 @@ def assign(alert_id: int, *, by: User, to: User | None, now: datetime, note: str
     return alert
 
 
-def snooze(alert_id: int, *, by: User, until: datetime, now: datetime, note: str = "") -> Alert:
-    """Hide an alert until a time in the future. Raises ActionRejected."""
+def snooze(
+    alert_id: int, *, by: User, until: datetime | SnoozeEnd, now: datetime, note: str = ""
+) -> Alert:
+    """Hide an alert until a time in the future, or what else ends it. Raises ActionRejected."""
     with _lock_alert_then_save_and_log(alert_id, "snoozed", by=by, now=now, note=note) as alert:
         _require_active(alert)
+        alert.snooze_end = {}
+        if isinstance(until, SnoozeEnd):
+            try:
+                until, alert.snooze_end = find_snooze_end(alert, until, now=now)
+            except NoSnoozeEnd as error:
+                raise ActionRejected(str(error)) from error
         if until <= now:
             raise ActionRejected("A snooze must end in the future.")
         alert.state, alert.snoozed_until = AlertState.SNOOZED, until

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from visibility.models.audit import append_audit_entry
-from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
+from visibility.models.rules_clocks_and_calendars import Severity, SlaRule, WorkCalendar
 from visibility.models.teams import MAX_TITLE_LENGTH, find_or_create_team
 from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 from visibility.sla.parameters import (
@@ -20,9 +20,9 @@ from visibility.sla.parameters import (
 from visibility.sla.recheck_orders import enqueue_next_batch, start_rechecks_of_changed_rules
 from visibility.sla.registry import rule_kinds
 
-EDITABLE = ("params", "severity", "team", "enabled")
+EDITABLE = ("params", "severity", "team", "enabled", "calendar")
 # The fields that clocks depend on.
-CLOCK_FIELDS = {"params", "enabled"}
+CLOCK_FIELDS = {"params", "enabled", "calendar"}
 
 
 class InvalidRuleChange(ValueError):
@@ -82,8 +82,8 @@ def change_rule(
             object=f"rule {rule.code}",
             detail={
                 "version": rule.version,
-                "before": {name: before[name] for name in changed},
-                "after": {name: wanted[name] for name in changed},
+                "before": {name: _audited(before[name]) for name in changed},
+                "after": {name: _audited(wanted[name]) for name in changed},
             },
             now=now,
         )
@@ -114,6 +114,7 @@ def _validated_values_by_field(rule: SlaRule, values: Mapping[str, Any]) -> dict
         ("severity", _read_severity),
         ("team", _read_team_title),
         ("enabled", _read_bool),
+        ("calendar", _read_calendar),
     ):
         if name in values:
             try:
@@ -148,6 +149,18 @@ def _read_bool(raw: object) -> bool:
     if not isinstance(raw, bool):
         raise ValueError("must be true or false")
     return raw
+
+
+def _read_calendar(raw: object) -> WorkCalendar:
+    code = raw.replace("\0", "") if isinstance(raw, str) else ""
+    calendar = WorkCalendar.objects.filter(code=code).first()
+    if calendar is None:
+        raise ValueError("must be the code of a calendar")
+    return calendar
+
+
+def _audited(value: Any) -> Any:
+    return value.code if isinstance(value, WorkCalendar) else value
 
 
 def _merge_and_validate_params(rule: SlaRule, raw: object) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from visibility.alerts.reconcile_alerts_with_clocks import (
     reconcile_alerts,
 )
 from visibility.alerts.release_suppressed_alerts import open_suppressed_alerts
+from visibility.alerts.snooze_ends import seen_events, snooze_has_ended, wake_sentence
 from visibility.alerts.source_alerts import update_source_alerts
 from visibility.db.change_feed import append_changes
 from visibility.db.lock_keys import LockKey
@@ -173,17 +174,19 @@ def reconcile_alerts_of_due_clocks(clocks: list[SlaClock], now: datetime) -> lis
 
 
 def end_expired_snoozes(*, now: datetime) -> int:
-    """Reopen snoozed alerts whose snooze has ended; return how many."""
+    """Reopen snoozed alerts whose snooze has ended, with the reason; return how many."""
     with transaction.atomic():
         rows = list(
             Alert.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(state=AlertState.SNOOZED, snoozed_until__lte=now)
+            .annotate(**seen_events())
+            .filter(snooze_has_ended(now), state=AlertState.SNOOZED)
             .order_by("pk")[:BATCH_SIZE]
         )
         for alert in rows:
+            text = wake_sentence(alert, now=now)
             alert.state, alert.snoozed_until, alert.changed_at = AlertState.OPEN, None, now
             alert.save(update_fields=["state", "snoozed_until", "changed_at"])
-            AlertEntry.objects.create(alert=alert, at=now, action="woke", text="The snooze ended.")
+            AlertEntry.objects.create(alert=alert, at=now, action="woke", text=text)
             queue_notifications_of_alert(alert, "woke")
         append_changes({"alert": [a.pk for a in rows]})
         return len(rows)

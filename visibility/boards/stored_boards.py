@@ -18,10 +18,11 @@ MAX_BOARDS = 100
 DEFAULT_TILES: tuple[Mapping[str, Any], ...] = (
     {"tile": "key_figures", "width": 4},
     {"tile": "order_funnel", "width": 4},
+    {"tile": "cut_offs", "width": 2},
     {"tile": "top_alerts", "width": 2},
-    {"tile": "source_health", "width": 2},
+    {"tile": "source_health", "width": 1},
     {"tile": "notable_events", "width": 2},
-    {"tile": "message_rate", "width": 2},
+    {"tile": "message_rate", "width": 1},
 )
 
 

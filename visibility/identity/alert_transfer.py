@@ -78,6 +78,7 @@ def _take_state_owner_and_acknowledgment(alert: Alert, *, into: Alert) -> None:
     if into.state not in ACTIVE_ALERT_STATES:
         into.episode += 1
         into.state, into.snoozed_until = alert.state, alert.snoozed_until
+        into.snooze_end = alert.snooze_end
         into.resolved_at, into.resolution, into.closing_reason = None, "", ""
         into.acknowledged_by_id, into.acknowledged_at = None, None
     into.owner_id = into.owner_id or alert.owner_id
@@ -166,6 +167,7 @@ def _serialize_alert_state(alert: Alert) -> dict[str, object]:
         "resolution": alert.resolution,
         "closing_reason": alert.closing_reason,
         "snoozed_until": alert.snoozed_until.isoformat() if alert.snoozed_until else None,
+        "snooze_end": alert.snooze_end,
         "resolved_at": alert.resolved_at.isoformat() if alert.resolved_at else None,
     }
 

@@ -108,6 +108,8 @@ class Alert(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     snoozed_until = models.DateTimeField(null=True)
+    # What ends the snooze before `snoozed_until`, or sets it: see `snooze_ends.py`. Empty: a time.
+    snooze_end = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     resolved_at = models.DateTimeField(null=True)
     resolution = models.TextField(default="")
     # An `AlertClosingReason`; empty while the alert is active, and on rows of an older release.

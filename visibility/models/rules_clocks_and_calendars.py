@@ -2,7 +2,7 @@
 
 import json
 from hashlib import sha256
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -23,13 +23,27 @@ class Severity(models.TextChoices):
 
 
 class WorkCalendar(models.Model):
-    """Working hours: `hours` is {"mon": [["08:00", "18:00"]], ...}; `holidays` a country code."""
+    """Working hours and cut-offs, with the later versions that replace them from a date.
+
+    `hours`: {"mon": [["08:00", "18:00"]], ...}; `holidays`: a country code, and `subdivision` a
+    part of it. `closed_days`: [{"day": "12-24" or "2026-12-24", "title": ...}]. `exceptions`:
+    [{"date": "2026-12-31", "hours": [...], "title": ...}]. `cutoffs`: [{"warehouse": ...,
+    "carrier": ..., "times": {"mon": "17:00"}}], empty for any. `later_versions`: the same fields
+    with "from": a date, in the order of the dates.
+    """
 
     code = models.SlugField(unique=True)
     title = models.CharField(max_length=120)
     zone = models.CharField(max_length=60, default="UTC")
     hours = models.JSONField(default=dict)
     holidays = models.CharField(max_length=10, default="", blank=True)
+    subdivision = models.CharField(max_length=20, default="", db_default="", blank=True)
+    closed_days = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    exceptions = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    cutoffs = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    later_versions = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    # Grows with each change.
+    version = models.IntegerField(default=1, db_default=1)
 
     def __str__(self) -> str:
         return self.title
@@ -60,18 +74,41 @@ class SlaRule(models.Model):
 
 def rule_definition_fingerprint(rule: SlaRule) -> str:
     """Fingerprint of what a rule's clocks and conditions depend on, without its version."""
-    hours = rule.calendar
-    values = [rule.kind, rule.params, rule.scope, rule.enabled]
-    values += [hours.zone, hours.hours, hours.holidays]
+    values = [
+        rule.kind,
+        rule.params,
+        rule.scope,
+        rule.enabled,
+        *working_hours_values(rule.calendar),
+    ]
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def rule_fingerprint(rule: SlaRule) -> str:
     """Fingerprint of everything that affects a rule's clocks: when it changes, recompute them."""
-    hours = rule.calendar
     values = [rule.kind, rule.params, rule.scope, rule.enabled, rule.version]
-    values += [hours.zone, hours.hours, hours.holidays]
+    values += working_hours_values(rule.calendar)
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+HOURS_FIELDS = ("zone", "hours", "holidays", "subdivision", "closed_days", "exceptions")
+
+
+def working_hours_values(calendar: WorkCalendar) -> list[Any]:
+    """What deadlines depend on. Cut-offs, and fields that older releases had not, add nothing.
+
+    A later version with the same hours as the version before it adds nothing either.
+    """
+    values: list[Any] = [calendar.zone, calendar.hours, calendar.holidays]
+    added = [calendar.subdivision, calendar.closed_days, calendar.exceptions]
+    values += [added] if any(added) else []
+    previous: Any = [getattr(calendar, name) for name in HOURS_FIELDS]
+    for version in calendar.later_versions:
+        hours = [version.get(name) for name in HOURS_FIELDS]
+        if hours != previous:
+            values.append([version.get("from"), hours])
+        previous = hours
+    return values
 
 
 class ClockState(models.TextChoices):

@@ -7,6 +7,7 @@ from datetime import datetime
 from connectors.sdk.events import Attribute
 from visibility.models.rules_clocks_and_calendars import SlaRule
 from visibility.sla.calendar import Calendar
+from visibility.sla.calendar_versions import load_calendar
 from visibility.sla.record_rule_errors_and_retry import (
     RuleFailure,
     UnknownFieldInRuleScope,
@@ -155,8 +156,7 @@ def _load_rule_or_failure(rule: SlaRule) -> LoadedRule:
         scope = scope_or_raise_on_unknown_field(rule.scope, kind)
         if kind is None:
             raise UnknownRuleKind(f"{rule.kind!r}")
-        calendar_row = rule.calendar
-        calendar = Calendar(calendar_row.zone, calendar_row.hours, calendar_row.holidays)
+        calendar = load_calendar(rule.calendar)
         calendar.validate()
         return LoadedRule(rule, kind, kind.parse_params(rule.params), calendar, scope)
     except Exception as error:  # recorded on the rule's clocks; the others go on

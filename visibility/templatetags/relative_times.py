@@ -1,6 +1,6 @@
 """Template tags for times that the browser keeps up to date (`relative-times.js`)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django import template
 from django.conf import settings
@@ -23,7 +23,8 @@ def live_time(at: datetime | None, now: datetime, format_code: str = "ago") -> S
     """A `<time>` element.
 
     `format_code` is "ago" (`2 h 5 min ago`), "span" (`2 h 5 min`) or "clock" (`Mon, Nov 3,
-    14:03`). The browser updates the first two (`relative-times.js`).
+    14:03`), or "countdown" (`2:05:09` until `at`, then `passed 2 h 5 min ago`). The browser updates
+    all but the clock (`relative-times.js`).
     """
     if at is None:
         return "\N{EN DASH}"
@@ -32,6 +33,7 @@ def live_time(at: datetime | None, now: datetime, format_code: str = "ago") -> S
         "ago": format_relative_time(at, now),
         "span": format_duration(now - at),
         "clock": absolute,
+        "countdown": _format_countdown(at - now),
     }[format_code]
     return format_html(
         '<time datetime="{}" title="{}" data-tick="{}">{}</time>',
@@ -40,6 +42,15 @@ def live_time(at: datetime | None, now: datetime, format_code: str = "ago") -> S
         format_code,
         text,
     )
+
+
+def _format_countdown(left: timedelta) -> str:
+    seconds = int(left.total_seconds())
+    if seconds <= 0:
+        return f"passed {format_duration(-left)} ago"
+    days, hours = divmod(seconds // 3600, 24)
+    clock = f"{hours}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{days} d {clock}" if days else clock
 
 
 @register.simple_tag

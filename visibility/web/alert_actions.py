@@ -10,17 +10,20 @@ from django.contrib.auth.models import User
 
 from visibility.alerts import actions as stage
 from visibility.alerts.actions import ActionRejected
+from visibility.alerts.snooze_ends import MAX_SNOOZE, SnoozeEnd
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import in_zone
 from visibility.models import Alert
 from visibility.web.permissions import Permission, has_permission
 
 MAX_NOTE = 4_000
-MAX_SNOOZE = timedelta(days=90)
 SNOOZE_PRESETS = {
     "1h": "1 hour",
     "4h": "4 hours",
     "tomorrow": "Tomorrow 08:00",
+    SnoozeEnd.NEXT_EVENT.value: "Until the next event of the order",
+    SnoozeEnd.CUT_OFF.value: "Until the cut-off of its warehouse and carrier",
+    SnoozeEnd.OPENING.value: "Until working hours begin",
     "custom": "Until …",
 }
 
@@ -39,7 +42,7 @@ class ActionFields:
 
     note: str = ""
     owner: User | None = None
-    until: datetime | None = None
+    until: datetime | SnoozeEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,16 @@ def read_form(form: Mapping[str, str], *, by: User, now: datetime, action: str) 
     return ActionFields(
         note=form.get("note", "").strip()[:MAX_NOTE],
         owner=_parse_me_nobody_or_user_id(form.get("to", ""), by) if own_field == "to" else None,
-        until=snooze_end(form.get("until", ""), form.get("at", ""), now=now)
-        if own_field == "until"
-        else None,
+        until=_parse_until(form, now=now) if own_field == "until" else None,
     )
+
+
+def _parse_until(form: Mapping[str, str], *, now: datetime) -> datetime | SnoozeEnd:
+    """Raises InvalidActionField."""
+    choice = form.get("until", "")
+    if choice in set(SnoozeEnd):
+        return SnoozeEnd(choice)
+    return snooze_end(choice, form.get("at", ""), now=now)
 
 
 def _parse_me_nobody_or_user_id(choice: str, by: User) -> User | None:
@@ -124,7 +133,9 @@ def require_valid_snooze(until: datetime, *, now: datetime) -> datetime:
 
 def _snooze(alert_id: int, by: User, fields: ActionFields, now: datetime) -> Alert:
     assert fields.until is not None
-    until = require_valid_snooze(fields.until, now=now)
+    until = fields.until
+    if not isinstance(until, SnoozeEnd):
+        until = require_valid_snooze(until, now=now)
     return stage.snooze(alert_id, by=by, until=until, now=now, note=fields.note)
 
 

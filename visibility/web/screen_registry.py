@@ -104,9 +104,16 @@ SCREENS: tuple[Screen, ...] = (
     Screen(
         "rules",
         NavigationEntry(
-            "Rules", "/rules", "r", "adjustments", Permission.RULES_SEE, group="Configure"
+            "Rules",
+            "/rules",
+            "r",
+            "adjustments",
+            Permission.RULES_SEE,
+            ("calendars",),
+            group="Configure",
         ),
     ),
+    Screen("calendars"),
     Screen(
         "subscriptions",
         NavigationEntry(

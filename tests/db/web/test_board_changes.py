@@ -26,7 +26,7 @@ from visibility.web.screen_links import screen_link_path
 pytestmark = pytest.mark.django_db
 BOARD = "/boards/operations"
 TILES = [
-    *("key_figures", "order_funnel", "top_alerts"),
+    *("key_figures", "order_funnel", "cut_offs", "top_alerts"),
     *("source_health", "notable_events", "message_rate"),
 ]
 
@@ -65,22 +65,22 @@ def test_tiles_are_moved_resized_removed_and_added_by_buttons(ops: FormClient) -
     assert ops.post(f"{BOARD}/arrange", {"do": "up", "tile": 2}).status_code == 403
     for version, (do, tile, code) in enumerate(
         [
-            ("up", 2, "top_alerts"),
-            ("narrower", 1, "top_alerts"),
-            ("remove", 5, "message_rate"),
+            ("up", 2, "cut_offs"),
+            ("narrower", 1, "cut_offs"),
+            ("remove", 6, "message_rate"),
             ("add", 0, "kpi_number"),
-            ("down", 4, "notable_events"),
+            ("down", 5, "notable_events"),
         ]
     ):
         answer = ops.send(f"{BOARD}/arrange", do=do, tile=tile, code=code, version=version)
         assert answer.status_code == 302
     assert tiles_of() == [
-        *("key_figures", "top_alerts", "order_funnel"),
+        *("key_figures", "cut_offs", "order_funnel", "top_alerts"),
         *("source_health", "kpi_number", "notable_events"),
     ]
-    assert Board.objects.get().tiles[1] == {"tile": "top_alerts", "width": 1}
+    assert Board.objects.get().tiles[1] == {"tile": "cut_offs", "width": 1}
     assert AuditEntry.objects.filter(action="board.saved", object="board operations").count() == 5
-    page = ops.get(f"{BOARD}?arrange=1&tile=5&did=down").content.decode()
+    page = ops.get(f"{BOARD}?arrange=1&tile=6&did=down").content.decode()
     focused = re.findall(r'value="(\w+)" autofocus>[^<]*<span[^>]*> ([^<]+)<', page)
     assert focused == [("down", "Recent events")]
 

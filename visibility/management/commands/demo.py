@@ -19,6 +19,7 @@ from visibility.ingest.source_secrets import decrypt_secrets
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar, find_or_create_team
 from visibility.models.rules_clocks_and_calendars import Severity
 from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH
+from visibility.sla.calendar import DAYS
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.sla.silence_limits import (
     SILENCE_SETTING,
@@ -71,9 +72,14 @@ SOURCES: dict[str, tuple[str, str, str, dict[str, str], str]] = {
     "carrier": ("easypost", "Carriers", "carrier", {}, "1 h"),
     "finance": ("standard_webhooks", "Finance", "finance", ERP_ORDER_NUMBER, "4 h"),
 }
-ROUND_THE_CLOCK = {
-    day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-}
+ROUND_THE_CLOCK = {day: [["00:00", "24:00"]] for day in DAYS}
+# Warehouse, carrier and time; no carrier: any.
+DEMO_CUTOFFS = (
+    ("Dallas", "UPS", "17:00"),
+    ("Dallas", "FedEx", "18:30"),
+    ("Dallas", "", "16:00"),
+    ("3PL North", "", "18:00"),
+)
 
 
 class Command(BaseCommand):
@@ -123,6 +129,10 @@ class Command(BaseCommand):
                 "title": "Warehouses, around the clock",
                 "zone": settings.TIME_ZONE,
                 "hours": ROUND_THE_CLOCK,
+                "cutoffs": [
+                    {"warehouse": warehouse, "carrier": carrier, "times": dict.fromkeys(DAYS, at)}
+                    for warehouse, carrier, at in DEMO_CUTOFFS
+                ],
             },
         )
         SlaRule.objects.get_or_create(

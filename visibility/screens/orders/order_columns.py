@@ -14,6 +14,7 @@ from visibility.formatting import local_or_bare_utc_date, sales_channel_label
 from visibility.models import Order
 from visibility.models.permission import Permission
 from visibility.screens.lists.list_definition import ListColumn, ListDefinition, Viewer
+from visibility.screens.orders.cutoff_orders import CutoffFilter
 from visibility.screens.orders.order_list import (
     DEFAULT_SORT,
     MOST_URGENT_FIRST,
@@ -175,7 +176,7 @@ class OrderListDefinition(ListDefinition):
     parameters = frozenset(
         {
             *("status", "state", "without", "channel", "warehouse", "carrier", "customer"),
-            *("group", "item", *SWITCHES),
+            *("group", "item", "cutoff", *SWITCHES),
         }
     )
     sort_texts: ClassVar = {
@@ -209,17 +210,19 @@ class OrderListDefinition(ListDefinition):
         if query.get("undelivered") == YES:
             return OLDEST_FIRST
         of_open = ("open", "late", "due_today", "at_risk", "unknown")
-        is_urgency = any(query.get(name) == YES for name in of_open)
+        is_urgency = "cutoff" in query or any(query.get(name) == YES for name in of_open)
         return MOST_URGENT_FIRST if is_urgency else DEFAULT_SORT
 
     def filter_errors(self, query: QueryDict) -> Sequence[str]:
-        """Unknown statuses and states, and switches that are not `1`."""
+        """Unknown statuses, states and cut-offs, and switches that are not `1`."""
         known: dict[str, set[str]] = {
             "status": {status.value for status in Status},
             "state": {state.value for state in OrderState},
             "without": {state.value for state in OrderState},
             **{name: {YES} for name in SWITCHES},
         }
+        cutoffs = query.getlist("cutoff")
+        known["cutoff"] = {text for text in cutoffs if CutoffFilter.from_text(text)}
         return [
             f"“{value[:40]}” is not a value of the filter {name}."
             for name, values in known.items()

@@ -15,8 +15,10 @@ from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     load_unknown_status_condition,
 )
+from visibility.screens.orders.cutoff_orders import CutoffFilter
 from visibility.screens.orders.progress_steps import furthest_steps
 from visibility.screens.orders.promise_time import (
+    days_late,
     due_today_condition,
     past_promise_condition,
     slack_text_and_tone,
@@ -58,7 +60,6 @@ STATUS_TONES: Mapping[str, str] = {
     Status.CANCELLED: "unknown",
 }
 
-
 # Filters that are on or off: the parameter, with the value 1, the field and the label.
 SWITCHES: Mapping[str, tuple[str, str]] = {
     "late": ("late", "Past promise date"),
@@ -98,6 +99,7 @@ class OrderFilters:
     # Open, with a shipment that left with a tracking number and that no carrier has scanned.
     unscanned: bool = False
     with_alert: bool = False
+    cutoff: CutoffFilter | None = None
     # Whether `customer` may match names; otherwise only customer numbers.
     by_name: bool = True
     chips: tuple[tuple[str, str], ...] = field(default=())
@@ -135,6 +137,7 @@ class OrderFilters:
             with_alert=query.get("alert") == "1",
             at_risk=query.get("at_risk") == "1",
             unknown=query.get("unknown") == "1",
+            cutoff=CutoffFilter.from_text(query.get("cutoff", "")),
             by_name=by_name,
         )
         chips = [(f"status={s}", STATUS_LABELS[Status(s)]) for s in valid_statuses]
@@ -152,6 +155,8 @@ class OrderFilters:
             )
             if text
         ]
+        if filters.cutoff:
+            chips.append((f"cutoff={query['cutoff']}", filters.cutoff.label))
         chips += [
             (f"{parameter}=1", label)
             for parameter, (name, label) in SWITCHES.items()
@@ -225,7 +230,7 @@ def order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
                 title=STATUS_LABELS[Status(o.status)],
                 tone="late" if slack_tone == "late" else STATUS_TONES[o.status],
                 alerts=alerts[o.pk],
-                late_days=_days_late(o, now),
+                late_days=days_late(o, now),
                 source=o.source_title or o.last_source,
                 slack_text=slack_text,
                 slack_tone=slack_tone,
@@ -279,6 +284,8 @@ def filter_conditions(filters: OrderFilters, now: datetime) -> Q:
         conditions &= Q(is_open=True)
     if filters.at_risk:
         conditions &= at_risk_today_condition(now)
+    if filters.cutoff:
+        conditions &= filters.cutoff.condition(now)
     if filters.unknown:
         conditions &= load_unknown_status_condition(now)
     return conditions
@@ -291,9 +298,3 @@ def _any_state_condition(states: Sequence[str], now: datetime) -> Q:
         if OrderState.CONFLICT in states
         else others
     )
-
-
-def _days_late(order: Order, now: datetime) -> int:
-    if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
-        return 0
-    return max(((order.delivered_at or now) - order.promised_at).days, 0)

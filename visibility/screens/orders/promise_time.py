@@ -50,3 +50,10 @@ def slack_text_and_tone(order: Order, now: datetime) -> tuple[str, str]:
     if slack < timedelta(0):
         return f"{format_duration(slack)} late", "late"
     return f"{format_duration(slack)} left", "risk" if slack < URGENT else ""
+
+
+def days_late(order: Order, now: datetime) -> int:
+    """The whole days that the order is or was delivered after its promise; 0 without a promise."""
+    if not order.promised_at or order.status in {Status.CANCELLED, Status.REJECTED}:
+        return 0
+    return max(((order.delivered_at or now) - order.promised_at).days, 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Count
 
-from visibility.models import ACTIVE_ALERT_STATES, Alert, AuditEntry, SlaRule, Team
+from visibility.models import ACTIVE_ALERT_STATES, Alert, AuditEntry, SlaRule, Team, WorkCalendar
 from visibility.screens.rules.recheck_progress import RecheckProgress, load_recheck_progress
 from visibility.screens.rules.subject_and_consequence_labels import (
     CONSEQUENCE_LABELS,
@@ -19,6 +19,7 @@ from visibility.sla.text_and_list_parameter_types import EnumType
 PAGE_SIZE = 50
 MAX_HISTORY = 50
 MAX_TEAMS = 500
+MAX_CALENDARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +143,9 @@ def rule_history(code: str) -> list[AuditEntry]:
 def team_titles() -> list[str]:
     """Return the titles of all teams."""
     return list(Team.objects.order_by("title").values_list("title", flat=True)[:MAX_TEAMS])
+
+
+def calendar_titles() -> list[tuple[str, str]]:
+    """Return code and title of the calendars that a rule can count with."""
+    rows = WorkCalendar.objects.order_by("title").values_list("code", "title")
+    return list(rows[:MAX_CALENDARS])

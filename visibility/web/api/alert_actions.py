@@ -110,7 +110,7 @@ class SnoozeAlertView(AlertActionView):
 
     @extend_schema(operation_id="alert_snooze", request=SnoozeBody, responses=AlertSerializer)
     def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Snooze an alert until a time at most 90 days ahead."""
+        """Snooze an alert until a time at most 90 days ahead, or what else ends it."""
         return self.run_alert_action(request, alert_id)
 
 

@@ -35,7 +35,7 @@ from visibility.web.api.query_params import InvalidValue, QueryParameter, enum_p
 from visibility.web.api.request_body_serializers import (
     AlertActionField,
     OptionalNoteBody,
-    Rfc3339InputField,
+    SnoozeUntilField,
     UserIdOrMeField,
     parse_body,
     read_body,
@@ -94,7 +94,7 @@ class GroupActionBody(OptionalNoteBody):
     )
     action = AlertActionField()
     to = UserIdOrMeField(allow_null=True, required=False)
-    until = Rfc3339InputField(required=False)
+    until = SnoozeUntilField(required=False)
 
 
 def _parse_start(value: str) -> int:

@@ -10,8 +10,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
+from visibility.alerts.snooze_ends import SnoozeEnd
 from visibility.db.database_time import database_now
-from visibility.models import AlertClosingReason, AlertKind, AlertState, MessageState, Severity
+from visibility.models import (
+    Alert,
+    AlertClosingReason,
+    AlertKind,
+    AlertState,
+    MessageState,
+    Severity,
+)
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 from visibility.sla.rule import RuleSubject
@@ -183,11 +191,19 @@ class AlertSerializer(PermissionFilteredSerializer):
     acknowledged_at = Rfc3339Field(allow_null=True)
     acknowledged_by = UserSerializer(allow_null=True)
     snoozed_until = Rfc3339Field(allow_null=True)
+    # What ends the snooze; empty: the time. It ends at `snoozed_until` at the latest.
+    snooze_end = serializers.SerializerMethodField()
     resolved_at = Rfc3339Field(allow_null=True)
     resolution = serializers.CharField()
     # Empty while the alert is active, and on alerts that an older release closed.
     closing_reason = EnumField([*AlertClosingReason, ""])
     changed_at = Rfc3339Field()
+
+    @extend_schema_field({"type": "string", "enum": ["", *(end.value for end in SnoozeEnd)]})
+    def get_snooze_end(self, alert: Alert) -> str:
+        """What ends the snooze, if the alert is snoozed."""
+        is_snoozed = alert.state == AlertState.SNOOZED
+        return str(alert.snooze_end.get("kind", "")) if is_snoozed else ""
 
 
 class AlertHistorySerializer(PermissionFilteredSerializer):

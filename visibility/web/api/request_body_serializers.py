@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from connectors.sdk.payload import load_json
+from visibility.alerts.snooze_ends import SnoozeEnd
 from visibility.web.alert_actions import ALERT_ACTIONS, MAX_NOTE
 from visibility.web.api.problem_responses import BodyTooLarge, InvalidInput
 from visibility.web.api.query_params import InvalidValue, parse_rfc3339_time, printable_excerpt
@@ -83,6 +84,24 @@ class Rfc3339InputField(serializers.Field[Any, Any, Any, Any]):
             raise serializers.ValidationError(str(error)) from None
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "enum": [end.value for end in SnoozeEnd]},
+        ]
+    }
+)
+class SnoozeUntilField(Rfc3339InputField):
+    """An RFC 3339 time, or what else ends the snooze."""
+
+    def to_internal_value(self, data: Any) -> datetime | SnoozeEnd:  # type: ignore[override]  # wider
+        """The time in UTC, or the end."""
+        if isinstance(data, str) and data in set(SnoozeEnd):
+            return SnoozeEnd(data)
+        return super().to_internal_value(data)
+
+
 class AssignBody(OptionalNoteBody):
     """The new owner of the alert."""
 
@@ -90,9 +109,12 @@ class AssignBody(OptionalNoteBody):
 
 
 class SnoozeBody(OptionalNoteBody):
-    """The end of the snooze."""
+    """The end of the snooze.
 
-    until = Rfc3339InputField()
+    A time, or the next event of the order, its next cut-off, or the next start of working hours.
+    """
+
+    until = SnoozeUntilField()
 
 
 @extend_schema_field({"type": "string", "enum": sorted(ALERT_ACTIONS)})
@@ -113,7 +135,7 @@ class BulkActionBody(OptionalNoteBody):
     )
     action = AlertActionField()
     to = UserIdOrMeField(allow_null=True, required=False)
-    until = Rfc3339InputField(required=False)
+    until = SnoozeUntilField(required=False)
 
 
 class EmptyBody(RequestBody):

@@ -92,6 +92,7 @@ class RuleSerializer(PermissionFilteredSerializer):
     team = serializers.CharField(source="rule.team")
     owner_team = RuleTeamSerializer(source="rule.owner_team", allow_null=True)
     calendar = serializers.CharField(source="rule.calendar.title")
+    calendar_code = serializers.CharField(source="rule.calendar.code")
     enabled = serializers.BooleanField(source="rule.enabled")
     version = serializers.IntegerField(source="rule.version")
     active_alerts = serializers.IntegerField()
@@ -112,6 +113,8 @@ class RuleChangeBody(RequestBody):
     severity = serializers.CharField(required=False, max_length=20)
     team = serializers.CharField(required=False, max_length=MAX_TITLE_LENGTH)
     enabled = serializers.BooleanField(required=False)
+    # The code of the calendar whose working hours count.
+    calendar = serializers.CharField(required=False, max_length=50)
 
 
 @extend_schema_view(get=extend_schema(operation_id="rules"))

@@ -61,6 +61,7 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
         "prices": has_permission(user, Permission.PRICES),
         "contacts": has_permission(user, Permission.CONTACTS),
         "may_edit": may_edit,
+        "may_see_calendars": has_permission(user, Permission.RULES_SEE),
         "start_slug": start_board_slug(user.pk),
     }
     if may_edit and request.GET.get("arrange") == "1":

@@ -22,7 +22,7 @@ from visibility.web.permissions import Permission, require_permission
 
 # Filters without a field in the form, which passes them on.
 HIDDEN_FILTERS = (
-    *("state", "without", "group", "sort"),
+    *("state", "without", "group", "cutoff", "sort"),
     *(name for name in order_list.SWITCHES if name != "alert"),
 )
 HEADLINE = ("late=1", "due_today=1")

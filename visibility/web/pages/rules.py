@@ -107,6 +107,8 @@ def _form_values(form: QueryDict, inputs: list[ParameterInput]) -> dict[str, Any
         "team": form.get("team", ""),
         "enabled": form.get("enabled") == "on",
     }
+    if "calendar" in form:
+        values["calendar"] = form["calendar"]
     if inputs:
         values["params"] = {i.field.name: form.get(f"param.{i.field.name}", "") for i in inputs}
     return values
@@ -170,6 +172,8 @@ def _render_rule(
         "team": entered.get("team", "") if entered else rule.team,
         "enabled": entered.get("enabled") == "on" if entered else rule.enabled,
         "severities": Severity.choices,
+        "calendar": entered.get("calendar", "") if entered else rule.calendar.code,
+        "calendars": queries.calendar_titles(),
         "teams": queries.team_titles(),
         "history": [
             (

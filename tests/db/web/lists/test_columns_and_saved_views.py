@@ -141,6 +141,7 @@ def test_saved_view_of_the_page_is_added_opened_renamed_and_deleted(olga: Client
     ("query", "sentence"),
     [
         ("status=planet", "“planet” is not a value of the filter status."),
+        ("cutoff=soon:Dallas:UPS", "“soon:Dallas:UPS” is not a value of the filter cutoff."),
         ("planet=1", "Orders have no filter 'planet'."),
         ("sort=planet", "Orders cannot be sorted by “planet”."),
         ("warehouse=" + "x" * 300, "too long"),

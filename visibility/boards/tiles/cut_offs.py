@@ -1,0 +1,131 @@
+"""The orders that must leave by the next cut-off of each warehouse and carrier."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote_plus
+
+from connectors.sdk.settings import Setting, SettingType
+from visibility.boards.current_figures import sources_reporting_text
+from visibility.boards.tile import Tile
+from visibility.formatting import format_date, in_zone
+from visibility.models.permission import Permission
+from visibility.screens.orders.cutoff_orders import (
+    PART_LABELS,
+    CutoffFilter,
+    CutoffPart,
+    count_orders_of_cutoffs,
+)
+from visibility.screens.sources.current_states import count_sources
+from visibility.sla.cutoff_times import CutOff, load_current_cutoffs
+
+NEVER = timedelta.max
+SHORTLY = timedelta(hours=1)
+TONES = {CutoffPart.GONE: "ok", CutoffPart.READY: "running", CutoffPart.NOT_PICKED: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartCount:
+    """The number of orders in one part of a cut-off, and the list of them."""
+
+    label: str
+    count: int
+    href: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutoffRow:
+    """One cut-off. `time`: in its zone, with the day if that is not today."""
+
+    cut: CutOff
+    time: str
+    is_passed: bool
+    tone: str
+    parts: list[PartCount]
+    waiting: int
+
+    @property
+    def slack(self) -> timedelta:
+        """The key of the order of rows: what has nothing left to send comes last."""
+        if self.cut.at is None or not self.waiting:
+            return NEVER
+        return self.cut.at - datetime.min.replace(tzinfo=self.cut.at.tzinfo)
+
+
+class CutOffs(Tile):
+    """The orders that must leave by each cut-off: gone, ready, not picked, at risk."""
+
+    code = "cut_offs"
+    title = "Cut-offs"
+    kinds = ("order", "alert", "source")
+    permission = Permission.ORDERS
+    is_filtered = True
+    href = "/orders?open=1"
+    settings = (
+        Setting(
+            "limit",
+            "The number of cut-offs.",
+            SettingType.INTEGER,
+            default="8",
+            minimum=1,
+            maximum=50,
+        ),
+    )
+    definition = (
+        "Orders of the warehouse and carrier whose ship-by date, or else promise date, is the day "
+        "of the cut-off or earlier. Gone: completely shipped since the cut-off before. At risk: "
+        "the cut-off has passed, an SLA alert is open, the order is on hold or back-ordered, or it "
+        "is not ready in the last hour. Ready: completely picked or packed. Orders without a date "
+        "are not counted. Calendars name the cut-offs."
+    )
+
+    def load_context(self, now: datetime) -> Mapping[str, Any]:
+        """Load the cut-offs and the counts with two statements, and the states of the sources."""
+        cutoffs = load_current_cutoffs(now)
+        counts = count_orders_of_cutoffs(cutoffs, self.board.orders, now)
+        rows = [self._build_row(number, cut, counts, now) for number, cut in enumerate(cutoffs)]
+        wanted = self.board.orders.warehouse.upper()
+        rows = [row for row in rows if not wanted or row.cut.key[0] in {"", wanted}]
+        rows.sort(key=lambda row: (row.slack, row.cut.at or now, row.cut.title))
+        sources = count_sources(self.board.source_chips(now))
+        limit = self.values.integer("limit")
+        return {
+            "rows": rows[:limit],
+            "more": max(len(rows) - limit, 0),
+            "named": bool(cutoffs),
+            "doubt": "" if sources.all_report else sources_reporting_text(sources),
+            "subtitle": "least time left first" if rows else "",
+            "labels": list(PART_LABELS.values()),
+            "now": now,
+        }
+
+    def _build_row(
+        self, number: int, cut: CutOff, counts: Mapping[tuple[int, str], int], now: datetime
+    ) -> CutoffRow:
+        waiting = sum(
+            many for (n, part), many in counts.items() if n == number and part != CutoffPart.GONE
+        )
+        at_risk = counts.get((number, CutoffPart.AT_RISK), 0)
+        is_passed = cut.at is not None and cut.at <= now
+        is_near = cut.at is not None and cut.at - now <= SHORTLY
+        late = "late" if is_passed and waiting else "risk"
+        tone = late if at_risk or (is_near and waiting) else "plain"
+        parts = []
+        for part, label in PART_LABELS.items():
+            wanted = CutoffFilter(part, cut.warehouse, cut.carrier)
+            address = self.board.orders.link(f"/orders?cutoff={quote_plus(wanted.text)}")
+            of_part = late if part == CutoffPart.AT_RISK else TONES[CutoffPart(part)]
+            many = counts.get((number, part), 0)
+            parts.append(PartCount(label, many, address, of_part if many else "plain"))
+        return CutoffRow(cut, _time_text(cut, now), is_passed, tone, parts, waiting)
+
+
+def _time_text(cut: CutOff, now: datetime) -> str:
+    """`17:00`, `Mon, Nov 30, 17:00`."""
+    if cut.at is None:
+        return "none within 14 days"
+    local = in_zone(cut.at, cut.zone)
+    is_today = local.date() == in_zone(now, cut.zone).date()
+    return f"{local:%H:%M}" if is_today else f"{format_date(local.date())}, {local:%H:%M}"

@@ -1,0 +1,153 @@
+"""Which orders must leave by a cut-off, and how far they are.
+
+An order must leave by the cut-off of its warehouse and carrier if its ship-by date, or else its
+promise date, is the day of the cut-off or earlier, by the calendar of the cut-off; a date without a
+time is that date. It is open and not completely shipped, or it left since the cut-off before.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.db import connection
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
+
+from visibility.screens.orders.order_scope import OrderScope
+from visibility.sla.cutoff_times import CutOff, load_current_cutoffs
+
+# What is not ready so shortly before the cut-off is at risk.
+SHORTLY_BEFORE = timedelta(hours=1)
+
+
+class CutoffPart(StrEnum):
+    """How far an order is. The first that applies: gone, at risk, ready, not picked."""
+
+    GONE = "gone"  # completely shipped
+    READY = "ready"  # completely picked or packed
+    NOT_PICKED = "not_picked"
+    # Not gone, and: the cut-off has passed, an SLA alert is open, the order is on hold or
+    # back-ordered, or it is not ready in the last hour.
+    AT_RISK = "at_risk"
+
+
+PART_LABELS: Mapping[str, str] = {
+    CutoffPart.GONE: "Gone",
+    CutoffPart.READY: "Ready",
+    CutoffPart.NOT_PICKED: "Not picked",
+    CutoffPart.AT_RISK: "At risk",
+}
+ALL_PARTS = "all"
+ANY = "*"
+CLASSIFIED = """
+WITH entry AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %s::int[], %s::text[], %s::text[], %s::timestamptz[], %s::date[], %s::timestamptz[],
+        %s::text[]
+    ) AS given (number, warehouse, carrier, at, day, counts_since, zone)
+)
+SELECT o.object_id, applied.number, CASE
+    WHEN shipped.completed_at IS NOT NULL THEN 'gone'
+    WHEN applied.at <= %s OR o.status IN ('on_hold', 'backordered')
+        OR EXISTS (SELECT FROM visibility_alert alert WHERE alert.order_id = o.object_id
+            AND alert.state IN ('open', 'acknowledged', 'snoozed'))
+        OR (applied.at <= %s AND NOT picked.is_ready) THEN 'at_risk'
+    WHEN picked.is_ready THEN 'ready'
+    ELSE 'not_picked' END AS part
+FROM visibility_order o
+CROSS JOIN LATERAL (
+    SELECT * FROM entry WHERE entry.warehouse IN ('', upper(o.warehouse))
+        AND entry.carrier IN ('', upper(o.carrier))
+    ORDER BY entry.warehouse <> '' DESC, entry.carrier <> '' DESC LIMIT 1
+) AS applied
+LEFT JOIN visibility_milestone shipped
+    ON shipped.order_id = o.object_id AND shipped.code = 'shipped'
+CROSS JOIN LATERAL (SELECT coalesce(shipped.planned_at, o.promised_at) AS moment) AS due
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM visibility_milestone step WHERE step.order_id = o.object_id
+        AND step.code IN ('picked', 'packed') AND step.completed_at IS NOT NULL) AS is_ready
+) AS picked
+WHERE o.last_event_at IS NOT NULL AND (o.is_open OR o.last_event_at >= %s)
+    AND applied.at IS NOT NULL
+    AND (due.moment AT TIME ZONE CASE WHEN (due.moment AT TIME ZONE 'UTC')::time = '00:00'
+        THEN 'UTC' ELSE applied.zone END)::date <= applied.day
+    AND (shipped.completed_at >= applied.counts_since
+        OR (shipped.completed_at IS NULL AND o.is_open AND o.delivered_at IS NULL))
+"""
+COUNTS = "SELECT number, part, count(*) FROM ({}) AS classified GROUP BY 1, 2"
+MEMBERS = """
+visibility_order.object_id IN (
+    SELECT classified.object_id FROM ({}) AS classified
+    WHERE classified.number = %s AND classified.part = ANY(%s)
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CutoffFilter:
+    """The orders of one cut-off that are in one part, or in all; empty names: any."""
+
+    part: str
+    warehouse: str
+    carrier: str
+
+    @classmethod
+    def from_text(cls, text: str) -> "CutoffFilter | None":
+        """Read `ready:Dallas:UPS`; None if it is no such filter. `*` is any."""
+        part, *names = text.split(":")
+        if part not in {ALL_PARTS, *CutoffPart} or len(names) != 2:
+            return None
+        return cls(part, *("" if name == ANY else unquote(name)[:100] for name in names))
+
+    @property
+    def text(self) -> str:
+        """The value of the filter in a query string, not escaped for it."""
+        names = [quote(name, safe=" ") or ANY for name in (self.warehouse, self.carrier)]
+        return ":".join([self.part, *names])
+
+    @property
+    def label(self) -> str:
+        """`Cut-off: Dallas, UPS, ready`."""
+        part = PART_LABELS.get(self.part, "all")
+        warehouse, carrier = self.warehouse or "any warehouse", self.carrier or "any carrier"
+        return f"Cut-off: {warehouse}, {carrier}, {part.lower()}"
+
+    def condition(self, now: datetime) -> Q:
+        """The filter as a condition on orders; it reads the calendars with one statement."""
+        cutoffs = load_current_cutoffs(now)
+        keys = [cut.key for cut in cutoffs]
+        key = (self.warehouse.upper(), self.carrier.upper())
+        if key not in keys:
+            return Q(pk__in=[])
+        parts = [*CutoffPart] if self.part == ALL_PARTS else [self.part]
+        sql, values = _classified_sql(cutoffs, now)
+        members = RawSQL(  # noqa: S611  # constant SQL
+            MEMBERS.format(sql), [*values, keys.index(key), parts], output_field=BooleanField()
+        )
+        return Q(members)
+
+
+def count_orders_of_cutoffs(
+    cutoffs: list[CutOff], scope: OrderScope, now: datetime
+) -> dict[tuple[int, str], int]:
+    """The number of orders by position of the cut-off and part. One statement."""
+    if not cutoffs:
+        return {}
+    limits, scope_values = scope.sql("o")
+    sql, values = _classified_sql(cutoffs, now)
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS.format(sql + limits), [*values, *scope_values])
+        return {(number, part): many for number, part, many in cursor.fetchall()}
+
+
+def _classified_sql(cutoffs: Iterable[CutOff], now: datetime) -> tuple[str, list[Any]]:
+    rows = [
+        (number, *cut.key, cut.at, cut.day, cut.counts_since, cut.zone)
+        for number, cut in enumerate(cutoffs)
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    earliest = min((row[5] for row in rows if row[5]), default=now)
+    return CLASSIFIED, [*columns, now, now + SHORTLY_BEFORE, earliest]
