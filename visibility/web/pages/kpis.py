@@ -1,7 +1,6 @@
 """KPI pages: the overview, one KPI, and the orders of a KPI."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -13,21 +12,20 @@ from connectors.sdk.events import EventType
 from visibility.db.database_time import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
-from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
-from visibility.operations.operational_problems import processing_lag_notices
-from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
+from visibility.screens.kpis import value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
+from visibility.screens.kpis.kpi_page import build_kpi_page
+from visibility.screens.kpis.overview import build_overview
 from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes_counts_and_texts
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
-from visibility.web.date_range import MAIN_PRESETS, PRESETS
+from visibility.web.kpi_page_context import shared_kpi_context
 from visibility.web.kpi_query_string import (
     FILTER_PARAMS,
-    UNKNOWN_PARAM,
     KpiRequest,
     link_matrix_cells,
     parse_kpi_query_string,
@@ -47,7 +45,7 @@ def show_page_if_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[.
         except numbers.TooManyFacts as error:
             now = database_now()
             asked = parse_kpi_query_string(request, now)
-            context = {"too_many": str(error)} | _shared_context(asked, now, {})
+            context = {"too_many": str(error)} | shared_kpi_context(asked, now, {})
             return render(request, "kpis/too_many_facts.html", context)
 
     return explained
@@ -60,13 +58,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     chosen = kpi_registry().get(request.GET.get("kpi", ""), kpi_registry()["fill_rate"])
-    overview_page = overview_and_kpi_page.build_overview(
-        span=asked.span,
-        filters=asked.filters,
-        matrix=chosen,
-        now=now,
-        range_label=asked.range_label,
-    )
+    overview_page = build_overview(asked.selection, matrix=chosen, now=now)
     context = {
         "content": overview_page,
         "kpis": [
@@ -78,7 +70,9 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
         "failures": kpi_failure_notes(),
     }
     return render(
-        request, "kpis/overview.html", _shared_context(asked, now, overview_page.choices) | context
+        request,
+        "kpis/overview.html",
+        shared_kpi_context(asked, now, overview_page.choices) | context,
     )
 
 
@@ -89,9 +83,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     kpi = _get_kpi(code)
     now = database_now()
     asked = parse_kpi_query_string(request, now)
-    kpi_page = overview_and_kpi_page.build_kpi_page(
-        kpi, span=asked.span, filters=asked.filters, now=now, range_label=asked.range_label
-    )
+    kpi_page = build_kpi_page(kpi, asked.selection, now=now)
     address = {dimension: name for name, dimension in FILTER_PARAMS.items()}
     tables = [
         (
@@ -115,7 +107,7 @@ def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
         "failures": kpi_failure_notes(code),
     }
     return render(
-        request, "kpis/detail.html", _shared_context(asked, now, kpi_page.choices) | context
+        request, "kpis/detail.html", shared_kpi_context(asked, now, kpi_page.choices) | context
     )
 
 
@@ -209,7 +201,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "first": asked.query_string_with(part=group, reason=reason) if after else "",
     }
     choices = numbers.dimension_values_with_most_orders(asked.span, kpi.dimensions)
-    return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
+    return render(request, "kpis/orders.html", shared_kpi_context(asked, now, choices) | context)
 
 
 def _get_kpi(code: str) -> Kpi:
@@ -227,49 +219,6 @@ def _kpi_value_and_population_sentence(
     )
     population = value_and_comparison_texts.describe_counts_behind_kpi_value(kpi, summary)
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"
-
-
-def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]) -> dict[str, Any]:
-    """The template context that all KPI pages share: date range, presets, filters."""
-    selects = []
-    for name, field in FILTER_PARAMS.items():
-        if field not in choices and name not in asked.query:
-            continue
-        chosen = asked.query.get(name, "")
-        options = [
-            (v or UNKNOWN_PARAM, value_and_comparison_texts.dimension_value_label(v))
-            for v in choices.get(field, [])
-        ]
-        if chosen and chosen not in [value for value, _ in options]:
-            options.append((chosen, chosen))
-        title = DIMENSIONS[field]
-        selects.append((name, title, options, chosen))
-    return {
-        "asked": asked,
-        "now": now,
-        "problems": processing_lag_notices(now),
-        "selects": selects,
-        "chips": [
-            (title, dict(options).get(chosen, chosen), asked.query_string_with(**{name: ""}))
-            for name, title, options, chosen in selects
-            if chosen
-        ],
-        "presets": [
-            (
-                preset.label,
-                asked.query_string_with(**{"from": preset.code, "to": "", "day": ""}),
-                preset.code == asked.preset,
-                preset.code in MAIN_PRESETS,
-            )
-            for preset in PRESETS.values()
-        ],
-        "range_before": asked.query_string_of_range(asked.span.previous()),
-        "range_after": asked.query_string_of_range(asked.span.following())
-        if asked.span.end < asked.today
-        else "",
-        "query": asked.query_string_with(kpi="", part="", reason="", day=""),
-        "today": asked.span.start <= asked.today <= asked.span.end,
-    }
 
 
 urlpatterns = [
