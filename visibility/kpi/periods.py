@@ -46,7 +46,7 @@ class Period:
 
     start: date
     span: DaySpan
-    whole_days: int
+    length_in_days: int
     is_partial: bool
 
 

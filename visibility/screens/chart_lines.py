@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from visibility.screens.chart_theme_and_cache import DASHES, GRID, SERIES, SOFT, SYMBOLS
-from visibility.screens.chart_values import ChartMark, Series, ValueAxisFormat
+from visibility.screens.chart_values import ChartNote, Series, ValueAxisFormat
 
 
 def build_line_trace(
@@ -77,7 +77,7 @@ def build_time_layout(
     axis: ValueAxisFormat,
     target: float | None,
     periods: Sequence[tuple[date, date, date]] = (),
-    marks: Sequence[ChartMark] = (),
+    notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
     """The axes, the target and the notes. `periods`: for the zoom."""
     layout: dict[str, Any] = {
@@ -98,8 +98,8 @@ def build_time_layout(
         layout["meta"] = {"periods": [[day.isoformat() for day in each] for each in periods]}
     if target is not None:
         _add_target(layout, target)
-    for mark in marks:
-        _add_mark(layout, mark)
+    for note in notes:
+        _add_note(layout, note)
     return layout
 
 
@@ -122,9 +122,9 @@ def _add_target(layout: dict[str, Any], target: float) -> None:
     )
 
 
-def _add_mark(layout: dict[str, Any], mark: ChartMark) -> None:
+def _add_note(layout: dict[str, Any], note: ChartNote) -> None:
     """A line on the day of a note, or a band over its days, with its label at the top."""
-    start, end = mark.start.isoformat(), mark.end.isoformat()
+    start, end = note.start.isoformat(), note.end.isoformat()
     if start != end:
         layout["shapes"].append(
             {
@@ -153,7 +153,7 @@ def _add_mark(layout: dict[str, Any], mark: ChartMark) -> None:
     )
     layout["annotations"].append(
         {
-            "text": escape_chart_text(mark.label),
+            "text": escape_chart_text(note.label),
             "font": {"color": SOFT},
             "bgcolor": "var(--surface)",
             "bordercolor": SOFT,

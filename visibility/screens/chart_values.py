@@ -39,7 +39,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class ChartMark:
+class ChartNote:
     """A note in a chart: its days, the label of its line, and its text."""
 
     start: date
@@ -59,7 +59,7 @@ class Chart:
     """A figure, a sentence that summarizes it, and its data as a table.
 
     `ranges`: the first and last day of each row, if a row is a period. `axis_note`: what the axis
-    leaves out. `marks`: the notes in the figure.
+    leaves out. `notes`: the notes in the figure.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Chart:
     rows: Sequence[Sequence[str]]
     ranges: Sequence[tuple[date, date]] = ()
     axis_note: str = ""
-    marks: Sequence[ChartMark] = ()
+    notes: Sequence[ChartNote] = ()
 
     @property
     def rows_with_ranges(self) -> list[tuple[Sequence[str], tuple[date, date] | None]]:

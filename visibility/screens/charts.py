@@ -18,11 +18,11 @@ from visibility.screens.chart_theme_and_cache import (
     build_themed_plotly_figure_dict,
     cached_figure,
 )
-from visibility.screens.chart_values import Chart, ChartMark, Series, ValueAxisFormat
+from visibility.screens.chart_values import Chart, ChartNote, Series, ValueAxisFormat
 
 __all__ = [
     "Chart",
-    "ChartMark",
+    "ChartNote",
     "Series",
     "ValueAxisFormat",
     "build_histogram_figure",
@@ -40,14 +40,14 @@ def build_line_figure(
     *,
     target: float | None = None,
     periods: Sequence[tuple[date, date, date]] = (),
-    marks: Sequence[ChartMark] = (),
+    notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
     """Lines by period with names at their ends, a dashed target, and notes.
 
     `periods`: the position of each period with its first and last day, which the zoom selects.
     """
     return cached_figure(
-        _draw_lines, _to_hashable_series(series), axis, target, tuple(periods), tuple(marks)
+        _draw_lines, _to_hashable_series(series), axis, target, tuple(periods), tuple(notes)
     )
 
 
@@ -59,11 +59,11 @@ def build_median_p90_band_figure(
     target: float | None,
     compared: Series | None = None,
     periods: Sequence[tuple[date, date, date]] = (),
-    marks: Sequence[ChartMark] = (),
+    notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
     """A median line and a P90 line by period with the area between them filled."""
     series = _to_hashable_series([median, p90, *([compared] if compared else [])])
-    return cached_figure(_draw_median_p90_band, series, axis, target, tuple(periods), tuple(marks))
+    return cached_figure(_draw_median_p90_band, series, axis, target, tuple(periods), tuple(notes))
 
 
 def build_histogram_figure(
@@ -85,7 +85,7 @@ def _draw_lines(
     axis: ValueAxisFormat,
     target: float | None,
     periods: Sequence[tuple[date, date, date]],
-    marks: Sequence[ChartMark],
+    notes: Sequence[ChartNote],
 ) -> dict[str, Any]:
     many = sum(not single.is_compared for single in series) > 1
     traces = [
@@ -104,7 +104,7 @@ def _draw_lines(
         )
         for index, single in enumerate(series[: len(SERIES)])
     ]
-    layout = build_time_layout(axis, target, periods, marks)
+    layout = build_time_layout(axis, target, periods, notes)
     if many:
         days = sorted({day.isoformat() for single in series for day in single.x})
         if len(days) <= 14:
@@ -119,7 +119,7 @@ def _draw_median_p90_band(
     axis: ValueAxisFormat,
     target: float | None,
     periods: Sequence[tuple[date, date, date]],
-    marks: Sequence[ChartMark],
+    notes: Sequence[ChartNote],
 ) -> dict[str, Any]:
     fills = (None, "tonexty", None)
     traces = [
@@ -133,7 +133,7 @@ def _draw_median_p90_band(
         )
         for index, (single, fill) in enumerate(zip(series, fills, strict=False))
     ]
-    layout = build_time_layout(axis, target, periods, marks)
+    layout = build_time_layout(axis, target, periods, notes)
     _label_line_ends(layout, series, axis)
     return build_themed_plotly_figure_dict([*traces, *_partial_traces(series, axis)], layout)
 

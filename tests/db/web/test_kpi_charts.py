@@ -60,9 +60,9 @@ def test_charts_are_by_week_unless_chosen_otherwise(reader: Client, query: str, 
     facts(*range(28))
     page = text(reader, PAGE + query)
     assert f"<h3>{title}</h3>" in page
-    kept = re.search(r'href="\?([^"]*compare=none[^"]*)"', page)
-    assert kept
-    assert ("period=" in kept[1]) == ("period=" in query and "century" not in query)
+    link = re.search(r'href="\?([^"]*compare=none[^"]*)"', page)
+    assert link
+    assert ("period=" in link[1]) == ("period=" in query and "century" not in query)
 
 
 def test_the_current_period_is_marked_partial(reader: Client) -> None:

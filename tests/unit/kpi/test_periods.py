@@ -36,7 +36,7 @@ def test_periods_cover_each_day_once(length: PeriodLength, first: date) -> None:
     periods = split_into_periods(span, length, span.end)
     days = [p.span.start + timedelta(days=n) for p in periods for n in range(p.span.day_count)]
     assert days == [first + timedelta(days=n) for n in range(101)]
-    assert all(0 < p.span.day_count <= p.whole_days for p in periods)
+    assert all(0 < p.span.day_count <= p.length_in_days for p in periods)
 
 
 def test_a_day_and_a_month_are_partial_until_they_end() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from visibility.kpi.periods import Comparison, PeriodLength, split_into_periods
 from visibility.kpi.query import DaySpan, KpiSummary
 from visibility.kpi.registry import kpi_registry
-from visibility.screens.charts import Chart, ChartMark
+from visibility.screens.charts import Chart, ChartNote
 from visibility.screens.kpis.chart_axes import ratio_axis
 from visibility.screens.kpis.sparklines import HEIGHT, build_sparkline
 from visibility.screens.kpis.trend import KpiTrend, TrendPoint
@@ -38,8 +38,8 @@ def trend(values: list[float], compared: list[float] | None = None) -> KpiTrend:
     return KpiTrend(PeriodLength.WEEK, points, comparison)
 
 
-def drawn(of: KpiTrend, marks: tuple[ChartMark, ...] = ()) -> tuple[Chart, Any]:
-    chart = build_trend_chart(FILL, of, summary(0.95), marks)
+def drawn(of: KpiTrend, notes: tuple[ChartNote, ...] = ()) -> tuple[Chart, Any]:
+    chart = build_trend_chart(FILL, of, summary(0.95), notes)
     assert chart
     return chart, chart.figure
 
@@ -127,8 +127,8 @@ def test_the_comparison_is_a_line_and_a_column() -> None:
 
 
 def test_a_note_is_a_line_and_a_cell_of_the_table() -> None:
-    mark = ChartMark(date(2026, 11, 10), date(2026, 11, 17), "1", "<b>Go-live</b>")
-    chart, figure = drawn(trend([0.95, 0.96, 0.97, 0.98]), (mark,))
+    note = ChartNote(date(2026, 11, 10), date(2026, 11, 17), "1", "<b>Go-live</b>")
+    chart, figure = drawn(trend([0.95, 0.96, 0.97, 0.98]), (note,))
     shapes = figure["layout"]["shapes"]
     assert {shape["x0"] for shape in shapes if shape.get("yref") == "y domain"} == {"2026-11-10"}
     assert [note["text"] for note in figure["layout"]["annotations"]] == ["target", "1"]

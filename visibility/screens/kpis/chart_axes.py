@@ -15,7 +15,7 @@ from visibility.screens.charts import ValueAxisFormat
 SECONDS_PER_DAY = 86_400
 
 # All of these in percentage points.
-SHORTEST_AXIS, STEP, WHOLE = 10, 5, 100
+SHORTEST_AXIS, STEP, HUNDRED = 10, 5, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,17 @@ class RatioAxis:
 
 def ratio_axis(values: Iterable[float | None]) -> RatioAxis:
     """The axis for these fractions; pass the target, too."""
-    known = [Decimal(str(value)) * WHOLE for value in values if value is not None]
+    known = [Decimal(str(value)) * HUNDRED for value in values if value is not None]
     if not known:
         return RatioAxis(0, 1)
     low = int((min(known) / STEP).to_integral_value(ROUND_FLOOR)) * STEP
     high = int((max(known) / STEP).to_integral_value(ROUND_CEILING)) * STEP
     while high - low < SHORTEST_AXIS:
-        is_above_free = high < WHOLE
+        is_above_free = high < HUNDRED
         high, low = (high + STEP, low) if is_above_free else (high, low - STEP)
         if high - low < SHORTEST_AXIS and low > 0:
             low -= STEP
-    return RatioAxis(max(low, 0) / WHOLE, max(high, 0) / WHOLE)
+    return RatioAxis(max(low, 0) / HUNDRED, max(high, 0) / HUNDRED)
 
 
 def axis_of_ratio(ratio: RatioAxis) -> ValueAxisFormat:

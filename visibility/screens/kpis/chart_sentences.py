@@ -39,7 +39,7 @@ def percentile_sentence(kpi: Kpi, total: KpiSummary) -> str:
 
 def trend_sentence(kpi: Kpi, trend: KpiTrend, total: KpiSummary) -> str:
     """Compare the first third of the whole periods with the last: single ones vary too much."""
-    points = trend.whole_points
+    points = trend.complete_points
     third = max(len(points) // 3, 1)
     first, last = ratio_of_points(points[:third]), ratio_of_points(points[-third:])
     if first is None or last is None or len(points) < 3:

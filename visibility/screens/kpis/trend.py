@@ -37,7 +37,7 @@ class KpiTrend:
         return COMPARISON_LABELS[self.comparison] if is_compared else ""
 
     @property
-    def whole_points(self) -> Sequence[TrendPoint]:
+    def complete_points(self) -> Sequence[TrendPoint]:
         """The points of whole periods: only these can be compared with each other."""
         return [point for point in self.points if not point.period.is_partial]
 
@@ -99,9 +99,9 @@ def period_label(period: Period, length: PeriodLength) -> str:
     if not period.is_partial:
         return text
     days = period.span.day_count
-    if days == period.whole_days:
+    if days == period.length_in_days:
         return f"{text}, so far"
-    return f"{text}, partial: {days} of {period.whole_days} days"
+    return f"{text}, partial: {days} of {period.length_in_days} days"
 
 
 def ratio_of_points(points: Sequence[TrendPoint]) -> Decimal | None:

@@ -8,7 +8,7 @@ from visibility.formatting import format_date, format_number
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import KpiSummary
 from visibility.screens import charts
-from visibility.screens.charts import Chart, ChartMark, Series, ValueAxisFormat
+from visibility.screens.charts import Chart, ChartNote, Series, ValueAxisFormat
 from visibility.screens.kpis.chart_axes import (
     axis_of_ratio,
     choose_axis_and_divisor,
@@ -27,18 +27,18 @@ from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value
 
 
 def build_trend_chart(
-    kpi: Kpi, trend: KpiTrend, total: KpiSummary, marks: Sequence[ChartMark] = ()
+    kpi: Kpi, trend: KpiTrend, total: KpiSummary, notes: Sequence[ChartNote] = ()
 ) -> Chart | None:
     """The KPI by period, with its target, the comparison and notes."""
     if not total.orders:
         return None
     figure, axis_note = (
-        _draw_durations(kpi, trend, total, marks)
+        _draw_durations(kpi, trend, total, notes)
         if kpi.unit is KpiUnit.DURATION
-        else _draw_ratio(kpi, trend, marks)
+        else _draw_ratio(kpi, trend, notes)
     )
     noun = PERIOD_NOUNS[trend.length]
-    head, rows = _trend_table(kpi, trend, marks)
+    head, rows = _trend_table(kpi, trend, notes)
     return Chart(
         id=f"{kpi.code}-by-period",
         title=f"{title_of_durations_or_ages(kpi)} by {noun}",
@@ -50,12 +50,12 @@ def build_trend_chart(
         rows=rows,
         ranges=_ranges(trend),
         axis_note=axis_note,
-        marks=marks,
+        notes=notes,
     )
 
 
 def _draw_ratio(
-    kpi: Kpi, trend: KpiTrend, marks: Sequence[ChartMark]
+    kpi: Kpi, trend: KpiTrend, notes: Sequence[ChartNote]
 ) -> tuple[Mapping[str, Any], str]:
     series = [
         build_series(kpi.title, trend, lambda s: convert_to_axis_unit(s.value, 1)),
@@ -65,13 +65,13 @@ def _draw_ratio(
     ratio = ratio_axis([*(value for single in series for value in single.y), target])
     axis = axis_of_ratio(ratio)
     figure = charts.build_line_figure(
-        series, axis, target=target, periods=_zoom_periods(trend), marks=marks
+        series, axis, target=target, periods=_zoom_periods(trend), notes=notes
     )
     return figure, ratio.note
 
 
 def _draw_durations(
-    kpi: Kpi, trend: KpiTrend, total: KpiSummary, marks: Sequence[ChartMark]
+    kpi: Kpi, trend: KpiTrend, total: KpiSummary, notes: Sequence[ChartNote]
 ) -> tuple[Mapping[str, Any], str]:
     axis, scale = choose_axis_and_divisor(total)
     median = build_series("Median", trend, lambda s: convert_to_axis_unit(s.median, scale))
@@ -84,7 +84,7 @@ def _draw_durations(
         target=float(kpi.target) / scale if kpi.target is not None else None,
         compared=compared[0] if compared else None,
         periods=_zoom_periods(trend),
-        marks=marks,
+        notes=notes,
     )
     return figure, ""
 
@@ -114,14 +114,14 @@ def _compared_series(trend: KpiTrend, value: Callable[[KpiSummary], float | None
 
 
 def _trend_table(
-    kpi: Kpi, trend: KpiTrend, marks: Sequence[ChartMark]
+    kpi: Kpi, trend: KpiTrend, notes: Sequence[ChartNote]
 ) -> tuple[list[str], list[list[str]]]:
     is_duration = kpi.unit is KpiUnit.DURATION
     head = [PERIOD_NOUNS[trend.length].capitalize()]
     head += ["Median", "P90"] if is_duration else [kpi.title, f"Of {kpi.counted}"]
     head.append(f"{kpi.subject.capitalize()}s")
     head += [trend.compared_label] if trend.compared_label else []
-    head += ["Notes"] if marks else []
+    head += ["Notes"] if notes else []
     rows = []
     for point in trend.points:
         counts = point.summary
@@ -137,10 +137,10 @@ def _trend_table(
             row.append(
                 format_kpi_value(kpi, before.median_seconds_or_fraction(kpi) if before else None)
             )
-        if marks:
+        if notes:
             span = point.period.span
-            within = [m for m in marks if m.start <= span.end and m.end >= span.start]
-            row.append("; ".join(f"{mark.label}: {mark.text}" for mark in within))
+            within = [m for m in notes if m.start <= span.end and m.end >= span.start]
+            row.append("; ".join(f"{note.label}: {note.text}" for note in within))
         rows.append(row)
     return head, rows
 
@@ -157,14 +157,14 @@ def _ranges(trend: KpiTrend) -> list[tuple[date, date]]:
 
 
 def build_open_orders_chart(
-    kpi: Kpi, trend: KpiTrend, total: KpiSummary, marks: Sequence[ChartMark] = ()
+    kpi: Kpi, trend: KpiTrend, total: KpiSummary, notes: Sequence[ChartNote] = ()
 ) -> Chart | None:
     """The number of open orders of a stock KPI at the end of each period."""
     if not trend.points:
         return None
     series = build_series(kpi.title, trend, lambda summary: summary.orders)
     figure = charts.build_line_figure(
-        [series], ValueAxisFormat(",.0f"), periods=_zoom_periods(trend), marks=marks
+        [series], ValueAxisFormat(",.0f"), periods=_zoom_periods(trend), notes=notes
     )
     first = trend.points[0]
     rows = [
@@ -185,5 +185,5 @@ def build_open_orders_chart(
         [noun.capitalize(), kpi.title],
         rows,
         ranges=_ranges(trend),
-        marks=marks,
+        notes=notes,
     )
