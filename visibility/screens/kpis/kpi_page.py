@@ -8,7 +8,9 @@ from visibility.kpi import query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import KpiSummary
-from visibility.screens.charts import Chart
+from visibility.models.kpi_notes import KpiNote
+from visibility.screens.charts import Chart, ChartNote
+from visibility.screens.kpis.chart_notes import chart_notes, load_notes_of_charts
 from visibility.screens.kpis.charts import build_channel_chart, build_duration_histogram_chart
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
 from visibility.screens.kpis.matrix_and_worst_cells import MatrixCell, build_cells_worst_first
@@ -33,6 +35,7 @@ class KpiPage:
     backlog: UndeliveredBacklog | None
     tile: KpiTile
     charts: Sequence[Chart]
+    notes: Sequence[KpiNote]
     tables: Sequence[tuple[Dimension, str, Sequence[MatrixCell]]]
     choices: Mapping[Dimension, Sequence[str]]
 
@@ -52,11 +55,13 @@ def build_kpi_page(kpi: Kpi, selection: KpiSelection, *, now: datetime) -> KpiPa
         period=selection.compared_phrase,
         weeks=weekly.get(kpi.code, ()),
     )
+    notes = load_notes_of_charts([kpi.code], span)
     return KpiPage(
         headline=_headline(kpi, selection, tile, current),
         backlog=load_undelivered_backlog(span, filters, now) if kpi.code == CYCLE_TIME else None,
         tile=tile,
-        charts=_charts(kpi, selection, current),
+        charts=_charts(kpi, selection, current, chart_notes(notes, kpi.code, span)),
+        notes=notes,
         tables=[
             (
                 dimension,
@@ -72,11 +77,13 @@ def build_kpi_page(kpi: Kpi, selection: KpiSelection, *, now: datetime) -> KpiPa
     )
 
 
-def _charts(kpi: Kpi, selection: KpiSelection, current: KpiSummary) -> list[Chart]:
+def _charts(
+    kpi: Kpi, selection: KpiSelection, current: KpiSummary, notes: Sequence[ChartNote]
+) -> list[Chart]:
     trend = load_trends([kpi], selection)[kpi.code]
-    charts = [build_trend_chart(kpi, trend, current)]
+    charts = [build_trend_chart(kpi, trend, current, notes)]
     if kpi.family is KpiFamily.STOCK:
-        charts.insert(0, build_open_orders_chart(kpi, trend, current))
+        charts.insert(0, build_open_orders_chart(kpi, trend, current, notes))
     if kpi.unit is KpiUnit.DURATION:
         charts.append(
             build_duration_histogram_chart(kpi, selection.span, selection.filters, current)

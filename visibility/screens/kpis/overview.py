@@ -12,6 +12,7 @@ from visibility.kpi.query import KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import value_and_comparison_texts as texts
+from visibility.screens.kpis.chart_notes import chart_notes, load_notes_of_charts
 from visibility.screens.kpis.charts import build_channel_chart
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
 from visibility.screens.kpis.matrix_and_worst_cells import (
@@ -69,10 +70,21 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
     ]
     fill, cycle = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
     trends = load_trends([fill, cycle], selection)
+    notes = load_notes_of_charts([fill.code, cycle.code], span)
     charts = [
-        build_trend_chart(fill, trends[fill.code], current[fill.code]),
+        build_trend_chart(
+            fill,
+            trends[fill.code],
+            current[fill.code],
+            chart_notes(notes, fill.code, span),
+        ),
         build_channel_chart(fill, selection),
-        build_trend_chart(cycle, trends[cycle.code], current[cycle.code]),
+        build_trend_chart(
+            cycle,
+            trends[cycle.code],
+            current[cycle.code],
+            chart_notes(notes, cycle.code, span),
+        ),
     ]
     return KpiOverview(
         headline=_fill_rate_cycle_time_on_time_sentences(

@@ -1,10 +1,7 @@
 """KPI pages: the overview, one KPI, and the orders of a KPI."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
@@ -17,38 +14,24 @@ from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.kpis import value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
-from visibility.screens.kpis.kpi_page import build_kpi_page
 from visibility.screens.kpis.overview import build_overview
 from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes_counts_and_texts
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
+from visibility.web.kpi_detail_page import (
+    kpi_or_404,
+    render_kpi_page,
+    show_page_if_too_many_facts,
+)
 from visibility.web.kpi_page_context import shared_kpi_context
 from visibility.web.kpi_query_string import (
-    FILTER_PARAMS,
     KpiRequest,
     link_matrix_cells,
     parse_kpi_query_string,
-    slice_query_string,
     undelivered_orders_query_string,
 )
 from visibility.web.permissions import Permission, has_permission, require_permission
-
-
-def show_page_if_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Show a page with the filters instead of a value that would be summed from too many facts."""
-
-    @wraps(view)
-    def explained(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except numbers.TooManyFacts as error:
-            now = database_now()
-            asked = parse_kpi_query_string(request, now)
-            context = {"too_many": str(error)} | shared_kpi_context(asked, now, {})
-            return render(request, "kpis/too_many_facts.html", context)
-
-    return explained
 
 
 @require_permission(Permission.KPIS)
@@ -80,42 +63,14 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
 @show_page_if_too_many_facts
 def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One KPI: trend, distribution, breakdowns, definition."""
-    kpi = _get_kpi(code)
-    now = database_now()
-    asked = parse_kpi_query_string(request, now)
-    kpi_page = build_kpi_page(kpi, asked.selection, now=now)
-    address = {dimension: name for name, dimension in FILTER_PARAMS.items()}
-    tables = [
-        (
-            title,
-            [
-                (
-                    cell,
-                    value_and_comparison_texts.dimension_value_label(cell.row),
-                    slice_query_string(asked, {address[dimension]: cell.row}),
-                )
-                for cell in cells
-            ],
-        )
-        for dimension, title, cells in kpi_page.tables
-    ]
-    context = {
-        "content": kpi_page,
-        "kpi": kpi,
-        "tables": tables,
-        "undelivered": undelivered_orders_query_string(asked),
-        "failures": kpi_failure_notes(code),
-    }
-    return render(
-        request, "kpis/detail.html", shared_kpi_context(asked, now, kpi_page.choices) | context
-    )
+    return render_kpi_page(request, code)
 
 
 @require_permission(Permission.KPIS)
 @show_page_if_too_many_facts
 def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     """The orders of a KPI; their totals equal its value."""
-    kpi = _get_kpi(code)
+    kpi = kpi_or_404(code)
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     groups: tuple[drilldown.OrderGroup | drilldown.Uncountable, ...] = (
@@ -202,13 +157,6 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     }
     choices = numbers.dimension_values_with_most_orders(asked.span, kpi.dimensions)
     return render(request, "kpis/orders.html", shared_kpi_context(asked, now, choices) | context)
-
-
-def _get_kpi(code: str) -> Kpi:
-    kpi = kpi_registry().get(code)
-    if kpi is None:
-        raise Http404(code)
-    return kpi
 
 
 def _kpi_value_and_population_sentence(
