@@ -1,5 +1,6 @@
 "use strict";
-// Draw the JSON figures of the page in the theme colors. Each chart can be switched to a table.
+// Draw the JSON figures of the page in the theme colors. Each chart can be switched to a table. Dragging across a
+// chart over time opens the page with the selected periods; the links in its table do the same.
 (() => {
   const NARROW = 480;
   const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -26,6 +27,22 @@
     return { ...layout, annotations, xaxis, showlegend: true, margin: { ...layout.margin, r: 12, t: 40 } };
   }
 
+  // With a finger, dragging scrolls the page.
+  const canDrag = matchMedia("(pointer: fine)").matches;
+
+  function zoom(plot, periods, change) {
+    const day = (value) => String(value).slice(0, 10);
+    const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+    if (!from || !to) return;
+    const chosen = periods.filter(([at]) => at >= day(from) && at <= day(to));
+    if (!chosen.length) return draw(plot.closest("[data-chart]"));
+    const url = new URL(location.href);
+    url.searchParams.delete("day");
+    url.searchParams.set("from", chosen[0][1]);
+    url.searchParams.set("to", chosen.at(-1)[2]);
+    location.assign(url);
+  }
+
   function draw(chart) {
     const plot = chart.querySelector(".chart-plot");
     if (plot.hidden) return;
@@ -35,8 +52,15 @@
     probe.remove();
     layout.font = { ...layout.font, family: getComputedStyle(chart).fontFamily };
     const width = plot.clientWidth;
-    const shown = { ...fitted(layout, width, data.length > 1), width };
-    Plotly.react(plot, data, shown, { displayModeBar: false, responsive: false, scrollZoom: false, staticPlot: false });
+    const named = data.filter((trace) => trace.showlegend !== false).length > 1;
+    const shown = { ...fitted(layout, width, named), width };
+    const periods = "zoom" in chart.dataset && layout.meta?.periods;
+    shown.dragmode = periods && canDrag ? "zoom" : false;
+    if (periods && canDrag) shown.xaxis = { ...shown.xaxis, fixedrange: false };
+    const config = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
+    Plotly.react(plot, data, shown, config);
+    plot.removeAllListeners?.("plotly_relayout");
+    if (periods) plot.on("plotly_relayout", (change) => zoom(plot, periods, change));
     plot.querySelectorAll("svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
   }
 
@@ -51,9 +75,8 @@
   const charts = [...document.querySelectorAll("[data-chart]")];
   for (const chart of charts) {
     const button = chart.querySelector(".chart-switch");
-    button.hidden = false;
     button.addEventListener("click", () => show(chart, !chart.querySelector(".chart-plot").hidden));
-    show(chart, false);
+    draw(chart);
   }
 
   let waiting;
@@ -67,6 +90,8 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   addEventListener("resize", redraw);
+  // Back shows the page as it was left: in the middle of a zoom.
+  addEventListener("pageshow", (event) => event.persisted && charts.forEach(draw));
   addEventListener("beforeprint", () => charts.forEach((chart) => show(chart, true)));
   addEventListener("afterprint", () => charts.forEach((chart) => show(chart, false)));
 })();

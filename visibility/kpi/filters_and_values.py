@@ -59,6 +59,15 @@ class DaySpan:
         """The next range of the same length."""
         return DaySpan(self.end + timedelta(days=1), self.end + timedelta(days=self.day_count))
 
+    def later_half(self) -> "DaySpan":
+        """The later half of the days; of an odd number, with the day in the middle."""
+        return DaySpan(self.end - timedelta(days=(self.day_count + 1) // 2 - 1), self.end)
+
+    def twice_as_long(self, most: int) -> "DaySpan":
+        """As many days more before it, at most `most` days in all."""
+        days = min(self.day_count * 2, most)
+        return DaySpan(self.end - timedelta(days=days - 1), self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class KpiSummary:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from visibility.kpi.dimensions import Dimension
-from visibility.kpi.filters_and_values import DaySpan, KpiDimensionFilters, KpiSlice, KpiSummary
+from visibility.kpi.filters_and_values import KpiDimensionFilters, KpiSlice, KpiSummary
 from visibility.kpi.select_cells_or_facts import select_sql_of_cells_or_facts
 
 FIRST_DAY = date(1, 1, 1)
@@ -76,15 +76,18 @@ def stock_summaries(
     }
 
 
-def daily_stock_summaries(
-    codes: Sequence[str], span: DaySpan, filters: KpiDimensionFilters
+def stock_summaries_at_ends(
+    codes: Sequence[str], ends: Sequence[date], filters: KpiDimensionFilters
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
-    """By KPI code, the value at the end of each day on which an order is open. One query."""
-    rows = _load_order_counts_by_start_day(codes, span.start, span.end, filters, ("kpi",))
+    """By KPI code, the value at the end of each of these days, in order. One query.
+
+    Days without an open order are left out.
+    """
+    rows = _load_order_counts_by_start_day(codes, min(ends), max(ends), filters, ("kpi",))
     return {
         code: [
             (end, ages.summary())
-            for end in (span.start + timedelta(days=n) for n in range(span.day_count))
+            for end in ends
             if (
                 ages := _OpenOrderCountsByStartDay.from_started_orders(
                     end, (row for row in rows if row.names[0] == code)

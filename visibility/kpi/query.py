@@ -1,6 +1,6 @@
-"""Read KPI values from the KPI cells: totals, by day, by week and by dimension.
+"""Read KPI values from the KPI cells: totals, by period and by dimension.
 
-A stock KPI has the value of the end of each day or range (`stock_query`).
+A stock KPI has the value of the end of each period or range (`stock_query`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -27,6 +27,7 @@ from visibility.kpi.filters_and_values import (
     KpiSummary,
 )
 from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.periods import PERIOD_START_SQL, PeriodLength, split_into_periods
 from visibility.kpi.select_cells_or_facts import TooManyFacts, select_sql_of_cells_or_facts
 
 __all__ = [
@@ -38,14 +39,13 @@ __all__ = [
     "KpiSlice",
     "KpiSummary",
     "TooManyFacts",
-    "daily_summaries_by_kpi",
     "dimension_values_with_most_orders",
     "duration_histogram",
+    "summaries_by_dimension_and_period",
     "summaries_by_dimensions",
     "summaries_by_kpi",
+    "summaries_by_period",
     "summary",
-    "weekly_summaries_by_dimension",
-    "weekly_summaries_by_kpi",
 ]
 # More values of a dimension cannot be chosen as a filter, only entered in an address.
 MAX_DIMENSION_VALUES = 200
@@ -95,48 +95,48 @@ def summary(
     return summaries_by_kpi([kpi], span, filters, now=now)[kpi.code]
 
 
-def daily_summaries_by_kpi(
-    kpis: Iterable[Kpi], span: DaySpan, filters: KpiDimensionFilters = NO_FILTERS
+def summaries_by_period(
+    kpis: Iterable[Kpi],
+    span: DaySpan,
+    length: PeriodLength,
+    filters: KpiDimensionFilters = NO_FILTERS,
 ) -> dict[str, list[tuple[date, KpiSummary]]]:
-    """By KPI code, the value of each day that has orders, in order. One query, two with stock KPIs.
+    """By KPI code, the value of each period (its first day) that has orders, in order.
 
-    A stock KPI has the value of the end of the day. Raises TooManyFacts.
+    One query, two with stock KPIs, which have the value of the end of the period within the range.
+    Raises TooManyFacts.
     """
     kpis = list(kpis)
     flows = _codes_of_non_stock_kpis(kpis)
     by_code: dict[str, list[tuple[date, KpiSummary]]] = {kpi.code: [] for kpi in kpis}
-    for row in _aggregate_cells(flows, span, filters, ("kpi", "day")) if flows else ():
+    for row in (
+        _aggregate_cells(flows, span, filters, ("kpi", PERIOD_START_SQL[length])) if flows else ()
+    ):
         by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
     stocks = [code for code in by_code if code not in flows]
-    return by_code | (
-        open_order_counts_and_ages.daily_stock_summaries(stocks, span, filters) if stocks else {}
-    )
+    if stocks:
+        starts = {p.span.end: p.start for p in split_into_periods(span, length, span.end)}
+        ends = open_order_counts_and_ages.stock_summaries_at_ends(stocks, list(starts), filters)
+        by_code |= {c: [(starts[end], value) for end, value in ends[c]] for c in stocks}
+    return by_code
 
 
 def _codes_of_non_stock_kpis(kpis: Iterable[Kpi]) -> list[str]:
     return [kpi.code for kpi in kpis if kpi.family is not KpiFamily.STOCK]
 
 
-def weekly_summaries_by_kpi(
-    kpis: Iterable[Kpi], span: DaySpan, filters: KpiDimensionFilters = NO_FILTERS
-) -> dict[str, list[tuple[date, KpiSummary]]]:
-    """By KPI code, the value of each week (its Monday) with orders, in order. Not for stock KPIs.
-
-    One query. Raises TooManyFacts.
-    """
-    by_code: dict[str, list[tuple[date, KpiSummary]]] = {kpi.code: [] for kpi in kpis}
-    for row in _aggregate_cells(
-        list(by_code), span, filters, ("kpi", "date_trunc('week', day)::date")
-    ):
-        by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
-    return by_code
-
-
-def weekly_summaries_by_dimension(
-    kpi: Kpi, span: DaySpan, dimension: Dimension, filters: KpiDimensionFilters = NO_FILTERS
+def summaries_by_dimension_and_period(
+    kpi: Kpi,
+    span: DaySpan,
+    dimension: Dimension,
+    length: PeriodLength,
+    filters: KpiDimensionFilters = NO_FILTERS,
 ) -> list[tuple[str, date, KpiSummary]]:
-    """The value of each dimension value and week (its Monday), in order. Not for stock KPIs."""
-    rows = _aggregate_cells([kpi.code], span, filters, (dimension, "date_trunc('week', day)::date"))
+    """The value of each dimension value and period (its first day), in order.
+
+    Not for stock KPIs. Raises TooManyFacts.
+    """
+    rows = _aggregate_cells([kpi.code], span, filters, (dimension, PERIOD_START_SQL[length]))
     return [(row.names[0], date.fromisoformat(row.names[1]), row.summary) for row in rows]
 
 

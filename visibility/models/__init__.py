@@ -26,6 +26,7 @@ from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
+from visibility.models.kpi_notes import KpiNote
 from visibility.models.kpis import (
     FailedKpi,
     KpiCell,
@@ -130,6 +131,7 @@ __all__ = [
     "KpiCell",
     "KpiFact",
     "KpiFactChange",
+    "KpiNote",
     "KpiRecordChange",
     "KpiRecountRequest",
     "ListColumnChoice",

@@ -14,6 +14,7 @@ class Permission(StrEnum):
     BOARDS = "boards"
     BOARDS_EDIT = "boards_edit"
     KPIS = "kpis"
+    KPIS_NOTE = "kpis_note"  # write notes on KPI charts
     ALERTS_SEE = "alerts_see"
     ALERTS_NOTE = "alerts_note"
     ALERTS_MANAGE = "alerts_manage"  # acknowledge, snooze, assign

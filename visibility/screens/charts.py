@@ -1,68 +1,69 @@
 """Build charts as plotly figures, each with a sentence and a table of the same data."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
-from html import escape
 from typing import Any
 
+from visibility.screens.chart_lines import (
+    build_line_trace,
+    build_partial_traces,
+    build_time_layout,
+    escape_chart_text,
+)
 from visibility.screens.chart_theme_and_cache import (
-    DASHES,
     SERIES,
     SOFT,
     SYMBOLS,
     build_themed_plotly_figure_dict,
     cached_figure,
 )
+from visibility.screens.chart_values import Chart, ChartNote, Series, ValueAxisFormat
+
+__all__ = [
+    "Chart",
+    "ChartNote",
+    "Series",
+    "ValueAxisFormat",
+    "build_histogram_figure",
+    "build_line_figure",
+    "build_median_p90_band_figure",
+]
 
 # A point of fewer orders is drawn hollow.
 SMALL_SAMPLE = 30
 
 
-@dataclass(frozen=True, slots=True)
-class ValueAxisFormat:
-    """The value axis: a d3 number format and a suffix. `maximum` is the highest allowed value."""
-
-    format: str
-    suffix: str = ""
-    title: str = ""
-    maximum: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line: dates, values, and the number of orders of each value."""
-
-    name: str
-    x: Sequence[date]
-    y: Sequence[float | None]
-    orders: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A figure, a sentence that summarizes it, and its data as a table."""
-
-    id: str
-    title: str
-    sentence: str
-    figure: Mapping[str, Any]
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
 def build_line_figure(
-    series: Sequence[Series], axis: ValueAxisFormat, *, target: float | None = None
+    series: Sequence[Series],
+    axis: ValueAxisFormat,
+    *,
+    target: float | None = None,
+    periods: Sequence[tuple[date, date, date]] = (),
+    notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
-    """Lines by day with names at their ends and a dashed target."""
-    return cached_figure(_draw_lines, _to_hashable_series(series), axis, target)
+    """Lines by period with names at their ends, a dashed target, and notes.
+
+    `periods`: the position of each period with its first and last day, which the zoom selects.
+    """
+    return cached_figure(
+        _draw_lines, _to_hashable_series(series), axis, target, tuple(periods), tuple(notes)
+    )
 
 
 def build_median_p90_band_figure(
-    median: Series, p90: Series, axis: ValueAxisFormat, *, target: float | None
+    median: Series,
+    p90: Series,
+    axis: ValueAxisFormat,
+    *,
+    target: float | None,
+    compared: Series | None = None,
+    periods: Sequence[tuple[date, date, date]] = (),
+    notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
-    """A median line and a P90 line by day with the area between them filled."""
-    return cached_figure(_draw_median_p90_band, _to_hashable_series([median, p90]), axis, target)
+    """A median line and a P90 line by period with the area between them filled."""
+    series = _to_hashable_series([median, p90, *([compared] if compared else [])])
+    return cached_figure(_draw_median_p90_band, series, axis, target, tuple(periods), tuple(notes))
 
 
 def build_histogram_figure(
@@ -73,15 +74,22 @@ def build_histogram_figure(
 
 
 def _to_hashable_series(series: Sequence[Series]) -> tuple[Series, ...]:
-    return tuple(Series(s.name, tuple(s.x), tuple(s.y), tuple(s.orders)) for s in series)
+    return tuple(
+        replace(s, x=tuple(s.x), y=tuple(s.y), orders=tuple(s.orders), partial=tuple(s.partial))
+        for s in series
+    )
 
 
 def _draw_lines(
-    series: Sequence[Series], axis: ValueAxisFormat, target: float | None
+    series: Sequence[Series],
+    axis: ValueAxisFormat,
+    target: float | None,
+    periods: Sequence[tuple[date, date, date]],
+    notes: Sequence[ChartNote],
 ) -> dict[str, Any]:
-    many = len(series) > 1
+    many = sum(not single.is_compared for single in series) > 1
     traces = [
-        _build_line_trace(
+        build_line_trace(
             single,
             axis,
             index,
@@ -96,20 +104,26 @@ def _draw_lines(
         )
         for index, single in enumerate(series[: len(SERIES)])
     ]
-    layout = _build_daily_chart_layout(axis, target)
+    layout = build_time_layout(axis, target, periods, notes)
     if many:
         days = sorted({day.isoformat() for single in series for day in single.x})
         if len(days) <= 14:
             layout["xaxis"].update(tickmode="array", tickvals=days)
-        _label_line_ends(layout, series)
-    return build_themed_plotly_figure_dict(traces, layout)
+    if len(series) > 1:
+        _label_line_ends(layout, series, axis)
+    return build_themed_plotly_figure_dict([*traces, *_partial_traces(series, axis)], layout)
 
 
 def _draw_median_p90_band(
-    series: Sequence[Series], axis: ValueAxisFormat, target: float | None
+    series: Sequence[Series],
+    axis: ValueAxisFormat,
+    target: float | None,
+    periods: Sequence[tuple[date, date, date]],
+    notes: Sequence[ChartNote],
 ) -> dict[str, Any]:
+    fills = (None, "tonexty", None)
     traces = [
-        _build_line_trace(
+        build_line_trace(
             single,
             axis,
             index,
@@ -117,11 +131,19 @@ def _draw_median_p90_band(
             fill=fill,
             fillcolor="var(--running-tint)",
         )
-        for index, (single, fill) in enumerate(zip(series, (None, "tonexty"), strict=True))
+        for index, (single, fill) in enumerate(zip(series, fills, strict=False))
     ]
-    layout = _build_daily_chart_layout(axis, target)
-    _label_line_ends(layout, series)
-    return build_themed_plotly_figure_dict(traces, layout)
+    layout = build_time_layout(axis, target, periods, notes)
+    _label_line_ends(layout, series, axis)
+    return build_themed_plotly_figure_dict([*traces, *_partial_traces(series, axis)], layout)
+
+
+def _partial_traces(series: Sequence[Series], axis: ValueAxisFormat) -> list[dict[str, Any]]:
+    return [
+        trace
+        for index, single in enumerate(series[: len(SERIES)])
+        for trace in build_partial_traces(single, axis, index)
+    ]
 
 
 def _draw_histogram(
@@ -145,56 +167,9 @@ def _draw_histogram(
     return build_themed_plotly_figure_dict([bar], layout)
 
 
-def _build_line_trace(
-    series: Series, axis: ValueAxisFormat, index: int, **properties: Any
-) -> dict[str, Any]:
-    return dict(
-        type="scatter",
-        x=[day.isoformat() for day in series.x],
-        y=series.y,
-        name=_escape_series_name(series.name),
-        customdata=series.orders,
-        mode="lines+markers",
-        # Do not clip a line along the edge of the plot.
-        cliponaxis=False,
-        line={"color": SERIES[index], "width": 2.5, "dash": DASHES[index]},
-        hovertemplate=f"%{{y:{axis.format}}}{axis.suffix} (n = %{{customdata}})",
-        **properties,
-    )
-
-
-def _build_daily_chart_layout(axis: ValueAxisFormat, target: float | None) -> dict[str, Any]:
-    layout: dict[str, Any] = {
-        "xaxis": {"type": "date", "tickformat": "%-d %b", "hoverformat": "%a %-d %b %Y"},
-        "yaxis": {
-            "tickformat": axis.format,
-            "ticksuffix": axis.suffix,
-            "maxallowed": axis.maximum,
-        },
-        "shapes": [],
-        "annotations": [],
-    }
-    if target is not None:
-        across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": target, "y1": target, "yref": "y"}
-        layout["shapes"].append({"type": "line", **across})
-        layout["annotations"].append(
-            {
-                "text": "target",
-                "font": {"color": SOFT},
-                "bgcolor": "var(--surface)",
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "x": 0,
-                "xref": "x domain",
-                "y": target,
-                "yref": "y",
-                "name": "target",
-            }
-        )
-    return layout
-
-
-def _label_line_ends(layout: dict[str, Any], series: Sequence[Series]) -> None:
+def _label_line_ends(
+    layout: dict[str, Any], series: Sequence[Series], axis: ValueAxisFormat
+) -> None:
     """Annotate each line with its name at its end, without overlaps."""
     known = [value for single in series for value in single.y if value is not None]
     ends: list[tuple[float, int]] = []
@@ -204,11 +179,14 @@ def _label_line_ends(layout: dict[str, Any], series: Sequence[Series]) -> None:
             ends.append((values[-1], index))
     if not ends:
         return
-    gap = (max(known) - min(known) or 1) * 0.09
+    low, high = axis.ends or (min(known), max(known))
+    gap = ((high - low) or 1) * 0.09
     last = max(day for single in series for day in single.x).isoformat()
     ends.sort()
     for at, (_, index) in zip(
-        _space_label_positions([end for end, _ in ends], gap, max(known)), ends, strict=True
+        _space_label_positions([end for end, _ in ends], gap, max(high, max(known))),
+        ends,
+        strict=True,
     ):
         layout["annotations"].append(
             {
@@ -217,7 +195,7 @@ def _label_line_ends(layout: dict[str, Any], series: Sequence[Series]) -> None:
                 "text": _shorten_and_escape_name(series[index].name),
                 "xanchor": "left",
                 "xshift": 10,
-                "font": {"color": SERIES[index]},
+                "font": {"color": SOFT if series[index].is_compared else SERIES[index]},
                 "name": "end",
             }
         )
@@ -239,9 +217,4 @@ def _space_label_positions(ends: Sequence[float], gap: float, maximum: float) ->
 
 def _shorten_and_escape_name(name: str) -> str:
     """A series name short enough for the margin."""
-    return _escape_series_name(name if len(name) <= 18 else f"{name[:17]}…")
-
-
-def _escape_series_name(name: str) -> str:
-    """Escape a name: plotly interprets some HTML in every text."""
-    return escape(name, quote=False)
+    return escape_chart_text(name if len(name) <= 18 else f"{name[:17]}…")

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.http import HttpRequest
 
-from visibility.kpi.dimensions import Dimension
+from visibility.kpi.dimensions import DIMENSIONS, Dimension
+from visibility.kpi.periods import Comparison, PeriodLength, default_period_length
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.screens.kpis.matrix_and_worst_cells import KpiMatrixByTwoDimensions
+from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.value_and_comparison_texts import dimension_value_label
 from visibility.web.date_range import (
     DEFAULT,
@@ -34,6 +36,8 @@ FILTER_PARAMS: Mapping[str, Dimension] = {
     "supplier": "supplier",
     "source": "source",
 }
+# The dimensions of a breakdown: rows, and columns.
+BREAKDOWN_PARAMS = ("rows", "columns")
 # The query parameters that the order list has, too.
 ORDER_LIST_PARAMS = ("channel", "warehouse", "group")
 
@@ -49,6 +53,22 @@ class KpiRequest:
     preset: str
     problem: str
     query: Mapping[str, str]
+    length: PeriodLength
+    comparison: Comparison
+    by: tuple[Dimension, ...]
+
+    @property
+    def selection(self) -> KpiSelection:
+        """What the page shows."""
+        return KpiSelection(
+            self.span,
+            self.filters,
+            self.today,
+            self.range_label,
+            self.length,
+            self.comparison,
+            self.by,
+        )
 
     def query_string_with(self, **changes: str) -> str:
         """The query string with some parameters changed; empty ones are omitted."""
@@ -67,6 +87,12 @@ def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
     given = {name: request.GET.get(name, "").replace("\0", "")[:200] for name in request.GET}
     get = {name: given[name] for name in ("from", "to", *FILTER_PARAMS) if given.get(name)}
     other = {name: given[name] for name in ("kpi", "part", "reason") if given.get(name)}
+    if (period := given.get("period", "")) in set(PeriodLength):
+        other["period"] = period
+    if (compare := given.get("compare", "")) in set(Comparison):
+        other["compare"] = compare
+    by = _parse_breakdown(given)
+    other |= dict(zip(BREAKDOWN_PARAMS, by, strict=False))
     problem = ""
     try:
         chosen = parse_range_from_preset_or_dates(
@@ -91,8 +117,23 @@ def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
         }
     )
     return KpiRequest(
-        chosen.span, today, filters, chosen.label, chosen.preset, problem, {**get, **other}
+        chosen.span,
+        today,
+        filters,
+        chosen.label,
+        chosen.preset,
+        problem,
+        {**get, **other},
+        PeriodLength(other["period"]) if "period" in other else default_period_length(chosen.span),
+        Comparison(other.get("compare", Comparison.PREVIOUS)),
+        by,
     )
+
+
+def _parse_breakdown(given: Mapping[str, str]) -> tuple[Dimension, ...]:
+    """The dimensions of `rows` and `columns`; unknown and repeated ones are ignored."""
+    wanted = dict.fromkeys(given.get(name, "") for name in BREAKDOWN_PARAMS)
+    return tuple(dimension for text in wanted for dimension in DIMENSIONS if dimension == text)
 
 
 def slice_query_string(asked: KpiRequest, filters: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ PERMISSION_LABELS = {
     Permission.BOARDS: "See boards",
     Permission.BOARDS_EDIT: "Change boards and screen links",
     Permission.KPIS: "See KPIs",
+    Permission.KPIS_NOTE: "Write notes on KPI charts",
     Permission.ALERTS_SEE: "See alerts",
     Permission.ALERTS_NOTE: "Write notes on alerts",
     Permission.ALERTS_MANAGE: "Acknowledge, assign and snooze alerts",

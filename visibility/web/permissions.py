@@ -43,6 +43,7 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.BOARDS: frozenset({CS, EX, OP, IN, AD}),
     Permission.BOARDS_EDIT: frozenset({OP, AD}),
     Permission.KPIS: frozenset({EX, OP, AD}),
+    Permission.KPIS_NOTE: frozenset({EX, OP, AD}),
     Permission.ALERTS_SEE: frozenset({CS, EX, OP, IN, AD}),
     Permission.ALERTS_NOTE: frozenset({CS, OP, IN, AD}),
     Permission.ALERTS_MANAGE: frozenset({OP, AD}),

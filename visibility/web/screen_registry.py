@@ -80,6 +80,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("alert_actions"),
     Screen("list_exports"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
+    Screen("kpi_notes"),
     Screen(
         "identity",
         NavigationEntry(

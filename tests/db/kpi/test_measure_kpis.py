@@ -15,6 +15,7 @@ from tests.builders.identity import (
 )
 from tests.builders.kpi_facts import recompute_cells
 from visibility.kpi import drilldown, facts_and_cells, query
+from visibility.kpi.periods import PeriodLength
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.models import Event, KpiFact
@@ -179,6 +180,6 @@ def test_cells_of_events_equal_a_recount() -> None:
     recompute_cells()
     assert query.summary(KPI, SPAN).orders == 5
     assert facts_and_cells.find_kpi_days_with_wrong_cells() == []
-    assert {day for day, _ in query.daily_summaries_by_kpi([KPI], SPAN)[KPI.code]} == {
-        START.date() + timedelta(days=n) for n in (0, 1, 2, 3)
-    }
+    assert {
+        day for day, _ in query.summaries_by_period([KPI], SPAN, PeriodLength.DAY)[KPI.code]
+    } == {START.date() + timedelta(days=n) for n in (0, 1, 2, 3)}

@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.effort import examples
 from visibility.kpi import drilldown, query
+from visibility.kpi.periods import PeriodLength
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.models import KpiFact
@@ -115,9 +116,22 @@ def test_slices_and_days_add_up_to_total() -> None:
             row.summary
             for row in query.summaries_by_dimensions(FILL, WEEK, ("channel", "warehouse"))
         ],
-        [summary for _, summary in query.daily_summaries_by_kpi([FILL], WEEK)["fill_rate"]],
-        [summary for _, _, summary in query.weekly_summaries_by_dimension(FILL, WEEK, "warehouse")],
-        [summary for _, summary in query.weekly_summaries_by_kpi([FILL], WEEK)["fill_rate"]],
+        [
+            summary
+            for _, summary in query.summaries_by_period([FILL], WEEK, PeriodLength.DAY)["fill_rate"]
+        ],
+        [
+            summary
+            for _, _, summary in query.summaries_by_dimension_and_period(
+                FILL, WEEK, "warehouse", PeriodLength.WEEK
+            )
+        ],
+        [
+            summary
+            for _, summary in query.summaries_by_period([FILL], WEEK, PeriodLength.WEEK)[
+                "fill_rate"
+            ]
+        ],
     ):
         assert sum(summary.orders for summary in slices) == total.orders
         assert sum(summary.numerator for summary in slices) == total.numerator
@@ -213,7 +227,9 @@ def test_change_says_better_or_worse() -> None:
     fact(7200, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
     recompute_cells()
     now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.previous())
-    comparison = value_and_comparison_texts.compare_to_previous(CYCLE, now, before, days=7)
+    comparison = value_and_comparison_texts.compare_to_previous(
+        CYCLE, now, before, period="the previous 7 days"
+    )
     assert comparison.text == "1.0\u00a0h better than the previous 7 days (2.0\u00a0h)"
     assert comparison.tone == "ok"
 
@@ -223,5 +239,7 @@ def test_change_uses_unit_of_values() -> None:
     fact(79 * 3600, 1, kpi="order_cycle_time", day=DAY - timedelta(days=1))
     recompute_cells()
     now, before = query.summary(CYCLE, WEEK), query.summary(CYCLE, WEEK.previous())
-    comparison = value_and_comparison_texts.compare_to_previous(CYCLE, now, before, days=7)
+    comparison = value_and_comparison_texts.compare_to_previous(
+        CYCLE, now, before, period="the previous 7 days"
+    )
     assert comparison.text == "under 0.1\u00a0d worse than the previous 7 days (3.3\u00a0d)"

@@ -16,6 +16,7 @@ from tests.builders.timelines import folded
 from visibility.kpi import drilldown, facts_and_cells, query
 from visibility.kpi.dimensions import TOTAL
 from visibility.kpi.kpi import KpiMeasurement
+from visibility.kpi.periods import PeriodLength
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.kpi.registry import kpi_registry
 from visibility.models import BusinessObject, KpiCell, KpiFact, KpiFactChange
@@ -85,7 +86,7 @@ def test_level_of_each_day_equals_a_count_of_the_intervals(run_seed: int) -> Non
         day: len(open_at(facts, day))
         for day in (START + timedelta(days=n) for n in range(SPAN.day_count))
     }
-    daily = dict(query.daily_summaries_by_kpi([KPI], SPAN)[KPI.code])
+    daily = dict(query.summaries_by_period([KPI], SPAN, PeriodLength.DAY)[KPI.code])
     assert {day: s.orders for day, s in daily.items()} == {d: n for d, n in expected.items() if n}
     for day, count in expected.items():
         assert query.summary(KPI, DaySpan(day, day)).orders == count
@@ -149,7 +150,7 @@ def test_ages_of_a_day_are_accurate_to_half_a_day() -> None:
     interval(moment(2.9))
     interval(moment(5.1))
     recompute_cells()
-    daily = dict(query.daily_summaries_by_kpi([KPI], SPAN)[KPI.code])
+    daily = dict(query.summaries_by_period([KPI], SPAN, PeriodLength.DAY)[KPI.code])
     assert daily[date(2026, 3, 6)].median == 1.5 * 24 * HOUR
     assert daily[date(2026, 3, 6)].p90 == 4.5 * 24 * HOUR
 
@@ -198,7 +199,7 @@ def test_trend_takes_one_query_for_any_number_of_orders(run_seed: int) -> None:
         random_intervals(rng, 20)
         recompute_cells()
         with CaptureQueriesContext(connection) as captured:
-            query.daily_summaries_by_kpi([KPI], SPAN)
+            query.summaries_by_period([KPI], SPAN, PeriodLength.DAY)
         counts.append(len(captured))
     assert counts == [1, 1]
 

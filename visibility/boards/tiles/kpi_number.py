@@ -11,10 +11,12 @@ from visibility.boards.tile import Tile
 from visibility.formatting import in_zone
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.periods import Comparison, compared_span
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
 from visibility.models.permission import Permission
-from visibility.screens.kpis.overview_and_kpi_page import build_tile
+from visibility.screens.kpis.kpi_tile import build_tile
+from visibility.screens.kpis.selection import comparison_phrase
 
 
 def check_kpi_code(text: str) -> None:
@@ -43,6 +45,13 @@ class KpiNumber(Tile):
             minimum=1,
             maximum=366,
         ),
+        Setting(
+            "compare",
+            "What the value is compared with.",
+            SettingType.CHOICE,
+            default=Comparison.PREVIOUS,
+            choices=tuple(Comparison),
+        ),
     )
 
     @property
@@ -66,9 +75,12 @@ class KpiNumber(Tile):
         today = in_zone(now, settings.TIME_ZONE).date()
         span = DaySpan(today - timedelta(days=days - 1), today)
         current = query.summary(self.kpi, span, now=now)
-        before = query.summary(self.kpi, span.previous())
+        comparison = Comparison(self.values.text("compare"))
+        compared = compared_span(span, comparison)
+        before = query.summary(self.kpi, compared) if compared else None
+        period = comparison_phrase(comparison, span)
         return {
-            "tile": build_tile(self.kpi, current, before, span),
+            "tile": build_tile(self.kpi, current, before, end=span.end, period=period),
             "days": days,
             "is_stock": self.kpi.family is KpiFamily.STOCK,
         }

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from visibility.kpi import query
-from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
+from visibility.kpi.periods import PeriodLength
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary
+from visibility.screens.kpis.chart_axes import ratio_axis
 from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value, format_target
 
 WEEKS = 13
@@ -37,7 +39,7 @@ def load_weekly_values(
     span = DaySpan(monday - timedelta(weeks=WEEKS - 1), end)
     flows = [kpi for kpi in kpis if kpi.family is not KpiFamily.STOCK]
     try:
-        return query.weekly_summaries_by_kpi(flows, span, filters)
+        return query.summaries_by_period(flows, span, PeriodLength.WEEK, filters)
     except query.TooManyFacts:
         return {}
 
@@ -53,7 +55,7 @@ def build_sparkline(kpi: Kpi, weeks: WeeklyValues, end: date) -> Sparkline | Non
     if len(values) < 2:
         return None
     target = float(kpi.target) if kpi.target is not None else None
-    low, high = _range([*values.values(), *([target] if target is not None else [])])
+    low, high = _range(kpi, [*values.values(), *([target] if target is not None else [])])
 
     def height(value: float) -> float:
         return round(HEIGHT - MARGIN - (value - low) / (high - low) * (HEIGHT - 2 * MARGIN), 1)
@@ -72,6 +74,8 @@ def build_sparkline(kpi: Kpi, weeks: WeeklyValues, end: date) -> Sparkline | Non
     return Sparkline(path, points[last], None if target is None else height(target), label)
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    return (low, high) if high > low else (low - 1, high + 1)
+def _range(kpi: Kpi, values: Sequence[float]) -> tuple[float, float]:
+    if kpi.unit is KpiUnit.PERCENT:
+        axis = ratio_axis(values)
+        return axis.low, axis.high
+    return 0, max(*values, 1)

@@ -109,10 +109,14 @@ TONE_LABELS = {"ok": "on target", "risk": "near target", "late": "off target", "
 
 
 def compare_to_previous(
-    kpi: Kpi, now: KpiSummary, before: KpiSummary, *, days: int
+    kpi: Kpi, now: KpiSummary, before: KpiSummary | None, *, period: str
 ) -> KpiComparisonPhraseAndTone:
-    """The change from the previous date range of the same length."""
-    period = f"the previous {days} days" if days > 1 else "the previous day"
+    """The change from another date range: `period` says which, such as `the previous 28 days`.
+
+    `before` is None without a comparison.
+    """
+    if before is None:
+        return KpiComparisonPhraseAndTone("")
     current_value, previous_value = (
         now.median_seconds_or_fraction(kpi),
         before.median_seconds_or_fraction(kpi),
@@ -145,8 +149,10 @@ class KpiDelta:
     tone: str
 
 
-def change_as_chip(kpi: Kpi, now: KpiSummary, before: KpiSummary) -> KpiDelta | None:
+def change_as_chip(kpi: Kpi, now: KpiSummary, before: KpiSummary | None) -> KpiDelta | None:
     """The chip of a change; None without two values that can be compared."""
+    if before is None:
+        return None
     value, previous = (s.median_seconds_or_fraction(kpi) for s in (now, before))
     if value is None or previous is None:
         return None

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.drilldown import KpiOrderLineOrEvent
 from visibility.kpi.kpi import KpiFamily, KpiUnit
+from visibility.kpi.periods import PeriodLength
 from visibility.web.api.common_serializers import (
     DecimalTextField,
     EnumField,
@@ -79,6 +80,15 @@ class KpiSliceSerializer(KpiNumeratorDenominatorSerializer):
     name = serializers.CharField()
 
 
+class ComparedKpiValueSerializer(KpiNumeratorDenominatorSerializer):
+    """The KPI value of the date range that another is compared with."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Add `from`, which is a Python keyword and cannot be a class attribute."""
+        dates = {"from": serializers.DateField(), "to": serializers.DateField()}
+        return dates | super().get_fields()
+
+
 class KpiValueSerializer(PermissionFilteredSerializer):
     """A KPI value over a date range."""
 
@@ -87,7 +97,10 @@ class KpiValueSerializer(PermissionFilteredSerializer):
     unit = EnumField(KpiUnit)
     since = serializers.DateField(source="from")
     total = KpiTotalWithExclusionsSerializer()
-    by = EnumField([*DIMENSIONS, "day"], allow_null=True)
+    compared = ComparedKpiValueSerializer(
+        allow_null=True, help_text="Null if the value is compared with nothing."
+    )
+    by = EnumField([*DIMENSIONS, *PeriodLength], allow_null=True)
     slices = KpiSliceSerializer(many=True)
     slices_omitted = serializers.IntegerField()
 

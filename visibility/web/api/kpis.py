@@ -19,6 +19,7 @@ from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily
+from visibility.kpi.periods import Comparison, PeriodLength, compared_span
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary, TooManyFacts
 from visibility.kpi.registry import kpi_registry
 from visibility.web.api.base import ApiView
@@ -31,7 +32,7 @@ from visibility.web.api.kpi_serializers import (
 )
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import InvalidInput
-from visibility.web.api.query_params import QueryParameter, parse_day
+from visibility.web.api.query_params import QueryParameter, enum_param, parse_day
 from visibility.web.permissions import Permission
 
 DEFAULT_RANGE = timedelta(days=29)
@@ -48,7 +49,15 @@ FILTER_PARAMETERS = tuple(
     QueryParameter(name, f"Filter by {title.lower()}.") for name, title in DIMENSIONS.items()
 )
 BY_PARAMETER = QueryParameter(
-    "by", "Also return the value for each of these.", choices=(*DIMENSIONS, "day")
+    "by",
+    "Also return the value for each of these. A week or month has the name of its first day.",
+    choices=(*DIMENSIONS, *PeriodLength),
+)
+COMPARE_PARAMETER = enum_param(
+    "compare",
+    "What the value is compared with: as many days before (default), the same weekdays of last "
+    "year, or nothing.",
+    Comparison,
 )
 OUTCOME_PARAMETER = QueryParameter(
     "outcome",
@@ -58,7 +67,7 @@ OUTCOME_PARAMETER = QueryParameter(
 REASON_PARAMETER = QueryParameter(
     "reason", "Only orders excluded, or with uncountable lines, for this reason."
 )
-KPI_PARAMETERS = (*RANGE_PARAMETERS, BY_PARAMETER, *FILTER_PARAMETERS)
+KPI_PARAMETERS = (*RANGE_PARAMETERS, BY_PARAMETER, COMPARE_PARAMETER, *FILTER_PARAMETERS)
 ORDER_PARAMETERS = (
     *RANGE_PARAMETERS,
     OUTCOME_PARAMETER,
@@ -101,7 +110,12 @@ class KpiValueView(ApiView):
         with _reraise_too_many_facts_as_invalid():
             now = database_now() if kpi_query.kpi.family is KpiFamily.STOCK else None
             total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters, now=now)
-            slices = _query_summaries_by_day_or_dimension(kpi_query, by) if by else []
+            compared = compared_span(
+                kpi_query.span,
+                Comparison(self.params.get(COMPARE_PARAMETER.name, Comparison.PREVIOUS)),
+            )
+            before = query.summary(kpi_query.kpi, compared, kpi_query.filters) if compared else None
+            slices = _query_summaries_by_period_or_dimension(kpi_query, by) if by else []
         return Response(
             {
                 "kpi": code,
@@ -111,6 +125,13 @@ class KpiValueView(ApiView):
                 "to": kpi_query.span.end.isoformat(),
                 "total": _serialize_kpi_summary(total)
                 | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
+                "compared": {
+                    "from": compared.start.isoformat(),
+                    "to": compared.end.isoformat(),
+                }
+                | _serialize_kpi_summary(before)
+                if compared and before
+                else None,
                 "by": by,
                 "slices": [
                     {"name": name} | _serialize_kpi_summary(summary)
@@ -163,7 +184,7 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
         raise InvalidInput("from", f"the range must be at most {MAX_RANGE.days} days")
     filters = KpiDimensionFilters(**{name: params.get(name) for name in DIMENSIONS})
     asked: dict[str, str] = {name: name for name in filters.filtered_values_by_dimension()}
-    if params.get(BY_PARAMETER.name, "day") != "day":
+    if params.get(BY_PARAMETER.name, PeriodLength.DAY) not in set(PeriodLength):
         asked[params[BY_PARAMETER.name]] = BY_PARAMETER.name
     for dimension, parameter in asked.items():
         if dimension not in kpi.dimensions:
@@ -200,13 +221,13 @@ def _load_order_page(
         )
 
 
-def _query_summaries_by_day_or_dimension(
+def _query_summaries_by_period_or_dimension(
     kpi_query: KpiQuery, by: str
 ) -> list[tuple[str, KpiSummary]]:
     kpi, span, filters = kpi_query.kpi, kpi_query.span, kpi_query.filters
-    if by == "day":
-        days = query.daily_summaries_by_kpi([kpi], span, filters)[kpi.code]
-        return [(date.isoformat(), summary) for date, summary in days]
+    if by in set(PeriodLength):
+        values = query.summaries_by_period([kpi], span, PeriodLength(by), filters)[kpi.code]
+        return [(start.isoformat(), summary) for start, summary in values]
     dimension: Dimension = next(name for name in DIMENSIONS if name == by)
     return [
         (row.names[0], row.summary)

@@ -1,11 +1,7 @@
 """KPI pages: the overview, one KPI, and the orders of a KPI."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import wraps
-from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
@@ -13,44 +9,29 @@ from connectors.sdk.events import EventType
 from visibility.db.database_time import database_now
 from visibility.kpi import drilldown
 from visibility.kpi import query as numbers
-from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
-from visibility.operations.operational_problems import processing_lag_notices
-from visibility.screens.kpis import overview_and_kpi_page, value_and_comparison_texts
+from visibility.screens.kpis import value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
+from visibility.screens.kpis.overview import build_overview
 from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes_counts_and_texts
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
-from visibility.web.date_range import MAIN_PRESETS, PRESETS
+from visibility.web.kpi_detail_page import (
+    kpi_or_404,
+    render_kpi_page,
+    show_page_if_too_many_facts,
+)
+from visibility.web.kpi_page_context import shared_kpi_context
 from visibility.web.kpi_query_string import (
-    FILTER_PARAMS,
-    UNKNOWN_PARAM,
     KpiRequest,
     link_matrix_cells,
     parse_kpi_query_string,
-    slice_query_string,
     undelivered_orders_query_string,
 )
 from visibility.web.permissions import Permission, has_permission, require_permission
-
-
-def show_page_if_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Show a page with the filters instead of a value that would be summed from too many facts."""
-
-    @wraps(view)
-    def explained(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except numbers.TooManyFacts as error:
-            now = database_now()
-            asked = parse_kpi_query_string(request, now)
-            context = {"too_many": str(error)} | _shared_context(asked, now, {})
-            return render(request, "kpis/too_many_facts.html", context)
-
-    return explained
 
 
 @require_permission(Permission.KPIS)
@@ -60,13 +41,7 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     chosen = kpi_registry().get(request.GET.get("kpi", ""), kpi_registry()["fill_rate"])
-    overview_page = overview_and_kpi_page.build_overview(
-        span=asked.span,
-        filters=asked.filters,
-        matrix=chosen,
-        now=now,
-        range_label=asked.range_label,
-    )
+    overview_page = build_overview(asked.selection, matrix=chosen, now=now)
     context = {
         "content": overview_page,
         "kpis": [
@@ -78,7 +53,9 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
         "failures": kpi_failure_notes(),
     }
     return render(
-        request, "kpis/overview.html", _shared_context(asked, now, overview_page.choices) | context
+        request,
+        "kpis/overview.html",
+        shared_kpi_context(asked, now, overview_page.choices) | context,
     )
 
 
@@ -86,44 +63,14 @@ def kpi_overview(request: HttpRequest) -> HttpResponse:
 @show_page_if_too_many_facts
 def kpi_detail(request: HttpRequest, code: str) -> HttpResponse:
     """One KPI: trend, distribution, breakdowns, definition."""
-    kpi = _get_kpi(code)
-    now = database_now()
-    asked = parse_kpi_query_string(request, now)
-    kpi_page = overview_and_kpi_page.build_kpi_page(
-        kpi, span=asked.span, filters=asked.filters, now=now, range_label=asked.range_label
-    )
-    address = {dimension: name for name, dimension in FILTER_PARAMS.items()}
-    tables = [
-        (
-            title,
-            [
-                (
-                    cell,
-                    value_and_comparison_texts.dimension_value_label(cell.row),
-                    slice_query_string(asked, {address[dimension]: cell.row}),
-                )
-                for cell in cells
-            ],
-        )
-        for dimension, title, cells in kpi_page.tables
-    ]
-    context = {
-        "content": kpi_page,
-        "kpi": kpi,
-        "tables": tables,
-        "undelivered": undelivered_orders_query_string(asked),
-        "failures": kpi_failure_notes(code),
-    }
-    return render(
-        request, "kpis/detail.html", _shared_context(asked, now, kpi_page.choices) | context
-    )
+    return render_kpi_page(request, code)
 
 
 @require_permission(Permission.KPIS)
 @show_page_if_too_many_facts
 def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     """The orders of a KPI; their totals equal its value."""
-    kpi = _get_kpi(code)
+    kpi = kpi_or_404(code)
     now = database_now()
     asked = parse_kpi_query_string(request, now)
     groups: tuple[drilldown.OrderGroup | drilldown.Uncountable, ...] = (
@@ -209,14 +156,7 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
         "first": asked.query_string_with(part=group, reason=reason) if after else "",
     }
     choices = numbers.dimension_values_with_most_orders(asked.span, kpi.dimensions)
-    return render(request, "kpis/orders.html", _shared_context(asked, now, choices) | context)
-
-
-def _get_kpi(code: str) -> Kpi:
-    kpi = kpi_registry().get(code)
-    if kpi is None:
-        raise Http404(code)
-    return kpi
+    return render(request, "kpis/orders.html", shared_kpi_context(asked, now, choices) | context)
 
 
 def _kpi_value_and_population_sentence(
@@ -227,49 +167,6 @@ def _kpi_value_and_population_sentence(
     )
     population = value_and_comparison_texts.describe_counts_behind_kpi_value(kpi, summary)
     return f"{asked.range_label}: {kpi.title.lower()} {value}, {population}"
-
-
-def _shared_context(asked: KpiRequest, now: datetime, choices: Mapping[Any, Any]) -> dict[str, Any]:
-    """The template context that all KPI pages share: date range, presets, filters."""
-    selects = []
-    for name, field in FILTER_PARAMS.items():
-        if field not in choices and name not in asked.query:
-            continue
-        chosen = asked.query.get(name, "")
-        options = [
-            (v or UNKNOWN_PARAM, value_and_comparison_texts.dimension_value_label(v))
-            for v in choices.get(field, [])
-        ]
-        if chosen and chosen not in [value for value, _ in options]:
-            options.append((chosen, chosen))
-        title = DIMENSIONS[field]
-        selects.append((name, title, options, chosen))
-    return {
-        "asked": asked,
-        "now": now,
-        "problems": processing_lag_notices(now),
-        "selects": selects,
-        "chips": [
-            (title, dict(options).get(chosen, chosen), asked.query_string_with(**{name: ""}))
-            for name, title, options, chosen in selects
-            if chosen
-        ],
-        "presets": [
-            (
-                preset.label,
-                asked.query_string_with(**{"from": preset.code, "to": "", "day": ""}),
-                preset.code == asked.preset,
-                preset.code in MAIN_PRESETS,
-            )
-            for preset in PRESETS.values()
-        ],
-        "range_before": asked.query_string_of_range(asked.span.previous()),
-        "range_after": asked.query_string_of_range(asked.span.following())
-        if asked.span.end < asked.today
-        else "",
-        "query": asked.query_string_with(kpi="", part="", reason="", day=""),
-        "today": asked.span.start <= asked.today <= asked.span.end,
-    }
 
 
 urlpatterns = [

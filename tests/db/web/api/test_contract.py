@@ -18,6 +18,7 @@ from visibility.identity import decisions
 from visibility.models import (
     AuditEntry,
     InboundMessage,
+    KpiNote,
     MessageReplay,
     MessageState,
     Order,
@@ -117,6 +118,8 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {EX, OP, AD},
         None,
     ),
+    "kpi-notes": ("kpi-notes", {EX, OP, AD}, None),
+    "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
     "sources": ("sources", {OP, IN, AD}, None),
     "sources/shop": ("sources/{slug}", {IN, AD}, None),
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
@@ -156,6 +159,14 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "decision": decision,
         "subscription": Subscription.objects.create(
             user=person(UserRole.ADMIN), channel_settings={"address": "ops@example.com"}
+        ).pk,
+        "note": KpiNote.objects.create(
+            start=database_now().date(),
+            end=database_now().date(),
+            text="Go-live",
+            author=person(UserRole.ADMIN),
+            created_at=database_now(),
+            changed_at=database_now(),
         ).pk,
         "view": create_shared_view([person(role) for role in UserRole]).pk,
     }

@@ -1,0 +1,144 @@
+"""Show the page of one KPI, also after an invalid note."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from visibility.db.database_time import database_now
+from visibility.kpi import query as numbers
+from visibility.kpi.kpi import Kpi
+from visibility.kpi.notes import MAX_TEXT, KpiNoteEditor
+from visibility.kpi.registry import kpi_registry
+from visibility.models import KpiNote
+from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
+from visibility.screens.kpis.kpi_page import KpiPage, build_kpi_page
+from visibility.screens.kpis.value_and_comparison_texts import dimension_value_label
+from visibility.web.kpi_page_context import shared_kpi_context
+from visibility.web.kpi_query_string import (
+    FILTER_PARAMS,
+    KpiRequest,
+    parse_kpi_query_string,
+    slice_query_string,
+    undelivered_orders_query_string,
+)
+from visibility.web.permissions import Permission, has_permission, signed_in_user
+
+
+@dataclass(frozen=True, slots=True)
+class KpiNoteForm:
+    """The form of a note as it is shown. `note`: its number, None for a new one."""
+
+    start: str
+    end: str
+    text: str = ""
+    is_for_all: bool = False
+    note: int | None = None
+    version: int | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def show_page_if_too_many_facts(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Show a page with the filters instead of a value that would be summed from too many facts."""
+
+    @wraps(view)
+    def explained(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except numbers.TooManyFacts as error:
+            now = database_now()
+            asked = parse_kpi_query_string(request, now)
+            context = {"too_many": str(error)} | shared_kpi_context(asked, now, {})
+            return render(request, "kpis/too_many_facts.html", context)
+
+    return explained
+
+
+def kpi_or_404(code: str) -> Kpi:
+    """The KPI with this code. Raises Http404."""
+    kpi = kpi_registry().get(code)
+    if kpi is None:
+        raise Http404(code)
+    return kpi
+
+
+def note_editor(request: HttpRequest) -> KpiNoteEditor:
+    """The person of a request, as who changes a note."""
+    user = signed_in_user(request)
+    return KpiNoteEditor(user, has_permission(user, Permission.ADMINISTER))
+
+
+def render_kpi_page(
+    request: HttpRequest, code: str, *, form: KpiNoteForm | None = None, status: int = 200
+) -> HttpResponse:
+    """The page of a KPI; `form` is that of a note that was refused. Raises TooManyFacts."""
+    kpi, now = kpi_or_404(code), database_now()
+    asked = parse_kpi_query_string(request, now)
+    kpi_page = build_kpi_page(kpi, asked.selection, now=now)
+    context = {
+        "content": kpi_page,
+        "kpi": kpi,
+        "tables": _tables_with_links(asked, kpi_page),
+        "undelivered": undelivered_orders_query_string(asked),
+        "failures": kpi_failure_notes(code),
+    }
+    context |= _notes_context(request, asked, kpi_page.notes, form)
+    context |= shared_kpi_context(asked, now, kpi_page.choices)
+    return render(request, "kpis/detail.html", context, status=status)
+
+
+def _tables_with_links(asked: KpiRequest, kpi_page: KpiPage) -> list[Any]:
+    address = {dimension: name for name, dimension in FILTER_PARAMS.items()}
+    return [
+        (
+            title,
+            [
+                (
+                    cell,
+                    dimension_value_label(cell.row),
+                    slice_query_string(asked, {address[dimension]: cell.row}),
+                )
+                for cell in cells
+            ],
+        )
+        for dimension, title, cells in kpi_page.tables
+    ]
+
+
+def _notes_context(
+    request: HttpRequest, asked: KpiRequest, notes: Any, form: KpiNoteForm | None
+) -> dict[str, Any]:
+    editor, may_note = note_editor(request), has_permission(request.user, Permission.KPIS_NOTE)
+    day = asked.span.end.isoformat()
+    is_new = form is not None and form.note is None
+    return {
+        "notes": [
+            (
+                number,
+                note,
+                _form_of_note(note, form) if may_note and editor.may_change(note) else None,
+            )
+            for number, note in enumerate(notes, start=1)
+        ],
+        "may_note": may_note,
+        "note_form": form if is_new else KpiNoteForm(day, day),
+        "note_form_open": is_new,
+        "note_of_error": form.note if form else None,
+        "max_note": MAX_TEXT,
+    }
+
+
+def _form_of_note(note: KpiNote, form: KpiNoteForm | None) -> KpiNoteForm:
+    if form is not None and form.note == note.pk:
+        return form
+    return KpiNoteForm(
+        note.start.isoformat(),
+        note.end.isoformat(),
+        note.text,
+        not note.kpi,
+        note.pk,
+        note.version,
+    )
