@@ -46,7 +46,7 @@ def list_export_response(
         return render(request, "403.html", {"sentence": refusal}, status=403)
     sort, problem = sort_or_default_with_problem(definition, query, viewer)
     back = f"{definition.url}?{query.urlencode()}"
-    if problem:
+    if problem or definition.filter_errors(query, viewer):  # the list shows them
         return redirect(back)
     export = ListExport(
         definition=definition,
