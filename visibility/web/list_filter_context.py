@@ -41,6 +41,8 @@ class FilterTools:
     chips: Sequence[tuple[FilterChip, str]]
     fields: Sequence[FilterField]
     hidden: Sequence[tuple[str, str]]
+    # The same for a form that only searches: all parameters but `q`.
+    hidden_in_search: Sequence[tuple[str, str]]
 
 
 def build_filter_tools(
@@ -71,14 +73,24 @@ def build_filter_tools(
             if f"{chip.name}={chip.raw}" not in unnamed
         ],
         fields=fields,
+        hidden_in_search=[
+            (name, value)
+            for name, values in query.lists()
+            if name not in {"q", *PAGE_PARAMETERS}
+            for value in values
+        ],
         hidden=[
             (name, value)
             for name, values in query.lists()
             if name not in shown | PAGE_PARAMETERS
             for value in values
-            if value and (name, value) not in wrong
+            if (value or _accepts_empty(definition, name)) and (name, value) not in wrong
         ],
     )
+
+
+def _accepts_empty(definition: ListDefinition, name: str) -> bool:
+    return name in definition.filters and definition.filters[name].accepts_empty
 
 
 def _field(
@@ -107,7 +119,7 @@ def _field(
 
 def _url_without(query: QueryDict, name: str, raw: str) -> str:
     changed = query.copy()
-    changed.setlist(name, [each for each in query.getlist(name) if each.strip() != raw])
+    changed.setlist(name, [each for each in query.getlist(name) if raw not in {each, each.strip()}])
     for other in PAGE_PARAMETERS:
         changed.pop(other, None)
     return f"?{changed.urlencode()}"

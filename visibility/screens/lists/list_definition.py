@@ -201,7 +201,8 @@ class ListDefinition(ABC):
                 raise InvalidListQuery(f"{self.title} have no filter {name[:40]!r}.")
             if any(len(v) > MAX_VALUE_LENGTH or "\0" in v for v in values):
                 raise InvalidListQuery(f"The value of the filter {name} is too long or not text.")
-            query.setlist(name, [value for value in values if value])
+            may_be_empty = name in self.filters and self.filters[name].accepts_empty
+            query.setlist(name, [value for value in values if value or may_be_empty])
         if errors := self.filter_errors(query, viewer):
             raise InvalidListQuery(" ".join(errors))
         try:

@@ -51,7 +51,8 @@ class ListFilter:
     is wrong with a text that is no valid value; empty if it is one.
     `has_suggestions`: the list knows frequent values; with `is_free_text` others can be entered.
     `permission` is needed to use the filter.
-    A filter with `is_repeatable` may have several values. `is_in_form`: the page has a field.
+    A filter with `is_repeatable` may have several values; with `accepts_empty`, an empty text is a
+    value. `is_in_form`: the page has a field.
     """
 
     name: str
@@ -65,6 +66,8 @@ class ListFilter:
     has_suggestions: bool = False
     is_free_text: bool = False
     is_repeatable: bool = False
+    accepts_empty: bool = False
+    max_length: int = MAX_TEXT_LENGTH
     is_in_form: bool = True
     permission: Permission | None = None
 
@@ -123,7 +126,8 @@ def read_filters(
     values: dict[str, list[Any]] = {}
     chips: list[FilterChip] = []
     for name, each in filters.items():
-        raws = dict.fromkeys(raw.strip() for raw in query.getlist(name) if raw.strip())
+        given = [raw if each.accepts_empty else raw.strip() for raw in query.getlist(name)]
+        raws = dict.fromkeys(raw for raw in given if raw or each.accepts_empty)
         for index, raw in enumerate(raws):
             try:
                 if each.permission and each.permission not in permissions:
@@ -156,10 +160,12 @@ def by_name(*filters: ListFilter) -> Mapping[str, ListFilter]:
 
 
 def _parse_text(declared: ListFilter, text: str) -> str:
-    if len(text) > MAX_TEXT_LENGTH:
-        raise InvalidFilterValue(f"must have at most {MAX_TEXT_LENGTH} characters")
-    if any(char < " " or char == "\x7f" for char in text):
-        raise InvalidFilterValue("must not contain control characters")
+    if len(text) > declared.max_length:
+        raise InvalidFilterValue(
+            f"must have at most {format_number(declared.max_length)} characters"
+        )
+    if "\0" in text:
+        raise InvalidFilterValue("must not contain NUL characters")
     if sentence := declared.check(text):
         raise InvalidFilterValue(sentence)
     return text

@@ -38,6 +38,7 @@ def _filter_parameter(declared: ListFilter) -> QueryParameter:
         choices=tuple(declared.choices),
         openapi_format=OPENAPI_FORMATS.get(declared.kind, ""),
         is_repeatable=declared.is_repeatable,
+        accepts_empty=declared.accepts_empty,
     )
 
 

@@ -73,6 +73,7 @@ class QueryParameter:
     lookup: str = ""
     # Several values are accepted; the parsed value is a list.
     is_repeatable: bool = False
+    accepts_empty: bool = False
 
     def parse_value(self, raw: str) -> Any:
         """Parse the value. Raises InvalidInput."""
@@ -125,16 +126,17 @@ def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[
                 printable_excerpt(name),
                 f"unknown parameter; the parameters are: {', '.join(known) or 'none'}",
             )
-        given = [value.strip() for value in values if value.strip()]
-        if known[name].is_repeatable:
+        declared = known[name]
+        given = [value.strip() for value in values if value.strip() or declared.accepts_empty]
+        if declared.is_repeatable:
             if len(given) > MAX_REPEATED:
                 raise InvalidInput(name, f"must have at most {MAX_REPEATED} values")
             if given:
-                parsed[name] = [known[name].parse_value(value) for value in given]
+                parsed[name] = [declared.parse_value(value) for value in given]
         elif len(values) > 1:
             raise InvalidInput(name, "must be given only once")
         elif given:
-            parsed[name] = known[name].parse_value(given[0])
+            parsed[name] = declared.parse_value(given[0])
     return parsed
 
 

@@ -97,6 +97,7 @@ urlpatterns = [
     path("messages/replays/<int:replay_id>", message_replays.ReplayResultView.as_view()),
     path("messages/retention", message_retention.MessageRetentionView.as_view()),
     path("messages", sources_and_messages.MessageListView.as_view()),
+    path("messages/export", sources_and_messages.MessageExportView.as_view()),
     path(
         "messages/<int:message_id>/lineage", order_and_message_lineage.MessageLineageView.as_view()
     ),

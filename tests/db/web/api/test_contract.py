@@ -120,6 +120,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
     "sources/shop/settings": ("sources/{slug}/settings", {IN, AD}, None),
     "messages": ("messages", {OP, IN, AD}, None),
+    "messages/export?format=csv": ("messages/export", {OP, IN, AD}, None),
     "messages/retention": ("messages/retention", {AD}, None),
     "messages/{message}/replay": ("messages/{message_id}/replay", {IN, AD}, {}),
     "messages/replays/preview?source=shop": ("messages/replays/preview", {IN, AD}, None),
