@@ -12,8 +12,8 @@ from django.db.models import Q
 from connectors.sdk.events import SHARED_KINDS
 from visibility.db.lock_keys import LockKey
 from visibility.models import Order
-from visibility.screens.orders.order_list import OrderFilters, filter_conditions
-from visibility.storage.orders_with_events_of_source import ids_of_orders_with_events_of_source
+from visibility.screens.lists.list_filters import AppliedFilters
+from visibility.screens.orders.order_filters import order_condition
 
 # Maximum orders of an export over HTTP; the command line has no limit.
 MAX_ORDERS = 100_000
@@ -89,28 +89,22 @@ class TooManyExports(RuntimeError):
 
 @dataclass(frozen=True)
 class OrderSelection:
-    """Orders selected by list filters, by ids, by the time of their latest event, and by a source.
+    """Orders selected by list filters, by ids, and by the time of their latest event."""
 
-    `source`: the slug of a source that reported on the order.
-    """
-
-    filters: OrderFilters = field(default_factory=OrderFilters)
+    filters: AppliedFilters = field(default_factory=AppliedFilters)
     order_ids: tuple[int, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
-    source: str = ""
 
     def order_condition(self, now: datetime) -> Q:
         """The conjunction of all criteria as a filter on Order."""
-        condition = filter_conditions(self.filters, now)
+        condition = order_condition(self.filters, now)
         if self.order_ids is not None:
             condition &= Q(object_id__in=self.order_ids)
         if self.since:
             condition &= Q(last_event_at__gte=self.since)
         if self.until:
             condition &= Q(last_event_at__lt=self.until)
-        if self.source:
-            condition &= Q(object_id__in=ids_of_orders_with_events_of_source(self.source))
         return condition
 
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0034_api_tokens"),
+        ("visibility", "0035_kpi_notes"),
     ]
 
     operations = [

@@ -1,7 +1,9 @@
 """Select the orders that a source reported on, directly or through what belongs to them."""
 
+from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
+# All at once, and other objects: for reading the orders of a source completely.
 ORDER_IDS_OF_SOURCE = """
 WITH RECURSIVE reached (id) AS (
     SELECT link.object_id FROM visibility_source source
@@ -15,8 +17,27 @@ WITH RECURSIVE reached (id) AS (
 )
 SELECT id FROM reached
 """
+# From each order down: a page of a list stops after its rows, however many events the source has.
+SOURCE_REPORTED_ON_ORDER = """
+EXISTS (
+    WITH RECURSIVE below (id) AS (
+        SELECT visibility_order.object_id
+        UNION
+        SELECT relation.child_id
+        FROM below JOIN visibility_objectrelation relation ON relation.parent_id = below.id
+    )
+    SELECT FROM below
+    JOIN visibility_eventobjectlink link ON link.object_id = below.id
+    JOIN visibility_event event ON event.id = link.event_id
+        AND event.occurred_at = link.occurred_at
+    JOIN visibility_source source ON source.id = event.source_id
+    WHERE source.slug = ANY(%s::varchar[])
+)
+"""
 
 
-def ids_of_orders_with_events_of_source(slug: str) -> RawSQL:
-    """The ids of these orders, and of other objects, for a filter `id__in`."""
-    return RawSQL(ORDER_IDS_OF_SOURCE, [slug])  # noqa: S611  # the slug is a parameter
+def reported_by_source_condition(slugs: list[str]) -> Q:
+    """The condition for orders on which one of the sources reported."""
+    return Q(
+        RawSQL(SOURCE_REPORTED_ON_ORDER, [slugs], output_field=BooleanField())  # noqa: S611  # the slugs are a parameter
+    )

@@ -15,7 +15,7 @@ from tests.builders.exported_order import SSCC, STORY
 from tests.db.export.conftest import ExportWriter
 from visibility.export.export_orders_in_format import Format
 from visibility.export.snapshot_to_temp_tables import OrderSelection
-from visibility.screens.orders.order_list import OrderFilters
+from visibility.screens.orders.order_filters import order_filters
 
 SCHEMA = json.loads((Path(__file__).parent / "schema" / "EPCIS-JSON-Schema.json").read_text())
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#@!$&'()*+,;=\[\]-]|%[0-9A-F]{2})+")
@@ -60,7 +60,7 @@ def test_document_is_valid_against_the_gs1_schema(write_export: ExportWriter) ->
 
 
 def test_empty_export_is_a_valid_document(write_export: ExportWriter) -> None:
-    epcis = document(write_export(Format.EPCIS, OrderSelection(OrderFilters(customer="nobody"))))
+    epcis = document(write_export(Format.EPCIS, OrderSelection(order_filters(customer="nobody"))))
     assert epcis["epcisBody"]["eventList"] == []
     assert VALIDATOR.is_valid(epcis)
 

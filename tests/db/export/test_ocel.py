@@ -13,7 +13,7 @@ from visibility.export.export_orders_in_format import Format, export_orders
 from visibility.export.redaction import Redaction
 from visibility.export.snapshot_to_temp_tables import OrderSelection, TooManyOrders
 from visibility.models import Order
-from visibility.screens.orders.order_list import OrderFilters
+from visibility.screens.orders.order_filters import order_filters
 
 pm4py: Any = import_module("pm4py")
 BOTH_FORMATS = pytest.mark.parametrize("format", [Format.OCEL_JSON, Format.OCEL_SQLITE])
@@ -131,7 +131,7 @@ def test_selection_by_filter_and_time(write_export: ExportWriter) -> None:
     at = Order.objects.get(number="SO-1").last_event_at
     assert orders(OrderSelection(since=at)) == ["SO-1"]
     assert orders(OrderSelection(until=at)) == ["SO-2", "SO-3"]
-    assert orders(OrderSelection(OrderFilters(customer="Quist"))) == ["SO-1"]
+    assert orders(OrderSelection(order_filters(customer="Quist"))) == ["SO-1"]
 
 
 def test_prices_and_personal_data_are_redacted(write_export: ExportWriter) -> None:

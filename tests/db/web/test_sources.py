@@ -248,7 +248,8 @@ def test_message_list_statement_count_does_not_grow(integrator: Client) -> None:
     few = statements(integrator, "/messages")
     for _ in range(20):
         message(feed)
-    assert statements(integrator, "/messages") == few <= 8
+    # Three are for the columns, saved views and teams, two for the count and the types of events.
+    assert statements(integrator, "/messages") == few <= 13
 
 
 @pytest.mark.parametrize("address", ["/sources", "/sources/wms?tab=messages", "/messages"])
@@ -485,7 +486,7 @@ def test_message_pages_have_no_gaps_or_duplicates(integrator: Client, by: str) -
     )
     seen = [row.id for row in [*first[: message_queries.PAGE_SIZE], *second]]
     assert len(seen) == len(set(seen)) == message_queries.PAGE_SIZE + 3
-    assert "Older messages" in text(integrator, f"/messages{by}")
+    assert "Next page" in text(integrator, f"/messages{by}")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from visibility.export.redaction import NO_REDACTION
 from visibility.export.snapshot_to_temp_tables import OrderSelection, TooManyExports
 from visibility.models import Source
 from visibility.screens.orders import number_and_customer_search
-from visibility.screens.orders.order_list import OrderFilters
+from visibility.screens.orders.order_filters import order_filters
 from visibility.timeline.model import Status
 
 FORMATS = {
@@ -73,11 +73,8 @@ class Command(BaseCommand):
 
 
 def _parse_order_selection(options: dict[str, Any]) -> OrderSelection:
-    filters = OrderFilters(
-        statuses=tuple(options["status"]),
-        channel=options["channel"],
-        warehouse=options["warehouse"],
-        customer=options["customer"],
+    filters = order_filters(
+        **{name: options[name] for name in ("status", "channel", "warehouse", "customer", "source")}
     )
     if options["source"] and not Source.objects.filter(slug=options["source"]).exists():
         raise CommandError(f"--source: there is no source {options['source']!r}")
@@ -87,7 +84,6 @@ def _parse_order_selection(options: dict[str, Any]) -> OrderSelection:
         order_ids=tuple(ids) if options["order"] else None,
         since=_parse_optional_timestamp("since", options["since"]),
         until=_parse_optional_timestamp("until", options["until"]),
-        source=options["source"],
     )
 
 

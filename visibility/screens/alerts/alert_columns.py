@@ -190,7 +190,7 @@ class AlertListDefinition(ListDefinition):
         is_resolved = query.get("view") == InboxViewName.RESOLVED
         return LAST_RESOLVED_FIRST if is_resolved else BY_SEVERITY
 
-    def filter_errors(self, query: QueryDict) -> Sequence[str]:
+    def filter_errors(self, query: QueryDict, viewer: Viewer) -> Sequence[str]:
         """Unknown views, severities and rules."""
         known = {
             "view": {view.value for view in InboxViewName},

@@ -12,6 +12,7 @@ from django.http import QueryDict
 
 from visibility.db.sorted_pages import SortOrder
 from visibility.models.permission import Permission
+from visibility.screens.lists.list_filters import AppliedFilters, ListFilter, read_filters
 
 # Parameters of a list page that are not filters.
 SORT_PARAMETER = "sort"
@@ -67,7 +68,10 @@ class ListColumn:
 
 
 class ListDefinition(ABC):
-    """A list. `parameters`: the names of its filters in the query string."""
+    """A list. `parameters`: the names of its filters in the query string.
+
+    With declared `filters`, their chips, errors and words follow from the declaration.
+    """
 
     code: ClassVar[str]
     title: ClassVar[str]
@@ -78,6 +82,7 @@ class ListDefinition(ABC):
     columns: ClassVar[Sequence[ListColumn]]
     fixed_column: ClassVar[str]
     parameters: ClassVar[frozenset[str]]
+    filters: ClassVar[Mapping[str, ListFilter]] = {}
     # Names of sort orders in links of earlier releases, and their codes.
     sort_aliases: ClassVar[Mapping[str, str]] = {}
 
@@ -88,13 +93,22 @@ class ListDefinition(ABC):
     def default_sort(self, query: QueryDict) -> SortOrder:
         """The order without the parameter `sort`."""
 
-    @abstractmethod
-    def filter_errors(self, query: QueryDict) -> Sequence[str]:
-        """A sentence for each filter whose value the list does not know."""
+    def applied_filters(self, query: QueryDict, viewer: Viewer) -> AppliedFilters:
+        """The declared filters of a query string."""
+        return read_filters(self.filters, query, viewer.permissions)
 
-    @abstractmethod
+    def filter_errors(self, query: QueryDict, viewer: Viewer) -> Sequence[str]:
+        """A sentence for each filter whose value the list does not accept."""
+        return [chip.sentence for chip in self.applied_filters(query, viewer).errors]
+
     def filter_texts(self, query: QueryDict, viewer: Viewer) -> Sequence[str]:
         """The active filters in words."""
+        chips = self.applied_filters(query, viewer).chips
+        return [chip.sentence for chip in chips if not chip.error]
+
+    def suggestions(self, viewer: Viewer) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """Frequent values of filters, each with its label, most frequent first."""
+        return {}
 
     @abstractmethod
     def queryset(self, query: QueryDict, viewer: Viewer, now: datetime) -> QuerySet[Any]:
@@ -187,8 +201,9 @@ class ListDefinition(ABC):
                 raise InvalidListQuery(f"{self.title} have no filter {name[:40]!r}.")
             if any(len(v) > MAX_VALUE_LENGTH or "\0" in v for v in values):
                 raise InvalidListQuery(f"The value of the filter {name} is too long or not text.")
-            query.setlist(name, [value for value in values if value])
-        if errors := self.filter_errors(query):
+            may_be_empty = name in self.filters and self.filters[name].accepts_empty
+            query.setlist(name, [value for value in values if value or may_be_empty])
+        if errors := self.filter_errors(query, viewer):
             raise InvalidListQuery(" ".join(errors))
         try:
             self.sort_order(query, viewer)

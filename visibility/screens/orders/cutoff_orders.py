@@ -110,10 +110,10 @@ class CutoffFilter:
 
     @property
     def label(self) -> str:
-        """`Cut-off: Dallas, UPS, ready`."""
+        """`Dallas, UPS, ready`."""
         part = PART_LABELS.get(self.part, "all")
         warehouse, carrier = self.warehouse or "any warehouse", self.carrier or "any carrier"
-        return f"Cut-off: {warehouse}, {carrier}, {part.lower()}"
+        return f"{warehouse}, {carrier}, {part.lower()}"
 
     def condition(self, now: datetime) -> Q:
         """The filter as a condition on orders; it reads the calendars with one statement."""

@@ -1,6 +1,6 @@
 """The list of orders: its columns and sort orders, for the page, the exports and the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -14,23 +14,18 @@ from visibility.formatting import local_or_bare_utc_date, sales_channel_label
 from visibility.models import Order
 from visibility.models.permission import Permission
 from visibility.screens.lists.list_definition import ListColumn, ListDefinition, Viewer
-from visibility.screens.orders.cutoff_orders import CutoffFilter
+from visibility.screens.lists.list_filters import YES
+from visibility.screens.orders.order_filter_values import load_filter_values
+from visibility.screens.orders.order_filters import ORDER_FILTERS, order_condition
 from visibility.screens.orders.order_list import (
     DEFAULT_SORT,
     MOST_URGENT_FIRST,
     OLDEST_FIRST,
-    SWITCHES,
-    OrderFilters,
     OrderRow,
     annotate_source_title,
-    filter_conditions,
     order_rows,
 )
 from visibility.screens.orders.progress_steps import STEPS
-from visibility.timeline.model import Status
-from visibility.timeline.state_and_flag_enums import OrderState
-
-YES = "1"
 
 
 def _customer(row: OrderRow, viewer: Viewer) -> str:
@@ -173,12 +168,8 @@ class OrderListDefinition(ListDefinition):
     permission = Permission.ORDERS
     columns = ORDER_COLUMNS
     fixed_column = "number"
-    parameters = frozenset(
-        {
-            *("status", "state", "without", "channel", "warehouse", "carrier", "customer"),
-            *("group", "item", "cutoff", *SWITCHES),
-        }
-    )
+    filters = ORDER_FILTERS
+    parameters = frozenset(ORDER_FILTERS)
     sort_texts: ClassVar = {
         "-last_event_at": "most recently updated first",
         "ordered_at": "oldest first",
@@ -192,16 +183,6 @@ class OrderListDefinition(ListDefinition):
             return ""
         return "Your role can only search orders by number, not export the list of orders."
 
-    def filters(self, query: QueryDict, viewer: Viewer) -> OrderFilters:
-        """The filters of a query string; unknown values are ignored."""
-        return OrderFilters.from_query(
-            query.dict(),  # type: ignore[arg-type]  # stubs
-            query.getlist("status"),
-            states=query.getlist("state"),
-            without=query.getlist("without"),
-            by_name=viewer.may(Permission.CONTACTS),
-        )
-
     def default_sort(self, query: QueryDict) -> SortOrder:
         """Most urgent first in the views of open orders; else most recently updated first.
 
@@ -213,33 +194,14 @@ class OrderListDefinition(ListDefinition):
         is_urgency = "cutoff" in query or any(query.get(name) == YES for name in of_open)
         return MOST_URGENT_FIRST if is_urgency else DEFAULT_SORT
 
-    def filter_errors(self, query: QueryDict) -> Sequence[str]:
-        """Unknown statuses, states and cut-offs, and switches that are not `1`."""
-        known: dict[str, set[str]] = {
-            "status": {status.value for status in Status},
-            "state": {state.value for state in OrderState},
-            "without": {state.value for state in OrderState},
-            **{name: {YES} for name in SWITCHES},
-        }
-        cutoffs = query.getlist("cutoff")
-        known["cutoff"] = {text for text in cutoffs if CutoffFilter.from_text(text)}
-        return [
-            f"“{value[:40]}” is not a value of the filter {name}."
-            for name, values in known.items()
-            for value in query.getlist(name)
-            if value not in values
-        ]
-
-    def filter_texts(self, query: QueryDict, viewer: Viewer) -> Sequence[str]:
-        """The labels of the filter chips."""
-        return [label for _, label in self.filters(query, viewer).chips]
+    def suggestions(self, viewer: Viewer) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """The channels, warehouses, customers and so on of the latest orders; one statement."""
+        return load_filter_values(self.filters, viewer_sees_names=viewer.may(Permission.CONTACTS))
 
     def queryset(self, query: QueryDict, viewer: Viewer, now: datetime) -> QuerySet[Any]:
         """The orders with the title of the source of the last update."""
-        filters = self.filters(query, viewer)
-        rows: QuerySet[Any] = annotate_source_title(
-            Order.objects.filter(filter_conditions(filters, now))
-        )
+        condition = order_condition(self.applied_filters(query, viewer), now)
+        rows: QuerySet[Any] = annotate_source_title(Order.objects.filter(condition))
         return rows
 
     def rows_of_objects(self, objects: Sequence[Any], viewer: Viewer, now: datetime) -> list[Any]:

@@ -1,7 +1,7 @@
-"""The quick views of the order list with their counts, its sum, and the values to filter by."""
+"""The quick views of the order list with their counts, and its sum."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,13 +13,10 @@ from django.http import QueryDict
 from visibility.models import Order
 from visibility.screens.lists.list_definition import Viewer
 from visibility.screens.orders.order_columns import ORDER_LIST
-from visibility.screens.orders.order_list import filter_conditions
+from visibility.screens.orders.order_filters import order_condition
 
 # Counts above the bound are shown as "10,000+".
 COUNT_BOUND = 10_000
-# The values to filter by are those of so many of the latest orders.
-RECENT_ORDERS = 2_000
-MAX_VALUES, MAX_CUSTOMERS = 60, 200
 # Query string, label and tone of the count.
 QUICK_VIEWS = (
     ("open=1", "All open", ""),
@@ -40,24 +37,6 @@ SUM_BY_CURRENCY = """
 SELECT currency, sum(total) FROM ({}) AS listed (currency, total)
 WHERE total IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 3
 """
-VALUES_OF_RECENT_ORDERS = """
-WITH latest AS MATERIALIZED (
-    SELECT channel, warehouse, carrier, customer_name, customer_no FROM visibility_order
-    WHERE last_event_at IS NOT NULL ORDER BY last_event_at DESC LIMIT %(orders)s
-)
-(SELECT 'channel', channel FROM latest WHERE channel <> ''
-    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
-UNION ALL
-(SELECT 'warehouse', warehouse FROM latest WHERE warehouse <> ''
-    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
-UNION ALL
-(SELECT 'carrier', carrier FROM latest WHERE carrier <> ''
-    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(most)s)
-UNION ALL
-(SELECT 'customer', CASE WHEN %(names)s THEN customer_name ELSE customer_no END FROM latest
-    WHERE customer_name <> '' OR customer_no <> ''
-    GROUP BY 2 ORDER BY count(*) DESC, 2 LIMIT %(customers)s)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +55,6 @@ class QuickView:
         return f"/orders?{self.query}" if self.query else "/orders"
 
 
-@dataclass(frozen=True, slots=True)
-class FilterValues:
-    """The values to choose from, most frequent first."""
-
-    channel: Sequence[str] = field(default_factory=list)
-    warehouse: Sequence[str] = field(default_factory=list)
-    carrier: Sequence[str] = field(default_factory=list)
-    customer: Sequence[str] = field(default_factory=list)
-
-
 def load_quick_views(query: QueryDict, viewer: Viewer, now: datetime) -> list[QuickView]:
     """The views with their counts; one statement, and those that find silent sources.
 
@@ -100,7 +69,7 @@ def load_quick_views(query: QueryDict, viewer: Viewer, now: datetime) -> list[Qu
     )
     counts = _count_each(
         [
-            Order.objects.filter(filter_conditions(ORDER_LIST.filters(each, viewer), now))
+            Order.objects.filter(order_condition(ORDER_LIST.applied_filters(each, viewer), now))
             for each in parsed
         ]
     )
@@ -131,20 +100,3 @@ def sum_values(rows: QuerySet[Any]) -> list[tuple[str, Decimal]]:
         cursor.execute(SUM_BY_CURRENCY.format(sql), values)
         sums: list[tuple[str, Decimal]] = cursor.fetchall()
     return sums
-
-
-def load_filter_values(*, viewer_sees_names: bool) -> FilterValues:
-    """The channels, warehouses, carriers and customers of the latest orders; one statement."""
-    parameters = {
-        "orders": RECENT_ORDERS,
-        "most": MAX_VALUES,
-        "customers": MAX_CUSTOMERS,
-        "names": viewer_sees_names,
-    }
-    values_by_name: dict[str, list[str]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(VALUES_OF_RECENT_ORDERS, parameters)
-        for name, value in cursor.fetchall():
-            if value:
-                values_by_name.setdefault(name, []).append(value)
-    return FilterValues(**values_by_name)

@@ -27,6 +27,11 @@ from visibility.screens.lists.list_definition import (
     Viewer,
 )
 from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.list_filter_parameters import (
+    list_query,
+    parameter_texts,
+    requested_filters,
+)
 from visibility.web.api.pagination import ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import InvalidInput, UnprocessableError
 from visibility.web.api.query_params import QueryParameter, enum_param
@@ -106,6 +111,7 @@ def list_export_response(
     if refusal := definition.export_refusal(viewer):
         raise exceptions.PermissionDenied(refusal)
     query = list_query(definition, params)
+    requested_filters(definition, params, viewer)
     export = ListExport(
         definition=definition,
         query=query,
@@ -122,21 +128,12 @@ def list_export_response(
             export,
             file_format=ListFileFormat(params.get("format", ListFileFormat.CSV)),
             by=current_user(request),
-            parameters={name: [str(value)] for name, value in params.items()},
+            parameters={name: parameter_texts(value) for name, value in params.items()},
         )
     except TooManyRowsForXlsx as error:
         raise UnprocessableError(str(error)) from error
     except TooManyExports:
         raise TooManyExportsError from None
-
-
-def list_query(definition: ListDefinition, params: Mapping[str, Any]) -> QueryDict:
-    """The filters and the order as the query string of the page."""
-    query = QueryDict(mutable=True)
-    for name in (*definition.parameters, SORT_PARAMETER):
-        if name in params:
-            query[name] = str(params[name])
-    return query
 
 
 def _requested_columns(

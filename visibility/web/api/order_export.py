@@ -15,26 +15,27 @@ from visibility.export.snapshot_to_temp_tables import (
     TooManyExports,
     TooManyOrders,
 )
-from visibility.models import Order, Source
+from visibility.models import Order
 from visibility.screens.lists.list_definition import SORT_PARAMETER
 from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.screens.orders.order_list import annotate_source_title
-from visibility.timeline.model import Status
-from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.list_export import (
     COLUMNS,
     LIST_FILE_RESPONSES,
     TooManyExportsError,
     list_export_response,
-    list_query,
     sort_parameter,
+)
+from visibility.web.api.list_filter_parameters import (
+    filter_parameters,
+    parameter_texts,
+    requested_filters,
 )
 from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     InvalidValue,
     QueryParameter,
-    enum_param,
     parse_rfc3339_time,
 )
 from visibility.web.list_page_context import viewer_of_request
@@ -59,10 +60,7 @@ EXPORT_PARAMETERS = (
         choices=(*Format, *ListFileFormat),
     ),
     QueryParameter("order", "Order ids, separated by commas.", _parse_order_ids),
-    enum_param("status", "Order status.", Status),
-    QueryParameter("channel", "Sales channel."),
-    QueryParameter("warehouse", "Shipping warehouse."),
-    QueryParameter("customer", "Customer number. With permission to see contacts, also the name."),
+    *filter_parameters(ORDER_LIST),
     QueryParameter(
         "since",
         "Orders whose latest event occurred at or after this time.",
@@ -75,14 +73,6 @@ EXPORT_PARAMETERS = (
         parse_rfc3339_time,
         openapi_format="date-time",
     ),
-    QueryParameter("source", "Slug of a source that reported on the orders."),
-    enum_param("state", "State that applies to the order, such as `conflict`.", OrderState),
-    enum_param("without", "State that does not apply to the order.", OrderState),
-    QueryParameter("group", "Customer group."),
-    QueryParameter("item", "Number of an item (SKU) on the lines."),
-    QueryParameter("late", "`1`: past the promise date.", choices=("1",)),
-    QueryParameter("undelivered", "`1`: not yet delivered.", choices=("1",)),
-    QueryParameter("open", "`1`: open.", choices=("1",)),
     sort_parameter(ORDER_LIST),
     COLUMNS,
 )
@@ -112,17 +102,13 @@ class OrderExportView(ApiView):
         Prices and personal data are left out unless the user has permission to see them.
         """
         viewer = viewer_of_request(request._request)
-        filters = ORDER_LIST.filters(list_query(ORDER_LIST, self.params), viewer)
+        filters = requested_filters(ORDER_LIST, self.params, viewer)
         format_code = self.params.get("format", Format.OCEL_JSON.value)
-        source = self.params.get("source", "")
-        if source and not Source.objects.filter(slug=source).exists():
-            raise InvalidInput("source", "no source has this slug")
         selection = OrderSelection(
             filters,
             self.params.get("order"),
             self.params.get("since"),
             self.params.get("until"),
-            source,
         )
         if format_code in set(ListFileFormat):
             return list_export_response(
@@ -134,7 +120,7 @@ class OrderExportView(ApiView):
                 ),
                 other_filter_texts=[
                     f"{name.capitalize()}: {self.params[name]}"
-                    for name in ("order", "since", "until", "source")
+                    for name in ("order", "since", "until")
                     if name in self.params
                 ],
             )
@@ -146,7 +132,9 @@ class OrderExportView(ApiView):
                 selection,
                 format=Format(format_code),
                 by=current_user(request),
-                parameters={name: str(value) for name, value in self.params.items()},
+                parameters={
+                    name: ", ".join(parameter_texts(value)) for name, value in self.params.items()
+                },
                 now=database_now(),
             )
         except TooManyOrders:

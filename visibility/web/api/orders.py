@@ -15,16 +15,18 @@ from visibility.db.database_time import database_now
 from visibility.models import Milestone, Order, Shipment
 from visibility.models.orders import URGENCY
 from visibility.screens.lists.list_definition import SORT_PARAMETER
+from visibility.screens.lists.list_filters import combined_condition
 from visibility.screens.orders.order_columns import ORDER_LIST
+from visibility.screens.orders.order_filters import ORDER_FILTERS
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
 from visibility.timeline import Timeline
-from visibility.timeline.model import MilestoneCode, Status
-from visibility.timeline.state_and_flag_enums import OrderState
+from visibility.timeline.model import MilestoneCode
 from visibility.timeline.status_answer import status_answer
 from visibility.web.api import find_orders_and_identifiers as queries
 from visibility.web.api.base import is_integrator_only, user_permissions
 from visibility.web.api.common_serializers import serialize, serialize_all
 from visibility.web.api.list_export import SortableApiListView, sort_parameter
+from visibility.web.api.list_filter_parameters import filter_parameters, requested_filters
 from visibility.web.api.order_serializers import (
     ClaimSerializer,
     ConflictSerializer,
@@ -45,7 +47,6 @@ from visibility.web.api.pagination import (
 from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     QueryParameter,
-    enum_param,
     parse_rfc3339_time,
 )
 from visibility.web.api.request_body_serializers import MAX_ID
@@ -53,23 +54,14 @@ from visibility.web.api.timeline_event_serializers import (
     TimelineEventSerializer,
     TimelineSerializer,
 )
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
     QueryParameter(
         "q", "Any number of the order or of its shipments, packages, invoices or returns."
     ),
-    enum_param("status", "Order status.", Status, lookup="status"),
-    enum_param(
-        "state",
-        "State that applies to the order, such as `conflict`.",
-        OrderState,
-        parse=lambda state: [state],
-        lookup="states__contains",
-    ),
-    QueryParameter("channel", "Sales channel.", lookup="channel"),
-    QueryParameter("warehouse", "Shipping warehouse.", lookup="warehouse"),
-    QueryParameter("customer", "Customer number.", lookup="customer_no"),
+    *filter_parameters(ORDER_LIST),
     QueryParameter(
         "since",
         "Orders whose latest event occurred at or after this time.",
@@ -100,8 +92,12 @@ class OrderListView(SortableApiListView):
     serializer_class = OrderSerializer
 
     def get_queryset(self) -> QuerySet[Order]:
-        """All orders, or those with the number `q`."""
+        """The orders that match the filters, or of these the ones with the number `q`."""
+        viewer = viewer_of_request(self.request._request)
+        filters = requested_filters(ORDER_LIST, self.params, viewer)
         orders = Order.objects.order_by("-last_event_at", "-object_id")
+        if filters.values:
+            orders = orders.filter(combined_condition(ORDER_FILTERS, filters, database_now()))
         if SORT_PARAMETER in self.params:
             orders = orders.filter(last_event_at__isnull=False).annotate(**URGENCY)
         if "q" in self.params:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from visibility.web.api.problem_responses import InvalidInput
 
 MAX_LENGTH = 200
+MAX_REPEATED = 50
 TIME_PATTERN = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -66,10 +67,13 @@ class QueryParameter:
     description: str
     parse: Callable[[str], Any] = parse_short_printable_text
     choices: tuple[str, ...] = ()
-    # An OpenAPI string format, or "integer".
+    # An OpenAPI string format, or "integer" for a number of at least one.
     openapi_format: str = ""
     # The lookup by which the parameter filters a queryset.
     lookup: str = ""
+    # Several values are accepted; the parsed value is a list.
+    is_repeatable: bool = False
+    accepts_empty: bool = False
 
     def parse_value(self, raw: str) -> Any:
         """Parse the value. Raises InvalidInput."""
@@ -89,6 +93,8 @@ class QueryParameter:
             schema["format"] = self.openapi_format
         if self.choices:
             schema["enum"] = list(self.choices)
+        if self.is_repeatable:
+            schema = {"type": "array", "items": schema}
         return {
             "in": "query",
             "name": self.name,
@@ -113,17 +119,24 @@ def enum_param(
 def parse_query(request: Request, parameters: Sequence[QueryParameter]) -> dict[str, Any]:
     """Parse the query string; blank values count as absent. Raises InvalidInput."""
     known = {parameter.name: parameter for parameter in parameters}
-    parsed = {}
+    parsed: dict[str, Any] = {}
     for name, values in request.query_params.lists():
         if name not in known:
             raise InvalidInput(
                 printable_excerpt(name),
                 f"unknown parameter; the parameters are: {', '.join(known) or 'none'}",
             )
-        if len(values) > 1:
+        declared = known[name]
+        given = [value.strip() for value in values if value.strip() or declared.accepts_empty]
+        if declared.is_repeatable:
+            if len(given) > MAX_REPEATED:
+                raise InvalidInput(name, f"must have at most {MAX_REPEATED} values")
+            if given:
+                parsed[name] = [declared.parse_value(value) for value in given]
+        elif len(values) > 1:
             raise InvalidInput(name, "must be given only once")
-        if values[0].strip():
-            parsed[name] = known[name].parse_value(values[0].strip())
+        elif given:
+            parsed[name] = declared.parse_value(given[0])
     return parsed
 
 

@@ -2,17 +2,19 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
+from visibility.export.list_files import ListFileFormat
 from visibility.ingest.replay_messages import replay_parked_messages
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
+from visibility.screens.messages.message_columns import MESSAGE_LIST
 from visibility.screens.sources import health as sources
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
@@ -25,15 +27,28 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.list_export import (
+    COLUMNS,
+    LIST_FILE_RESPONSES,
+    list_export_response,
+    requested_sort_order,
+    sort_parameter,
+)
+from visibility.web.api.list_filter_parameters import (
+    filter_parameters,
+    list_query,
+    requested_filters,
+)
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
-from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
-from visibility.web.api.query_params import QueryParameter, enum_param
+from visibility.web.api.problem_responses import ApiResponse, ConflictError
+from visibility.web.api.query_params import enum_param
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission
 
 LIST_PARAMETERS = (
-    enum_param("state", "Message state.", MessageState),
-    QueryParameter("source", "Slug of the source."),
+    *filter_parameters(MESSAGE_LIST),
+    sort_parameter(MESSAGE_LIST),
     *PAGING,
 )
 
@@ -126,18 +141,37 @@ class MessageListView(ApiListView):
     serializer_class = MessageSerializer
 
     def get_queryset(self) -> Any:
-        """The messages with this state and source. Raises InvalidInput."""
-        source_id, state = None, self.params.get("state", "")
-        if slug := self.params.get("source"):
-            source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
-            if source_id is None:
-                raise InvalidInput("source", "no source has this slug")
-        return KeysetRowLoader(
-            lambda limit, after="": message_queries.list_messages(
-                source_id=source_id, state=state, after=after, limit=limit
-            ),
-            lambda message: [message.cursor],
+        """The messages that match the filters, in the requested order. Raises InvalidInput."""
+        viewer, now = viewer_of_request(self.request._request), database_now()
+        requested_filters(MESSAGE_LIST, self.params, viewer)
+        query = list_query(MESSAGE_LIST, self.params)
+        rows = KeysetRowLoader.from_sort_order(
+            MESSAGE_LIST.queryset(query, viewer, now),
+            requested_sort_order(MESSAGE_LIST, query, viewer),
         )
+        return KeysetRowLoader(
+            lambda limit, *after: MESSAGE_LIST.rows_of_objects(
+                rows.load(limit, *after), viewer, now
+            ),
+            rows.sort_key,
+        )
+
+
+class MessageExportView(ApiView):
+    """`GET /messages/export`."""
+
+    required_permissions = (Permission.PARKED_SEE, Permission.SOURCES_SEE, Permission.EXPORT)
+    query_parameters = (
+        enum_param("format", "File format. Default: `csv`.", ListFileFormat),
+        *filter_parameters(MESSAGE_LIST),
+        sort_parameter(MESSAGE_LIST),
+        COLUMNS,
+    )
+
+    @extend_schema(operation_id="messages_export", responses=LIST_FILE_RESPONSES)
+    def get(self, request: Request) -> HttpResponseBase:
+        """Export messages as CSV, or as XLSX with at most 50,000 rows, without their payloads."""
+        return list_export_response(request, MESSAGE_LIST, self.params)
 
 
 class ReplayMessageView(ApiView):

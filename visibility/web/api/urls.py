@@ -13,6 +13,7 @@ from visibility.web.api import (
     kpis,
     list_columns,
     list_export,
+    list_filters,
     master_data_files,
     master_rows_and_unmapped_terms,
     matching,
@@ -61,6 +62,7 @@ urlpatterns = [
     path("saved-views", saved_views.SavedViewListView.as_view()),
     path("saved-views/<int:view_id>", saved_views.SavedViewView.as_view()),
     path("lists/<slug:code>/columns", list_columns.ListColumnsView.as_view()),
+    path("lists/<slug:code>/filters", list_filters.ListFiltersView.as_view()),
     path("alerts/bulk", alert_actions.BulkAlertActionView.as_view()),
     path("alerts/groups", alert_groups.AlertGroupListView.as_view()),
     path("alerts/groups/act", alert_groups.AlertGroupActionView.as_view()),
@@ -106,6 +108,7 @@ urlpatterns = [
     path("messages/replays/<int:replay_id>", message_replays.ReplayResultView.as_view()),
     path("messages/retention", message_retention.MessageRetentionView.as_view()),
     path("messages", sources_and_messages.MessageListView.as_view()),
+    path("messages/export", sources_and_messages.MessageExportView.as_view()),
     path(
         "messages/<int:message_id>/lineage", order_and_message_lineage.MessageLineageView.as_view()
     ),

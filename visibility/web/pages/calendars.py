@@ -25,7 +25,8 @@ from visibility.screens.calendars.form_texts import (
     values_of_form,
 )
 from visibility.screens.calendars.queries import CalendarSummary
-from visibility.screens.orders.order_views import load_filter_values
+from visibility.screens.orders.order_filter_values import load_filter_values
+from visibility.screens.orders.order_filters import ORDER_FILTERS
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.sla.calendar_versions import CalendarVersion, version_on
 from visibility.sla.check_calendar import MAX_TITLE_LENGTH, InvalidCalendarValues
@@ -183,19 +184,19 @@ def _report_change(request: HttpRequest, result: CalendarChangeResult) -> None:
 
 def _form_values(request: HttpRequest) -> dict[str, Any]:
     form = request.POST.dict()
-    return {"title": form.get("title", ""), **values_of_form(form)}  # type: ignore[arg-type]
+    return {"title": form.get("title", ""), **values_of_form(form)}
 
 
 def _choices(request: HttpRequest) -> Mapping[str, Any]:
     if not has_permission(request.user, Permission.RULES_EDIT):
         return {}
-    names = load_filter_values(viewer_sees_names=False)
+    names = load_filter_values(ORDER_FILTERS, viewer_sees_names=False)
     return {
         "may_edit": True,
         "countries": queries.country_choices(),
         "zones": queries.known_zones(),
-        "warehouses": names.warehouse,
-        "carriers": names.carrier,
+        "warehouses": [value for value, _ in names.get("warehouse", ())],
+        "carriers": [value for value, _ in names.get("carrier", ())],
         "max_title_length": MAX_TITLE_LENGTH,
     }
 

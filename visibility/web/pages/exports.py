@@ -21,8 +21,9 @@ from visibility.export.snapshot_to_temp_tables import (
     TooManyOrders,
 )
 from visibility.formatting import format_number
+from visibility.screens.lists.list_definition import Viewer
 from visibility.screens.orders.order_columns import ORDER_LIST
-from visibility.screens.orders.order_list import OrderFilters
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.order_export_download import audited_order_export_response
 from visibility.web.pages.list_exports import list_export_response
 from visibility.web.permissions import Permission, has_permission, require_permission
@@ -58,11 +59,12 @@ def export_orders_view(request: HttpRequest) -> HttpResponseBase:
     if format_code not in set(Format):
         known = ", ".join([*Format, *ListFileFormat])
         return HttpResponse(f"format must be one of {known}", status=400)
+    viewer = viewer_of_request(request)
+    if ORDER_LIST.filter_errors(request.GET, viewer):  # the list shows them at their chips
+        return redirect(f"/orders?{_query_without_format(request.GET)}")
     try:
         return audited_order_export_response(
-            parse_order_selection(
-                request.GET, by_name=has_permission(request.user, Permission.CONTACTS)
-            ),
+            parse_order_selection(request.GET, viewer),
             format=Format(format_code),
             by=request.user,
             parameters={name: values[:20] for name, values in request.GET.lists()},
@@ -79,17 +81,11 @@ def export_orders_view(request: HttpRequest) -> HttpResponseBase:
     return redirect(f"/orders?{_query_without_format(request.GET)}")
 
 
-def parse_order_selection(query: QueryDict, *, by_name: bool) -> OrderSelection:
+def parse_order_selection(query: QueryDict, viewer: Viewer) -> OrderSelection:
     """The selection of a query string; invalid times are ignored."""
     ids = filter(None, map(parse_row_id, query.getlist("order")[:MAX_ORDER_IDS]))
     return OrderSelection(
-        filters=OrderFilters.from_query(
-            query.dict(),  # type: ignore[arg-type]  # stubs
-            query.getlist("status"),
-            states=query.getlist("state"),
-            without=query.getlist("without"),
-            by_name=by_name,
-        ),
+        filters=ORDER_LIST.applied_filters(query, viewer),
         order_ids=tuple(ids) if "order" in query else None,
         since=parse_plausible_time(query.get("since", "")),
         until=parse_plausible_time(query.get("until", "")),

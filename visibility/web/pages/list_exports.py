@@ -26,10 +26,17 @@ from visibility.web.permissions import Permission, require_permission, signed_in
 @require_permission(Permission.EXPORT)
 def export_alerts_view(request: HttpRequest) -> HttpResponseBase:
     """GET /alerts/export: the alerts of /alerts with the same filters, and a `format`."""
+    return list_export_response_of_format(request, ALERT_LIST)
+
+
+def list_export_response_of_format(
+    request: HttpRequest, definition: ListDefinition
+) -> HttpResponseBase:
+    """The file in the format of the query string; 400 with another one."""
     format_code = request.GET.get("format", "")
     if format_code not in set(ListFileFormat):
         return HttpResponse(f"format must be one of {', '.join(ListFileFormat)}", status=400)
-    return list_export_response(request, ALERT_LIST, ListFileFormat(format_code))
+    return list_export_response(request, definition, ListFileFormat(format_code))
 
 
 def list_export_response(
@@ -46,7 +53,7 @@ def list_export_response(
         return render(request, "403.html", {"sentence": refusal}, status=403)
     sort, problem = sort_or_default_with_problem(definition, query, viewer)
     back = f"{definition.url}?{query.urlencode()}"
-    if problem:
+    if problem or definition.filter_errors(query, viewer):  # the list shows them
         return redirect(back)
     export = ListExport(
         definition=definition,

@@ -1,6 +1,5 @@
 """Views of the message pages: list, search, one message, replay."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -9,22 +8,33 @@ from django.conf import settings
 from django.contrib import messages as notes
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.sdk.identifier_normalization import possible_normalized_values
 from connectors.sdk.payload import PayloadError
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_id
+from visibility.db.sorted_pages import load_sorted_rows
 from visibility.formatting import format_duration, format_number, format_timestamp
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
-from visibility.models import InboundMessage, MessageState, Source
+from visibility.models import InboundMessage, MessageState
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import load_message_body
+from visibility.screens.lists.load_page_and_count import count_filtered_rows
 from visibility.screens.messages import message_queries, message_selections, parked
 from visibility.screens.messages.delivery import describe_delivery
+from visibility.screens.messages.message_columns import (
+    MESSAGE_LIST,
+    STATE_LABELS,
+    problem_of_message,
+)
 from visibility.screens.messages.payload_with_error_marked import (
     format_json_and_highlight_error,
     highlight_position,
@@ -35,61 +45,62 @@ from visibility.screens.relative_and_absolute_time import (
 )
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
+from visibility.web.list_filter_context import build_filter_tools
+from visibility.web.list_page_context import (
+    build_list_tools,
+    query_without_page,
+    viewer_of_request,
+)
 from visibility.web.pages import lineage_context
+from visibility.web.pages.list_exports import list_export_response_of_format
 from visibility.web.pages.message_replays import start_replay_and_redirect
 from visibility.web.permissions import Permission, has_permission, require_permission
-
-STATE_LABELS = {
-    MessageState.APPLIED: ("Processed", "ok"),
-    MessageState.PARKED: ("Parked", "late"),
-    MessageState.WAITING: ("Queued", "waiting"),
-}
 
 
 @require_GET
 @require_permission(Permission.SOURCES_SEE)
 def message_list_view(request: HttpRequest) -> HttpResponse:
-    """GET /messages: messages of all sources, filtered by source, state or number."""
-    now = database_now()
-    slug = request.GET.get("source", "").replace("\0", "")
-    source = Source.objects.filter(slug=slug).first() if slug else None
-    state = request.GET.get("state", "")
-    state = state if state in set(MessageState) else ""
-    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    reason = request.GET.get("reason", "").replace("\0", "")
-    chosen = {
-        "source": source.slug if source else "",
-        "state": state,
-        "reason": reason,
-        "detail": detail.replace("\0", "") if (detail := request.GET.get("detail")) else detail,
-        "replay": str(parse_row_id(request.GET.get("replay", "")) or ""),
-        "q": text,
-    }
-    filters = {name: value for name, value in chosen.items() if value is not None}
-    context = message_list_context(
-        request,
-        now,
-        source_id=source.id if source else None,
-        state=state,
-        reason=reason,
-        detail=chosen["detail"],
-        ids=_ids_of_replay_and_search(chosen["replay"] or "", text),
-        filters=filters,
+    """GET /messages: messages of all sources, filtered and sorted, without their payloads."""
+    query, now = request.GET, database_now()
+    viewer = viewer_of_request(request)
+    applied = MESSAGE_LIST.applied_filters(query, viewer).values
+    rows = MESSAGE_LIST.queryset(query, viewer, now)
+    tools = build_list_tools(request, MESSAGE_LIST, viewer=viewer, count=count_filtered_rows(rows))
+    page = load_sorted_rows(
+        rows,
+        tools.sort,
+        limit=message_queries.PAGE_SIZE + 1,
+        after=tools.sort.sort_key_or_none_from_cursor(query.get("after", "")),
     )
-    context |= {
+    shown = page[: message_queries.PAGE_SIZE]
+    first = query_without_page(query)
+    following = first.copy()
+    following["after"] = tools.sort.cursor_after(shown[-1]) if shown else ""
+    filters = {name: values[0] for name, values in applied.items()}
+    reason = filters.get("reason")
+    context = {
         "now": now,
-        "sources": Source.objects.order_by("title").values_list("slug", "title")[:500],
-        "states": [(code, label) for code, (label, _) in STATE_LABELS.items()],
+        "message_rows": [
+            message_row_context(row, now)
+            for row in MESSAGE_LIST.rows_of_objects(shown, viewer, now)
+        ],
+        "next": following.urlencode() if len(page) > len(shown) else "",
+        "first": first.urlencode(),
+        "is_first": "after" not in query,
         "filters": filters,
         "cause": parked.cause_and_remedy_of_park_reason(reason)[0] if reason else "",
-        "is_filtered": any(filters.values()),
-        "removable": [
-            (label, "?" + urlencode({k: v for k, v in filters.items() if v and k not in names}))
-            for names, label in ((("reason", "detail"), "Cause"), (("replay",), "Replay"))
-            if filters.get(names[0])
-        ],
+        "filter_tools": build_filter_tools(request, MESSAGE_LIST, viewer=viewer),
+        "list_tools": tools,
     }
     return render(request, "sources/messages.html", context)
+
+
+@require_GET
+@require_permission(Permission.SOURCES_SEE)
+@require_permission(Permission.EXPORT)
+def export_messages_view(request: HttpRequest) -> HttpResponseBase:
+    """GET /messages/export: the messages of /messages with the same filters, and a `format`."""
+    return list_export_response_of_format(request, MESSAGE_LIST)
 
 
 @require_GET
@@ -165,51 +176,29 @@ def message_list_context(
     request: HttpRequest,
     now: datetime,
     *,
-    source_id: int | None,
+    source_id: int,
     filters: dict[str, str],
-    state: str = "",
-    reason: str = "",
-    detail: str | None = None,
-    ids: Sequence[int] | None = None,
 ) -> dict[str, Any]:
+    """One page of the messages of a source, on its own page."""
     after = request.GET.get("after", "")
-    rows = message_queries.list_messages(
-        source_id=source_id, state=state, reason=reason, detail=detail, ids=ids, after=after
-    )
+    rows = message_queries.list_messages(source_id=source_id, after=after)
     shown = rows[: message_queries.PAGE_SIZE]
-    query = {name: value for name, value in filters.items() if value or name == "detail"}
     has_next = len(rows) > message_queries.PAGE_SIZE
     return {
         "message_rows": [message_row_context(row, now) for row in shown],
-        "next": urlencode({**query, "after": shown[-1].cursor}) if has_next else "",
-        "first": urlencode(query) if after else "",
+        "next": urlencode({**filters, "after": shown[-1].cursor}) if has_next else "",
+        "first": urlencode(filters) if after else "",
         "is_first": not after,
     }
 
 
-def _ids_of_replay_and_search(replay: str, text: str) -> list[int] | None:
-    """The messages of a replay that the search finds; None if neither is asked for."""
-    of_replay = message_selections.message_ids_of_replay(int(replay)) if replay else None
-    if not text:
-        return of_replay
-    hits = message_queries.find_message_ids_by_id_key_or_event_number(
-        text, possible_normalized_values(text)
-    )
-    return hits if of_replay is None else sorted(set(hits) & set(of_replay))
-
-
 def message_row_context(row: message_queries.MessageRow, now: datetime) -> dict[str, Any]:
     label, tone = STATE_LABELS[MessageState(row.state)]
-    problem = (
-        parked.cause_and_remedy_of_park_reason(row.reason)[0]
-        if row.state == MessageState.PARKED
-        else row.detail
-    )
     return {
         "row": row,
         "label": label,
         "tone": tone,
-        "problem": problem,
+        "problem": problem_of_message(row),
         "received": displayed_time(row.received_at, now),
         "took": format_time_from_start_to_end(row.processed_at, row.received_at),
     }
@@ -256,6 +245,7 @@ def _audited_payload_context(
 
 urlpatterns = [
     path("messages", message_list_view, name="messages"),
+    path("messages/export", export_messages_view, name="messages-export"),
     path("messages/<int:message_id>", message_view, name="message"),
     path("messages/<int:message_id>/replay", replay_view, name="message-replay"),
 ]

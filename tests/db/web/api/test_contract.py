@@ -79,6 +79,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "orders/export?format=csv": ("orders/export", {OP, AD}, None),
     "saved-views": ("saved-views", ALL, None),
     "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
+    "lists/orders/filters": ("lists/{code}/filters", ALL, None),
     "lists/orders/columns": ("lists/{code}/columns", ALL, None),
     "alerts/bulk": (
         "alerts/bulk",
@@ -125,6 +126,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
     "sources/shop/settings": ("sources/{slug}/settings", {IN, AD}, None),
     "messages": ("messages", {OP, IN, AD}, None),
+    "messages/export?format=csv": ("messages/export", {OP, IN, AD}, None),
     "messages/retention": ("messages/retention", {AD}, None),
     "messages/{message}/replay": ("messages/{message_id}/replay", {IN, AD}, {}),
     "messages/replays/preview?source=shop": ("messages/replays/preview", {IN, AD}, None),

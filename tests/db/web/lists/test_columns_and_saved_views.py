@@ -140,8 +140,8 @@ def test_saved_view_of_the_page_is_added_opened_renamed_and_deleted(olga: Client
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("status=planet", "“planet” is not a value of the filter status."),
-        ("cutoff=soon:Dallas:UPS", "“soon:Dallas:UPS” is not a value of the filter cutoff."),
+        ("status=planet", "Order status: “planet” is not a value of this filter."),
+        ("cutoff=soon:Dallas:UPS", "Cut-off: “soon:Dallas:UPS” is not a value of this filter."),
         ("planet=1", "Orders have no filter 'planet'."),
         ("sort=planet", "Orders cannot be sorted by “planet”."),
         ("warehouse=" + "x" * 300, "too long"),

@@ -57,7 +57,7 @@ def test_csv_has_the_rows_of_the_list_in_its_order(
     assert [row["Order"] for row in rows] == listed
     assert len(listed) == 6
     assert heading["List"] == "Orders"
-    assert heading["Filters"] == "Released to the warehouse"
+    assert heading["Filters"] == "Order status: Released to the warehouse"
     assert heading["Exported by"] == "olga"
     assert heading["Rows"] == "6"
     assert heading["As of"].endswith(f"({settings.TIME_ZONE})")
