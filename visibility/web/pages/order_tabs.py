@@ -10,7 +10,12 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 
 from visibility.models import Order, OrderNote
-from visibility.screens.orders import claims_and_discrepancies, lines_and_billing
+from visibility.screens.orders import (
+    claims_and_discrepancies,
+    invoices_and_credits,
+    lines_and_billing,
+    package_scans,
+)
 from visibility.screens.orders.activity import ActivityContents, ActivityFilter, activity_days
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.expected_steps import ExpectedStep
@@ -54,7 +59,9 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     if tab == "money":
         return {
             "matches": lines_and_billing.compare_shipped_with_invoiced_by_line(timeline),
-            "invoices": lines_and_billing.list_billing_events(timeline, names),
+            "invoices": invoices_and_credits.list_invoices_and_credits(
+                timeline, names, prices=has_permission(request.user, Permission.PRICES)
+            ),
             "currency": lines_and_billing.order_currency(timeline),
         }
     if tab == "discrepancies":
@@ -63,6 +70,7 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
         return {"matrix": matrix}
     if tab == "shipments":
         return {
+            "shipments": package_scans.shipments_with_scans(timeline, names),
             "source_titles": {slug: title for slug, (title, _) in names.items()},
             "tracking_pages": {
                 package.tracking: public_tracking_page(shipment.carrier, package.tracking)
