@@ -16,7 +16,7 @@
     asking = true;
     const answer = await fetch("/session", { method, headers: method === "POST" ? { "X-CSRFToken": token } : {} }).catch(() => null);
     asking = false;
-    if (!answer?.ok) return; // not known: asked again later
+    if (!answer?.ok && answer?.status !== 401) return; // not known: asked again later
     const left = (await answer.json()).seconds_left;
     endsAt = Date.now() + left * 1000;
     store("session", { person, endsAt });
@@ -42,7 +42,7 @@
       if (/^(checkbox|radio)$/.test(field.type)) field.checked = checked; else field.value = value;
       field.closest("details")?.setAttribute("open", "");
     }
-    const note = Object.assign(document.createElement("div"), { className: "flash info", role: "status" });
+    const note = Object.assign(document.createElement("div"), { className: "flash warning", role: "status" });
     note.append(Object.assign(document.createElement("span"), { className: "flash-text", textContent: "What you had entered on this page before you were signed out is entered again. It is not saved yet." }));
     document.getElementById("flashes").append(note);
   }

@@ -69,6 +69,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("order_preview"),
     Screen("order"),
+    Screen("order_lanes"),
     Screen("order_notes"),
     Screen("tracking_links"),
     Screen("tracking"),

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.journeys.browser import accessibility_violations, chromium
 from tests.builders.users import create_user
+from visibility.db.database_time import database_now
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ def sign_in(page: Page) -> None:
 
 
 def end_sessions_in(seconds: int) -> None:
-    Session.objects.update(expire_date=timezone.now() + timedelta(seconds=seconds))
+    Session.objects.update(expire_date=database_now() + timedelta(seconds=seconds))
 
 
 def test_a_warning_comes_before_the_end_and_one_click_extends_the_session(page: Page) -> None:
@@ -50,7 +50,7 @@ def test_a_warning_comes_before_the_end_and_one_click_extends_the_session(page: 
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     session = Session.objects.get()
-    assert session.expire_date > timezone.now() + timedelta(days=1)
+    assert session.expire_date > database_now() + timedelta(days=1)
 
 
 def test_entries_of_an_ended_session_are_there_again_after_signing_in(page: Page) -> None:

@@ -327,11 +327,11 @@ def test_pages_run_a_limited_number_of_queries(
 ) -> None:
     # The list: also the counts of the views, the sum, the values to filter by, and the progress.
     # The order page also reads notes, watches, alert histories, SLA timers, related orders, the
-    # colleagues whom a note can mention, the tracking links, whether you watch it, and how far the
-    # reports of the sources go.
+    # colleagues whom a note can mention, the tracking links, whether you watch it, your lanes, and
+    # how far the reports of the sources go.
     for path, queries in (
         ("/orders", 19),
-        (f"/orders/{order.pk}", 26),
+        (f"/orders/{order.pk}", 27),
         (f"/orders/{order.pk}/preview", 17),
     ):
         with django_assert_max_num_queries(queries):
@@ -368,8 +368,9 @@ def test_an_invoice_that_several_systems_report_is_listed_once_with_its_amount(
 def test_each_package_lists_its_own_scans_with_place(clerk: Client, order: Order) -> None:
     page = fetch(clerk, f"/orders/{order.pk}?tab=shipments")
     first, second = re.split(r'<section class="card card-body" aria-label="Shipment', page)[1:3]
-    for part, tracking in ((first, "1ZA0000000000000A1"), (second, "1ZA0000000000000A2")):
-        assert tracking in part
-        scans = re.search(r'<ol class="plain scans">(.*?)</ol>', part, re.S)
-        assert scans and scans[1].count("<li") >= 2
+    for section, tracking in ((first, "1ZA0000000000000A1"), (second, "1ZA0000000000000A2")):
+        assert tracking in section
+        scans = re.search(r'<details id="scans-.*?<ol class="plain">(.*?)</ol>', section, re.S)
+        assert scans
+        assert scans[1].count("<li") >= 2
         assert "data-event" in scans[1]

@@ -85,8 +85,8 @@ def list_invoices_and_credits(
         else:
             group[0].update(numbers)
             group[1].append(entry)
-    found = [_invoice_or_credit(entries, names, prices=prices) for _, entries in groups]
-    return tuple(sorted(found, key=lambda each: each.reports[0].at, reverse=True))
+    invoices = [_invoice_or_credit(entries, names, prices=prices) for _, entries in groups]
+    return tuple(sorted(invoices, key=lambda each: each.reports[0].at, reverse=True))
 
 
 def _billing_numbers(recorded: RecordedEvent) -> set[str]:

@@ -71,7 +71,7 @@ def concerns_package(recorded: RecordedEvent, package: Package | None) -> bool:
 def shipments_with_scans(timeline: Timeline, names: SourceTitles) -> tuple[ShipmentWithScans, ...]:
     """The shipments of the order, each package with its scans."""
     by_shipment = events_by_shipment(timeline)
-    found = []
+    shipments = []
     for shipment in timeline.shipments:
         events = by_shipment.get(shipment.key, [])
         scans = [event for event in events if event.event.type in SCANS]
@@ -80,8 +80,8 @@ def shipments_with_scans(timeline: Timeline, names: SourceTitles) -> tuple[Shipm
             for each in shipment.packages
         ]
         own = () if packages else _scans((s for s in scans if concerns_package(s, None)), names)
-        found.append(ShipmentWithScans(shipment, tuple(packages), own))
-    return tuple(found)
+        shipments.append(ShipmentWithScans(shipment, tuple(packages), own))
+    return tuple(shipments)
 
 
 def _scans(events: Iterable[RecordedEvent], names: SourceTitles) -> tuple[PackageScan, ...]:
@@ -96,14 +96,14 @@ def _scan(
     reports: Sequence[RecordedEvent], names: Mapping[str, tuple[str, datetime]]
 ) -> PackageScan:
     first = reports[0]
-    places = (each.event.attributes.get(Attribute.LOCATION, "") for each in reports)
+    locations = (each.event.attributes.get(Attribute.LOCATION, "") for each in reports)
     titles = (names[each.source][0] if each.source in names else each.source for each in reports)
     return PackageScan(
         event_id=first.event_id,
         at=first.occurred_at,
         title=EVENT_LABELS[first.event.type],
         tone=event_tone(first.event.type),
-        location=next(filter(None, places), ""),
+        location=next(filter(None, locations), ""),
         sources=tuple(dict.fromkeys(titles)),
         inferred=inferred_time_note(first),
     )

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 
 from visibility.models import Order, OrderNote
+from visibility.preferences.order_lanes import load_lane_choice
 from visibility.screens.orders import (
     claims_and_discrepancies,
     invoices_and_credits,
@@ -25,7 +26,7 @@ from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layo
 from visibility.timeline import Timeline
 from visibility.web.mentionable_users import mentionable_users
 from visibility.web.pages import lineage_context
-from visibility.web.permissions import Permission, has_permission
+from visibility.web.permissions import Permission, has_permission, signed_in_user
 
 ONLY = (
     ("", "All"),
@@ -107,7 +108,15 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     zoom = query.get("zoom", "")
     scale = query.get("scale", "")
     chart = layout_swimlanes(
-        LaneContents(read.timeline, read.reports, read.steps, team, until, zone),
+        LaneContents(
+            read.timeline,
+            read.reports,
+            read.steps,
+            team,
+            until,
+            zone,
+            load_lane_choice(signed_in_user(request).pk),
+        ),
         zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
         scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
     )
@@ -115,6 +124,7 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     return {
         "days": activity_days(contents, wanted),
         "lanes": chart,
+        "is_choosing_lanes": query.get("lanes") == "1",
         "zooms": [
             (title, _lanes_url(read.back, zoom=code, scale=1), chart and chart.zoom is code)
             for code, title in (

@@ -78,6 +78,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "orders/export?format=csv": ("orders/export", {OP, AD}, None),
     "saved-views": ("saved-views", ALL, None),
     "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
+    "order-lanes": ("order-lanes", ALL, None),
     "lists/orders/columns": ("lists/{code}/columns", ALL, None),
     "alerts/bulk": (
         "alerts/bulk",
