@@ -58,7 +58,7 @@
   }
   async function swapFrom(url, regions) {
     const response = await fetch(url, { headers: { "X-Live": "1" } });
-    if (response.redirected && new URL(response.url).pathname.startsWith("/signin")) return location.reload();
+    if (response.redirected && new URL(response.url).pathname.startsWith("/signin")) return document.dispatchEvent(new CustomEvent("session:ended", { cancelable: true })) && location.reload();
     if (polls && response.status === 404) return location.reload(); // the link is no longer valid
     if (!response.ok) throw new Error(String(response.status));
     const page = new DOMParser().parseFromString(await response.text(), "text/html");

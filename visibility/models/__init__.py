@@ -35,7 +35,7 @@ from visibility.models.kpis import (
     KpiRecordChange,
     KpiRecountRequest,
 )
-from visibility.models.list_views import ListColumnChoice, SavedView
+from visibility.models.list_views import ListColumnChoice, OrderLaneChoice, SavedView
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -152,6 +152,7 @@ __all__ = [
     "NotificationState",
     "ObjectRelation",
     "Order",
+    "OrderLaneChoice",
     "OrderLine",
     "OrderMention",
     "OrderNote",

@@ -1,4 +1,4 @@
-"""What people choose for lists: saved views and visible columns."""
+"""What people choose: saved views, visible columns of lists, and the lanes of order timelines."""
 
 from typing import ClassVar
 
@@ -44,3 +44,15 @@ class ListColumnChoice(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "list"], name="list_column_choice_unique")
         ]
+
+
+class OrderLaneChoice(models.Model):
+    """The order of the lanes on order pages that a person chose, and the lanes they hide.
+
+    A lane is known by the slug of its source, that of the team by `@team`. Lanes that are in
+    neither list follow the others.
+    """
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    lanes = ArrayField(models.CharField(max_length=60))
+    hidden = ArrayField(models.CharField(max_length=60))

@@ -49,6 +49,7 @@ class Screen:
 # In the order of the navigation. The first URL pattern that matches wins.
 SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
+    Screen("session_expiry"),
     Screen(
         "boards",
         NavigationEntry(
@@ -68,6 +69,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("order_preview"),
     Screen("order"),
+    Screen("order_lanes"),
     Screen("order_notes"),
     Screen("tracking_links"),
     Screen("tracking"),

@@ -328,11 +328,11 @@ def test_pages_run_a_limited_number_of_queries(
 ) -> None:
     # The list: also the counts of the views, the sum, the values to filter by, and the progress.
     # The order page also reads notes, watches, alert histories, SLA timers, related orders, the
-    # colleagues whom a note can mention, the tracking links, whether you watch it, and how far the
-    # reports of the sources go.
+    # colleagues whom a note can mention, the tracking links, whether you watch it, your lanes, and
+    # how far the reports of the sources go.
     for path, queries in (
         ("/orders", 19),
-        (f"/orders/{order.pk}", 26),
+        (f"/orders/{order.pk}", 27),
         (f"/orders/{order.pk}/preview", 17),
     ):
         with django_assert_max_num_queries(queries):
@@ -342,3 +342,36 @@ def test_pages_run_a_limited_number_of_queries(
 def test_empty_installation_explains_the_next_step(clerk: Client) -> None:
     assert "No orders yet." in fetch(clerk, "/orders")
     assert "No order found for" in fetch(clerk, "/search?q=4711")
+
+
+def test_an_invoice_that_several_systems_report_is_listed_once_with_its_amount(
+    clerk: Client,
+) -> None:
+    erp, edi = (
+        create_source(name, connector="cloudevents", config=ERP_NUMBERS) for name in ("erp", "edi")
+    )
+    data = {"order": {"number": "SO-1"}, "invoice": "INV-7"}
+    for source, total in ((erp, "1250"), (edi, "1250"), (edi, "99")):
+        number = "INV-7" if total == "1250" else "INV-8"
+        amount = {"attributes": {"total": total, "currency": "USD"}}
+        event = cloudevent("invoice.issued", {**data, "invoice": number, **amount}, event_id=number)
+        store_messages([cloudevent_message(source, event)])
+    job_functions.process_messages_and_refold()
+    order = Order.objects.get()
+    page = fetch(clerk, f"/orders/{order.pk}?tab=money")
+    listed = page.split('id="invoices-head"')[1].split("</section>")[0]
+    assert (listed.count(">INV-7<"), listed.count(">INV-8<")) == (1, 1)
+    assert (listed.count("1,250.00 USD"), listed.count("99.00 USD")) == (1, 1)
+    assert re.search(r'Billing <span class="count">2<', page)
+    assert "1,250.00" not in fetch(signed_in(UserRole.INTEGRATOR), f"/orders/{order.pk}?tab=money")
+
+
+def test_each_package_lists_its_own_scans_with_place(clerk: Client, order: Order) -> None:
+    page = fetch(clerk, f"/orders/{order.pk}?tab=shipments")
+    first, second = re.split(r'<section class="card card-body" aria-label="Shipment', page)[1:3]
+    for section, tracking in ((first, "1ZA0000000000000A1"), (second, "1ZA0000000000000A2")):
+        assert tracking in section
+        scans = re.search(r'<details id="scans-.*?<ol class="plain">(.*?)</ol>', section, re.S)
+        assert scans
+        assert scans[1].count("<li") >= 2
+        assert "data-event" in scans[1]

@@ -1,11 +1,15 @@
 """Sign-in, sign-out and the home page of each role."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.builders.users import create_user
+from visibility.db.database_time import database_now
 from visibility.web.pages.sign_in_and_out import DEMO_PEOPLE, local_path_or_empty
 from visibility.web.permissions import HOME_PAGES, UserRole
 
@@ -164,3 +168,15 @@ def test_sign_in_page_of_an_empty_installation_says_how_to_create_the_first_user
     assert "manage.py createsuperuser" in client.get("/signin").content.decode()
     person()
     assert "manage.py createsuperuser" not in client.get("/signin").content.decode()
+
+
+def test_a_page_can_ask_when_its_session_ends(client: Client) -> None:
+    assert client.get("/session").status_code == 401
+    client.force_login(person())
+    assert client.get("/session").json()["seconds_left"] > 1_000_000
+    Session.objects.update(expire_date=database_now() + timedelta(seconds=90))
+    assert 80 <= client.get("/session").json()["seconds_left"] <= 90
+    assert client.post("/session").json()["seconds_left"] > 1_000_000
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(User.objects.get())
+    assert strict.post("/session").status_code == 403

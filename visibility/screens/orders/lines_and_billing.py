@@ -6,8 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal
-from connectors.sdk.event_type_descriptions import EVENT_TYPES
-from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
+from connectors.sdk.events import Attribute, Measure
 from visibility.screens.orders.claims_and_discrepancies import format_value_with_reported_unit
 from visibility.timeline import Timeline, TimelineLine
 from visibility.timeline.model import parse_timestamp_or_none
@@ -97,17 +96,6 @@ class LineShippedInvoicedComparison:
     label: str
     tone: str
     value_at_risk: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceOrCreditEvent:
-    """One invoice or credit event."""
-
-    title: str
-    number: str
-    at: datetime
-    source: str
-    event_id: int
 
 
 def measure_label(measure: Measure) -> str:
@@ -220,54 +208,6 @@ def _compare_shipped_with_invoiced_of_line(line: TimelineLine) -> LineShippedInv
 
 def _format_line_quantity_or_dash(line: TimelineLine, measure: Measure) -> str:
     return format_decimal(line.quantities[measure]) if measure in line.quantities else NO_VALUE
-
-
-INVOICE_EVENT_LABELS = {
-    event_type: EVENT_TYPES[event_type].label
-    for event_type in (
-        EventType.PAYMENT_APPROVED,
-        EventType.INVOICE_ISSUED,
-        EventType.PAYMENT_REMINDER_SENT,
-        EventType.INVOICE_PAID,
-        EventType.INVOICE_VOID,
-        EventType.CREDIT_REQUESTED,
-        EventType.DEBIT_REQUESTED,
-        EventType.CREDIT_ISSUED,
-        EventType.RETURN_CREDITED,
-    )
-}
-BILLING_KINDS = frozenset(
-    {
-        ObjectKind.INVOICE,
-        ObjectKind.RETURN,
-        ObjectKind.CREDIT_MEMO_REQUEST,
-        ObjectKind.DEBIT_MEMO_REQUEST,
-    }
-)
-
-
-def list_billing_events(
-    timeline: Timeline, names: SourceTitles
-) -> tuple[InvoiceOrCreditEvent, ...]:
-    """Invoices and credits, newest first."""
-    return tuple(
-        InvoiceOrCreditEvent(
-            title=INVOICE_EVENT_LABELS[entry.recorded.event.type],
-            number=next(
-                (
-                    ref.identifiers[0].value
-                    for ref in entry.recorded.event.objects
-                    if ref.kind in BILLING_KINDS
-                ),
-                entry.recorded.event.scope,
-            ),
-            at=entry.recorded.occurred_at,
-            source=names.get(entry.recorded.source, (entry.recorded.source,))[0],
-            event_id=entry.recorded.event_id,
-        )
-        for entry in reversed(timeline.entries)
-        if not entry.superseded and entry.recorded.event.type in INVOICE_EVENT_LABELS
-    )
 
 
 def order_currency(timeline: Timeline) -> str:

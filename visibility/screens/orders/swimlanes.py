@@ -1,18 +1,13 @@
 """Lay out the swimlanes of an order: one lane per system, and one for the team."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from visibility.formatting import format_date, in_zone
-from visibility.screens.orders.event_labels import (
-    LANE_LABELS,
-    event_title_and_detail,
-    event_tone,
-    inferred_time_note,
-)
+from visibility.preferences.order_lanes import TEAM_LANE, LaneChoice
 from visibility.screens.orders.expected_steps import ExpectedStep, slack_text
 from visibility.screens.orders.people_on_order import TeamEntry
 from visibility.screens.orders.source_reports import SourceReport
@@ -28,14 +23,17 @@ from visibility.screens.orders.swimlane_axis import (
 from visibility.screens.orders.swimlane_bars import DeviationBar, deviation_bars
 from visibility.screens.orders.swimlane_labels import (
     Marker,
-    label_width,
     position_labels,
     stack_close_markers,
+)
+from visibility.screens.orders.swimlane_markers import (
+    event_marker,
+    expected_marker,
+    team_marker,
 )
 from visibility.timeline import Timeline, TimelineEntry
 from visibility.timeline.model import MilestoneCode
 
-PROBLEM_TONES = frozenset({"late", "waiting", "risk"})
 SCALES = (1, 2, 4)
 TEAM, PROMISED = "Your team", "Promised"
 
@@ -50,8 +48,12 @@ class Zoom(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Swimlane:
-    """The markers and bars of one system. `silent`: left edge and width of the silent band."""
+    """The markers and bars of one system. `silent`: left edge and width of the silent band.
 
+    `key`: the slug of the source, or `@team`.
+    """
+
+    key: str
     title: str
     update: str
     is_silent: bool
@@ -59,18 +61,33 @@ class Swimlane:
     bars: tuple[DeviationBar, ...] = ()
     silent: tuple[float, float] | None = None
 
+    @property
+    def problem_count(self) -> int:
+        """The number of exceptions on the lane."""
+        return sum(marker.is_problem for marker in self.markers)
+
 
 @dataclass(frozen=True, slots=True)
 class SwimlaneChart:
-    """The lanes as the template draws them; all positions in percent of the track."""
+    """The lanes as the template draws them; all positions in percent of the track.
+
+    `hidden`: the lanes that the reader hides, which the page names.
+    """
 
     lanes: tuple[Swimlane, ...]
+    hidden: tuple[Swimlane, ...]
     ticks: tuple[Tick, ...]
     idle_spans: tuple[IdleSpan, ...]
     summary: str
     zoom: Zoom
     scale: int
     has_problems: bool
+
+    @property
+    def all_lanes(self) -> tuple[tuple[Swimlane, bool], ...]:
+        """Each lane, and whether it is shown."""
+        shown = tuple((lane, True) for lane in self.lanes)
+        return shown + tuple((lane, False) for lane in self.hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,7 @@ class LaneContents:
     team: Sequence[TeamEntry]
     now: datetime
     zone: str
+    choice: LaneChoice = field(default_factory=LaneChoice)
 
 
 def layout_swimlanes(
@@ -115,14 +133,20 @@ def layout_swimlanes(
         width=TRACK_WIDTH * scale,
     )
     shown = replace(contents, steps=steps, team=team)
-    lanes = _lanes(shown, events, bars, axis, only_problems=zoom is Zoom.EXCEPTIONS)
+    by_key = {
+        lane.key: lane
+        for lane in _lanes(shown, events, bars, axis, only_problems=zoom is Zoom.EXCEPTIONS)
+    }
+    lanes = [by_key[key] for key in contents.choice.sorted([*by_key])]
+    hidden = contents.choice.hidden
     labels = [(at, label, _promise_kind(at, label, contents)) for at, label in promises]
     if is_current:
         labels.append((now, f"Now {in_zone(now, contents.zone):%H:%M}", "now"))
     caps = now_and_promise_ticks(axis, labels)
     idle = idle_spans(axis, [*moments, *([now] if is_current else [])])
     return SwimlaneChart(
-        lanes,
+        tuple(lane for lane in lanes if lane.key not in hidden),
+        tuple(lane for lane in lanes if lane.key in hidden),
         (*day_ticks(axis, ZoneInfo(contents.zone), caps), *caps),
         tuple(idle),
         _summary(timeline),
@@ -183,10 +207,8 @@ def _lanes(
     slugs += [s for s in dict.fromkeys(owed_by.values()) if s and s not in first_at]
     lanes = []
     for slug in slugs:
-        markers = [_event_marker(e, axis) for e in events if e.recorded.source == slug]
-        markers += [
-            _expected_marker(step, axis) for step, owner in owed_by.items() if owner == slug
-        ]
+        markers = [event_marker(e, axis) for e in events if e.recorded.source == slug]
+        markers += [expected_marker(step, axis) for step, owner in owed_by.items() if owner == slug]
         own_bars = [bar for bar in bars if bar.source == slug]
         if only_problems:
             markers = [marker for marker in markers if marker.is_problem]
@@ -200,19 +222,28 @@ def _lanes(
             left, right = axis.x_position(since), axis.x_position(contents.now)
             silent = (axis.percent(left), axis.percent(max(right - left, 6)))
         lanes.append(
-            _lane(report.title if report else slug, update, markers, own_bars, axis, silent=silent)
+            _lane(
+                slug,
+                report.title if report else slug,
+                update,
+                markers,
+                own_bars,
+                axis,
+                silent=silent,
+            )
         )
-    team_markers = [_team_marker(entry, axis) for entry in contents.team]
+    team_markers = [team_marker(entry, axis) for entry in contents.team]
     if only_problems:
         team_markers = [marker for marker in team_markers if marker.is_problem]
     if contents.team:
         count = sum(entry.is_note for entry in contents.team)
         update = f"{count} note{'' if count == 1 else 's'}" if count else "alerts"
-        lanes.append(_lane(TEAM, update, team_markers, (), axis))
+        lanes.append(_lane(TEAM_LANE, TEAM, update, team_markers, (), axis))
     return tuple(lanes)
 
 
 def _lane(
+    key: str,
     title: str,
     update: str,
     markers: Sequence[Marker],
@@ -225,6 +256,7 @@ def _lane(
     intervals = [(bar.left * axis.width / 100, bar.right * axis.width / 100) for bar in placed_bars]
     placed = position_labels(stack_close_markers(markers), width=axis.width, taken=intervals)
     return Swimlane(
+        key,
         title,
         update,
         silent is not None,
@@ -243,57 +275,3 @@ def _short_time(moment: datetime, zone: str) -> str:
 def _lane_that_owes(step: ExpectedStep, lanes: Mapping[str, datetime]) -> str:
     """Of the sources that would report the step, one that reported on the order, or the first."""
     return next((slug for slug in step.sources if slug in lanes), next(iter(step.sources), ""))
-
-
-def _event_marker(entry: TimelineEntry, axis: LogScaledGapTimeAxis) -> Marker:
-    label = event_title_and_detail(entry.recorded, is_update=entry.is_update)
-    note = inferred_time_note(entry.recorded)
-    tone = event_tone(entry.recorded.event.type)
-    return Marker(
-        x=axis.x_position(entry.recorded.occurred_at),
-        label="Update"
-        if entry.is_update
-        else LANE_LABELS.get(entry.recorded.event.type, label.title),
-        name=f"{label.title} ({note})" if note else label.title,
-        tone=tone,
-        event_id=entry.recorded.event_id,
-        is_superseded=entry.superseded,
-        is_inferred=bool(note),
-        is_problem=tone in PROBLEM_TONES and not entry.superseded,
-    )
-
-
-def _expected_marker(step: ExpectedStep, axis: LogScaledGapTimeAxis) -> Marker:
-    """An outline for a step that is overdue, a hollow marker for one that is planned."""
-    title = step.title[:1].upper() + step.title[1:]
-    due = step.due_text
-    x = axis.x_position(step.due_at)
-    if not step.is_overdue:
-        name = f"{title} due {due}"
-        return Marker(x, f"{title} due", name, "running", "planned")
-    text = f"due {due}, not received"
-    width = max(label_width(text), label_width(title)) + 30
-    return Marker(
-        x,
-        title,
-        f"{title} {text}. {step.silence}".rstrip(". "),
-        "unknown" if step.silence else "late",
-        "expected",
-        is_problem=True,
-        width=width,
-        detail=text,
-    )
-
-
-def _team_marker(entry: TeamEntry, axis: LogScaledGapTimeAxis) -> Marker:
-    who = f"{entry.person}: " if entry.person else ""
-    text = entry.text if entry.is_note or entry.tone == "late" else entry.title
-    return Marker(
-        axis.x_position(entry.at),
-        f"{who}{text or entry.title}",
-        f"{who}{entry.title}: {entry.text}" if entry.text else f"{who}{entry.title}",
-        entry.tone,
-        "team",
-        url=entry.url,
-        is_problem=entry.tone == "late",
-    )

@@ -8,6 +8,7 @@ from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, Flag, ObjectKind
 from visibility.formatting import format_date_in_zone
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
+from visibility.screens.orders.package_scans import concerns_package, events_by_shipment
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.tracking import dates_and_quantities as formats
 from visibility.timeline import Timeline
@@ -17,7 +18,7 @@ from visibility.timeline.model import (
     TimelineShipment,
     parse_timestamp_or_none,
 )
-from visibility.timeline.shipments import SCANS, ShipmentGrouping
+from visibility.timeline.shipments import SCANS
 
 SCAN_TITLES = {
     EventType.PICKED_UP: "Picked up by the carrier",
@@ -118,17 +119,7 @@ def parcels_of(
     timeline: Timeline, reports: Mapping[str, SourceReport], *, zone: str
 ) -> tuple[Parcel, ...]:
     """The parcels that were not voided, in the order of their shipments."""
-    recorded = [
-        entry.recorded
-        for entry in timeline.entries
-        if not entry.superseded and entry.recorded.occurred_at <= timeline.as_of
-    ]
-    recorded.sort(key=lambda each: each.occurred_at)
-    grouping = ShipmentGrouping(recorded)
-    by_shipment: dict[str, list[RecordedEvent]] = {}
-    for event in recorded:
-        if key := grouping.shipment_key(event.object_keys):
-            by_shipment.setdefault(key, []).append(event)
+    by_shipment = events_by_shipment(timeline)
     names = {line.sku: line.description or line.sku for line in timeline.lines if line.sku}
     return tuple(
         _parcel(
@@ -171,9 +162,9 @@ def _parcel(
     reports: Mapping[str, SourceReport],
     zone: str,
 ) -> Parcel:
-    scans = [e for e in events if e.event.type in SCANS and _concerns(e, package)]
+    scans = [e for e in events if e.event.type in SCANS and concerns_package(e, package)]
     code = _state_code(shipment, package, scans)
-    estimates = _estimates(e for e in events if _concerns(e, package))
+    estimates = _estimates(e for e in events if concerns_package(e, package))
     silent_since = _carrier_silent_since(shipment, reports)
     tracking = package.tracking if package else ""
     is_expected = code in UNDER_WAY or code == "preparing"
@@ -198,16 +189,6 @@ def _parcel(
         ),
         silence=silence,
     )
-
-
-def _concerns(recorded: RecordedEvent, package: Package | None) -> bool:
-    """Whether an event names this package, or no package. Without a package: no package."""
-    keys = [
-        key
-        for ref, key in zip(recorded.event.objects, recorded.object_keys, strict=True)
-        if ref.kind is ObjectKind.PACKAGE
-    ]
-    return not keys or (package is not None and package.key in keys)
 
 
 def _state_code(

@@ -19,7 +19,7 @@ from visibility.screens.orders import (
     claims_and_discrepancies,
     event_labels,
     expected_steps,
-    lines_and_billing,
+    invoices_and_credits,
     milestones,
     order_list,
     order_numbers,
@@ -168,10 +168,7 @@ def _tabs(
         len(timeline.entries),
         len(timeline.lines),
         len(timeline.shipments),
-        sum(
-            e.recorded.event.type in lines_and_billing.INVOICE_EVENT_LABELS
-            for e in timeline.entries
-        ),
+        len(invoices_and_credits.list_invoices_and_credits(timeline, {}, prices=False)),
         conflicts,
         len({entry.recorded.message_id for entry in timeline.entries}),
         notes,

@@ -10,7 +10,13 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 
 from visibility.models import Order, OrderNote
-from visibility.screens.orders import claims_and_discrepancies, lines_and_billing
+from visibility.preferences.order_lanes import load_lane_choice
+from visibility.screens.orders import (
+    claims_and_discrepancies,
+    invoices_and_credits,
+    lines_and_billing,
+    package_scans,
+)
 from visibility.screens.orders.activity import ActivityContents, ActivityFilter, activity_days
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.expected_steps import ExpectedStep
@@ -20,7 +26,7 @@ from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layo
 from visibility.timeline import Timeline
 from visibility.web.mentionable_users import mentionable_users
 from visibility.web.pages import lineage_context
-from visibility.web.permissions import Permission, has_permission
+from visibility.web.permissions import Permission, has_permission, signed_in_user
 
 ONLY = (
     ("", "All"),
@@ -54,7 +60,9 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     if tab == "money":
         return {
             "matches": lines_and_billing.compare_shipped_with_invoiced_by_line(timeline),
-            "invoices": lines_and_billing.list_billing_events(timeline, names),
+            "invoices": invoices_and_credits.list_invoices_and_credits(
+                timeline, names, prices=has_permission(request.user, Permission.PRICES)
+            ),
             "currency": lines_and_billing.order_currency(timeline),
         }
     if tab == "discrepancies":
@@ -63,6 +71,7 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
         return {"matrix": matrix}
     if tab == "shipments":
         return {
+            "shipments": package_scans.shipments_with_scans(timeline, names),
             "source_titles": {slug: title for slug, (title, _) in names.items()},
             "tracking_pages": {
                 package.tracking: public_tracking_page(shipment.carrier, package.tracking)
@@ -99,7 +108,15 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     zoom = query.get("zoom", "")
     scale = query.get("scale", "")
     chart = layout_swimlanes(
-        LaneContents(read.timeline, read.reports, read.steps, team, until, zone),
+        LaneContents(
+            read.timeline,
+            read.reports,
+            read.steps,
+            team,
+            until,
+            zone,
+            load_lane_choice(signed_in_user(request).pk),
+        ),
         zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
         scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
     )
@@ -107,6 +124,7 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     return {
         "days": activity_days(contents, wanted),
         "lanes": chart,
+        "is_choosing_lanes": query.get("lanes") == "1",
         "zooms": [
             (title, _lanes_url(read.back, zoom=code, scale=1), chart and chart.zoom is code)
             for code, title in (

@@ -80,6 +80,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "saved-views": ("saved-views", ALL, None),
     "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
     "lists/orders/filters": ("lists/{code}/filters", ALL, None),
+    "order-lanes": ("order-lanes", ALL, None),
     "lists/orders/columns": ("lists/{code}/columns", ALL, None),
     "alerts/bulk": (
         "alerts/bulk",
