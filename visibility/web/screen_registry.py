@@ -86,6 +86,7 @@ SCREENS: tuple[Screen, ...] = (
             "Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE, group="Configure"
         ),
     ),
+    Screen("new_source"),
     Screen(
         "sources",
         NavigationEntry(

@@ -18,7 +18,7 @@ from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.list_page_context import build_list_tools, viewer_of_request
 from visibility.web.pages import exports
-from visibility.web.permissions import Permission, require_permission
+from visibility.web.permissions import Permission, has_permission, require_permission
 
 # Filters without a field in the form, which passes them on.
 HIDDEN_FILTERS = (
@@ -52,6 +52,7 @@ def order_list_view(request: HttpRequest) -> HttpResponseBase:
         "also": order_list.list_orders_with_ids(also, now=now) if also else [],
         "problems": processing_lag_notices(now),
         "chips": list(_chips(request, filters, current.query)),
+        "may_connect": has_permission(request.user, Permission.SOURCES_EDIT),
         "has_orders": any(view.count != 0 for view in views if not view.query),
         "now": now,
         "next": _url_with_params(request, after=cursor) if cursor else "",

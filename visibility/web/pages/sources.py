@@ -63,6 +63,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "causes": [_parked_cause_context(cause, now) for cause in causes],
         "replays": [(replay, displayed_time(replay.requested_at, now)) for replay in replays],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
         "may_administer": has_permission(request.user, Permission.ADMINISTER),
     }
     return render(request, "sources/list.html", context)

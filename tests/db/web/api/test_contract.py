@@ -114,6 +114,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {EX, OP, AD},
         None,
     ),
+    "connectors": ("connectors", {IN, AD}, None),
     "sources": ("sources", {OP, IN, AD}, None),
     "sources/shop": ("sources/{slug}", {IN, AD}, None),
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
