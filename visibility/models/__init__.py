@@ -11,6 +11,7 @@ from visibility.models.alerts import (
     NotificationState,
     Subscription,
 )
+from visibility.models.allowed_addresses import AllowedAddress
 from visibility.models.api_tokens import ApiToken
 from visibility.models.audit import AuditEntry, AuditHead
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
@@ -75,6 +76,7 @@ from visibility.models.rules_clocks_and_calendars import (
     SlaRule,
     WorkCalendar,
 )
+from visibility.models.source_requests import UnstoredRequest
 from visibility.models.sources_and_messages import (
     Cursor,
     InboundMessage,
@@ -96,6 +98,7 @@ __all__ = [
     "AlertEntry",
     "AlertKind",
     "AlertState",
+    "AllowedAddress",
     "ApiToken",
     "AuditEntry",
     "AuditHead",
@@ -176,6 +179,7 @@ __all__ = [
     "TrackingLink",
     "UnitFactor",
     "UnmatchedObject",
+    "UnstoredRequest",
     "UnusableSource",
     "WatchedVocabulary",
     "WorkCalendar",

@@ -10,7 +10,7 @@ from django.test import Client
 
 from connectors.catalog import connectors_by_slug
 from tests.builders.sources import create_source
-from tests.builders.users import signed_in
+from tests.builders.users import signed_in, user_of_role
 from visibility.ingest.source_secrets import decrypt_secrets, unexpired_signing_secrets
 from visibility.models import AuditEntry, IdempotencyKey, Source
 from visibility.web.permissions import UserRole
@@ -41,8 +41,8 @@ def test_the_catalog_lists_every_system_and_searches_them(integrator: Client) ->
     page = integrator.get("/sources/new").content.decode()
     for slug in connectors_by_slug():
         assert f'href="/sources/new/{slug}"' in page
-    found = integrator.get("/sources/new?q=polled+erp").content.decode()
-    assert re.findall(r'<h2><a href="/sources/new/(\w+)"', found) == ["business_central"]
+    result = integrator.get("/sources/new?q=polled+erp").content.decode()
+    assert re.findall(r'<h2><a href="/sources/new/(\w+)"', result) == ["business_central"]
     nothing = integrator.get("/sources/new?q=%3Cb%3E").content.decode()
     assert "No system matches “&lt;b&gt;”" in nothing
     items = integrator.get("/api/v1/connectors?q=polled erp").json()["items"]
@@ -100,13 +100,13 @@ def test_errors_are_at_their_fields_and_nothing_typed_is_lost(integrator: Client
         assert f'value="{typed.replace("<", "&lt;").replace(">", "&gt;")}"' in page
     assert page.count('aria-invalid="true"') == 4
     for slug in ("new", "a b", "", "x" * 61):
-        again = integrator.post(FORM, {"slug": slug, "secret": SECRET})
-        assert again.status_code == 422
-        assert f'value="{SECRET}"' in again.content.decode()
+        refused = integrator.post(FORM, {"slug": slug, "secret": SECRET})
+        assert refused.status_code == 422
+        assert f'value="{SECRET}"' in refused.content.decode()
     assert Source.objects.count() == 1
 
 
-def test_a_secret_setting_is_kept_in_the_form_and_then_encrypted(integrator: Client) -> None:
+def test_a_secret_setting_stays_in_the_form_and_is_then_encrypted(integrator: Client) -> None:
     form = "/sources/new/woocommerce"
     required = {"base_url": "https://shop.example.com", "api_key": "top secret of the vendor"}
     page = integrator.post(form, {"slug": "a b", **required}).content.decode()
@@ -141,7 +141,7 @@ def test_the_api_adds_a_source_with_the_same_checks(integrator: Client) -> None:
         integrator,
         slug="shop",
         connector="shopify",
-        settings={"zone": "Texas", "colour": "red"},
+        settings={"zone": "Texas", "paint": "red"},
         secret="short",
     )
     assert refused.status_code == 400
@@ -149,7 +149,7 @@ def test_the_api_adds_a_source_with_the_same_checks(integrator: Client) -> None:
         "slug",
         "secret",
         "settings.zone",
-        "settings.colour",
+        "settings.paint",
     }
     unknown = add(integrator, slug="x", connector="nothing")
     assert [error["path"] for error in unknown.json()["errors"]] == ["connector"]
@@ -189,6 +189,6 @@ def test_others_may_not_add_sources(role: UserRole) -> None:
 
 def test_a_form_without_its_token_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(signed_in(UserRole.ADMIN).get("/sources/new").wsgi_request.user)
+    client.force_login(user_of_role(UserRole.ADMIN))
     assert client.post(FORM, {"slug": "shop"}).status_code == 403
     assert not Source.objects.exists()

@@ -26,12 +26,12 @@ from visibility.ingest.check_source_settings import (
     stored_setting_errors,
 )
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.parse_payload_without_storing import try_message
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
-from visibility.management.parse_payload_without_storing import try_message
 from visibility.models import Source
 from visibility.screens.sources.connector_catalog import example_request
 

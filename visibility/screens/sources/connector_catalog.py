@@ -54,11 +54,11 @@ class ConnectorEntry:
 
 
 def list_connectors(search: str = "") -> list[ConnectorEntry]:
-    """Return the systems by title. `search`: only those that contain each of its words."""
-    words = search.casefold().split()
+    """Return the systems by title. `search`: only those that contain each of its terms."""
+    terms = search.casefold().split()
     entries = [_connector_entry(kind) for kind in connectors_by_slug().values()]
     return sorted(
-        (entry for entry in entries if all(word in _searched_text(entry) for word in words)),
+        (entry for entry in entries if all(term in _searched_text(entry) for term in terms)),
         key=lambda entry: entry.title.casefold(),
     )
 
@@ -139,5 +139,5 @@ def _connector_entry(kind: type[Connector]) -> ConnectorEntry:
 
 
 def _searched_text(entry: ConnectorEntry) -> str:
-    parts = (entry.slug, entry.title, entry.role_label, entry.summary, *entry.ways)
-    return " ".join(parts).casefold()
+    texts = (entry.slug, entry.title, entry.role_label, entry.summary, *entry.ways)
+    return " ".join(texts).casefold()

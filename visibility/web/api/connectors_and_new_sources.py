@@ -13,11 +13,11 @@ from connectors.sdk.connector import SourceRole
 from connectors.sdk.settings import SettingType
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import (
-    SECRET,
     CreatedSource,
     InvalidSource,
     add_source,
 )
+from visibility.ingest.check_new_source import SECRET
 from visibility.screens.sources import connector_catalog
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (

@@ -129,6 +129,7 @@ def _created_context(created: CreatedSource, entry: ConnectorEntry) -> dict[str,
         "source": created.source,
         "connector": entry,
         "url": url,
+        "waiting_text": "Listening. The first request appears here with the check of its sender.",
         "secret": created.secret,
         "example": connector_catalog.example_request(
             created.source, url, created.secret, database_now()
