@@ -12,8 +12,14 @@ from structlog.stdlib import get_logger
 
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
-from connectors.sdk.parse_setting_values import check_slug, parse_storable_text
+from connectors.sdk.parse_setting_values import parse_storable_text
 from connectors.sdk.settings import SettingError
+from visibility.ingest.check_new_source import (
+    MAX_TITLE_LENGTH,
+    SECRET,
+    new_source_errors,
+    parse_source_title,
+)
 from visibility.ingest.check_source_settings import ROLE_SETTING, find_setting_errors
 from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
@@ -36,8 +42,6 @@ from visibility.storage.request_refold_of_open_orders import request_refold_of_o
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
-# The name of the secret of the source itself, for errors.
-SECRET = "secret"  # noqa: S105  # a name
 
 
 class InvalidSource(ValueError):
@@ -65,26 +69,30 @@ def add_source(
     secret: str = "",
     title: str = "",
     now: datetime,
+    user: User | None = None,
+    any_drop_folder: bool = True,
 ) -> CreatedSource:
-    """Create a source.
+    """Create a source. Blank settings are not stored.
 
-    Raises InvalidSource for an invalid slug, an unknown connector or an invalid setting, and
-    WeakSecret for a short secret.
+    `any_drop_folder`: as for `change_settings`. Raises InvalidSource for an unknown connector, an
+    invalid slug, title or setting, and a short secret.
     """
     if connector not in connectors_by_slug():
         known = ", ".join(sorted(connectors_by_slug()))
         sentence = f"There is no connector {connector!r}. Available connectors: {known}."
         raise InvalidSource([SettingError("connector", sentence)])
     kind = connectors_by_slug()[connector]
-    errors = [*_slug_errors(slug), *find_setting_errors(kind, config)]
-    if errors:
+    config = {name: text for name, text in config.items() if text.strip()}
+    if errors := new_source_errors(slug, kind, config, title=title, secret=secret):
         raise InvalidSource(errors)
+    if not any_drop_folder:
+        _create_drop_folder_if_changed({}, config)
     chosen = secret or new_secret()
     open_config, secrets = _separate_secret_settings(kind, config)
     with transaction.atomic():
         source = Source.objects.create(
             slug=slug,
-            title=(title or f"{kind.title} ({slug})")[:120],
+            title=parse_source_title(title or f"{kind.title} ({slug})"[:MAX_TITLE_LENGTH]),
             connector=connector,
             role=config.get(ROLE_SETTING) or kind.role.value,
             config=open_config,
@@ -97,7 +105,7 @@ def add_source(
         )
         _watch_event_types_with_limits(source)
         append_audit_entry(
-            "source.add", user=None, object=slug, detail={"connector": connector}, now=now
+            "source.add", user=user, object=slug, detail={"connector": connector}, now=now
         )
     return CreatedSource(source, f"{settings.PUBLIC_URL}/hooks/{slug}", chosen)
 
@@ -136,7 +144,7 @@ def change_settings(
         if errors := find_setting_errors(kind, config):
             raise InvalidSource(errors)
         if not any_drop_folder:
-            _create_drop_folder_if_changed(row, config)
+            _create_drop_folder_if_changed(row.config_or_empty_if_invalid, config)
         open_config, secrets = _separate_secret_settings(kind, config)
         own_secrets = [secret for secret in sealed if not secret.setting]
         connector = kind({**config, "source": row.slug})
@@ -189,9 +197,9 @@ def _watch_event_types_with_limits(source: Source) -> None:
     )
 
 
-def _create_drop_folder_if_changed(row: Source, config: Mapping[str, str]) -> None:
+def _create_drop_folder_if_changed(stored: Mapping[str, str], config: Mapping[str, str]) -> None:
     chosen = config.get(DROP_SETTING, "")
-    if chosen and chosen != row.config_or_empty_if_invalid.get(DROP_SETTING):
+    if chosen and chosen != stored.get(DROP_SETTING):
         try:
             create_allowed_drop_folder(chosen)
         except ValueError as error:
@@ -248,16 +256,6 @@ def rotate_secret(
         )
         append_audit_entry("source.rotate", user=user, object=source.slug, detail={}, now=now)
     return chosen
-
-
-def _slug_errors(slug: str) -> list[SettingError]:
-    try:
-        check_slug(slug)
-    except ValueError as error:
-        return [SettingError("slug", str(error))]
-    if Source.objects.filter(slug=slug).exists():
-        return [SettingError("slug", f"A source {slug!r} already exists.")]
-    return []
 
 
 def _separate_secret_settings(

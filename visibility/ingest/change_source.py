@@ -8,15 +8,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
-from connectors.sdk.parse_setting_values import parse_integer, parse_storable_text
+from connectors.sdk.parse_setting_values import parse_integer
 from connectors.sdk.settings import SettingError
 from visibility.db.change_feed import append_changes
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource
+from visibility.ingest.check_new_source import parse_source_title
 from visibility.ingest.polling import MAX_INTERVAL, MIN_INTERVAL
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source
 
-MAX_TITLE_LENGTH = 120
 SECOND = timedelta(seconds=1)
 YES_OR_NO = {"yes": True, "no": False}
 
@@ -92,7 +92,7 @@ def _parse_properties(before: SourceProperties, changes: Mapping[str, str]) -> S
     for name, text in changes.items():
         try:
             if name == "title":
-                title = _parse_title(text)
+                title = parse_source_title(text)
             elif name == "poll_seconds":
                 seconds = _parse_poll_seconds(text)
             elif name == "enabled":
@@ -104,15 +104,6 @@ def _parse_properties(before: SourceProperties, changes: Mapping[str, str]) -> S
     if errors:
         raise InvalidSource(errors)
     return SourceProperties(title, seconds, enabled)
-
-
-def _parse_title(text: str) -> str:
-    title = " ".join(parse_storable_text(text).split())
-    if not title:
-        raise ValueError("Enter a title.")
-    if len(title) > MAX_TITLE_LENGTH:
-        raise ValueError(f"The title is longer than {MAX_TITLE_LENGTH} characters.")
-    return title
 
 
 def _parse_poll_seconds(text: str) -> int:

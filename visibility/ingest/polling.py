@@ -154,7 +154,7 @@ def _store_pages_until_end_or_limit(
     budget = RequestBudget(seconds=PAGE_SECONDS, requests=PAGE_REQUESTS)
     stored_cursor, _ = Cursor.objects.get_or_create(source=source)
     progress.first_cursor = progress.cursor = stored_cursor.value
-    pages = _build_connector_and_poll_pages(source, open_client(budget), stored_cursor.value, now)
+    pages = build_connector_and_poll_pages(source, open_client(budget), stored_cursor.value, now)
     close_old_connections()
     for page in pages:
         elapsed = time.monotonic() - started
@@ -172,9 +172,10 @@ def _store_pages_until_end_or_limit(
     return True
 
 
-def _build_connector_and_poll_pages(
+def build_connector_and_poll_pages(
     source: Source, http: HttpClient, cursor: str, now: datetime
 ) -> Iterator[PolledPage]:
+    """Return the pages since the cursor; they are fetched one by one. Raises what polls raise."""
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
     connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
     packages = partial(_load_packages_and_close_connection, now)
@@ -214,11 +215,11 @@ def _store_page_and_cursor(claimed: ClaimedPoll, page: PolledPage, *, lease_ends
         )
         Cursor.objects.filter(source_id=claimed.source_id).update(value=page.cursor)
         if page.renewed_secrets:
-            _store_renewed_secrets(claimed.source_id, page.renewed_secrets)
+            store_renewed_secrets(claimed.source_id, page.renewed_secrets)
     return sum(k.is_new for k in results)
 
 
-def _store_renewed_secrets(source_id: int, renewed: Sequence[RenewedSecret]) -> None:
+def store_renewed_secrets(source_id: int, renewed: Sequence[RenewedSecret]) -> None:
     """Replace values of secret settings, unless a person has changed them since the poll began."""
     row = Source.objects.select_for_update(no_key=True).get(pk=source_id)
     new_values = {(secret.setting, secret.old): secret.new for secret in renewed}

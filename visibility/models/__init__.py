@@ -11,6 +11,7 @@ from visibility.models.alerts import (
     NotificationState,
     Subscription,
 )
+from visibility.models.allowed_addresses import AllowedAddress
 from visibility.models.api_tokens import ApiToken
 from visibility.models.audit import AuditEntry, AuditHead
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
@@ -76,6 +77,7 @@ from visibility.models.rules_clocks_and_calendars import (
     SlaRule,
     WorkCalendar,
 )
+from visibility.models.source_requests import UnstoredRequest
 from visibility.models.sources_and_messages import (
     Cursor,
     InboundMessage,
@@ -97,6 +99,7 @@ __all__ = [
     "AlertEntry",
     "AlertKind",
     "AlertState",
+    "AllowedAddress",
     "ApiToken",
     "AuditEntry",
     "AuditHead",
@@ -179,6 +182,7 @@ __all__ = [
     "TrackingLink",
     "UnitFactor",
     "UnmatchedObject",
+    "UnstoredRequest",
     "UnusableSource",
     "WatchedVocabulary",
     "WorkCalendar",

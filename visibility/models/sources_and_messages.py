@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -48,7 +49,11 @@ class Source(models.Model):
     # Encrypted list of {"value", "until"}, newest first; see visibility/ingest/source_secrets.py.
     sealed_secrets = models.TextField(default="", blank=True)
     enabled = models.BooleanField(default=True)
+    # The title of the team that owns its alerts, or the person who does; never both.
     owner = models.CharField(max_length=80, default="", blank=True)
+    owner_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     # The silence limit in force: after this long without data the source is silent; null: never.
     # Written from the settings; see visibility/sla/silence_limits.py.
     expect_every = models.DurationField(null=True, default=timedelta(hours=1))
@@ -70,6 +75,19 @@ class Source(models.Model):
     polled_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())
+    # An archived source receives nothing and is not listed; its history stays.
+    archived_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(archived_at__isnull=True) | Q(enabled=False),
+                name="source_archived_is_disabled",
+            ),
+            models.CheckConstraint(
+                condition=Q(owner="") | Q(owner_user__isnull=True), name="source_one_owner"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.slug

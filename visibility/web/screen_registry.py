@@ -89,12 +89,14 @@ SCREENS: tuple[Screen, ...] = (
             "Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE, group="Configure"
         ),
     ),
+    Screen("new_source"),
     Screen(
         "sources",
         NavigationEntry(
             "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
         ),
     ),
+    Screen("source_requests"),
     Screen("sources_not_reporting"),
     Screen("message_replays"),
     Screen("message_retention"),

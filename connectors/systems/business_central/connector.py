@@ -46,6 +46,15 @@ class BusinessCentral(Connector):
     role = SourceRole.ERP
     reception = "polled (orders, shipments, invoices), and its notifications"
     polls = True
+    setup = (
+        "Microsoft Entra admin center > App registrations: register an application with the "
+        "application permission API.ReadWrite.All of Dynamics 365 Business Central, and create a "
+        "client secret.\n"
+        "Business Central > Microsoft Entra Applications: add its client id, enable it, and assign "
+        "permission sets that read sales documents.\n"
+        "Enter the client secret as the secret of this source, and the client id and the token "
+        "URL as settings."
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "base_url",
@@ -139,6 +148,16 @@ class BusinessCentral(Connector):
             raise InvalidSignature("clientState is missing")
         for state in states:
             check_token_matches_a_secret(state, secrets)
+
+    def example_payload(self) -> bytes:
+        """A small order."""
+        return (
+            b'{"id": "b1", "number": "SO-1", "orderDate": "2026-01-05", "status": "Open", '
+            b'"customerNumber": "C1", "lastModifiedDateTime": "2026-01-05T10:00:00Z", '
+            b'"salesOrderLines": [{"sequence": 10000, "lineType": "Item", '
+            b'"lineObjectNumber": "DEMO-1", "quantity": 5, "unitOfMeasureCode": "PCS", '
+            b'"unitPrice": 9.90}]}'
+        )
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return "": notifications have no id."""

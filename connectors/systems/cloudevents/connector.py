@@ -37,6 +37,11 @@ class CloudEvents(Connector):
     reception = (
         "`POST /hooks/<source>` or `/api/v1/events` with a bearer token; single, batch, NDJSON"
     )
+    setup = (
+        "Let the sending system POST each CloudEvent to the webhook URL, with the header "
+        "Authorization: Bearer and the secret of this source.\n"
+        "Senders of Standard Webhooks sign with the secret instead."
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         *event_parser.SETTINGS,
         Setting("origins", "Allowed WebHook-Request-Origin values, comma-separated (default any)."),
@@ -78,6 +83,14 @@ class CloudEvents(Connector):
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the bearer token."""
         return {**build_bearer_header(secret), "content-type": "application/cloudevents+json"}
+
+    def example_payload(self) -> bytes:
+        """A small order."""
+        return (
+            b'{"specversion": "1.0", "id": "1", "source": "/example", '
+            b'"type": "order.received", "time": "2026-01-05T10:00:00Z", '
+            b'"data": {"order": {"number": "SO-1"}}}'
+        )
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return source and id of a single event; "" for a batch."""

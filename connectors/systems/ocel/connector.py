@@ -81,6 +81,11 @@ class Ocel(Connector):
     role = SourceRole.OTHER
     reception = "sent with a bearer token, or `manage.py import-ocel FILE --source <slug>`"
     accepts_files = True
+    setup = (
+        "Send each log by POST to the webhook URL, with the header Authorization: Bearer and the "
+        "secret of this source.\n"
+        "Large logs are imported with manage.py import-ocel."
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "order_number",

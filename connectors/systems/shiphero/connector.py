@@ -30,6 +30,10 @@ class ShipHero(Connector):
     title: ClassVar[str] = "ShipHero"
     role: ClassVar[SourceRole] = SourceRole.WMS
     reception = "webhooks"
+    setup = (
+        "For each type of event, call the GraphQL mutation webhook_create with the webhook URL.\n"
+        "Its answer contains shared_signature_secret: enter it as the secret of this source."
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "order_number",
@@ -72,6 +76,13 @@ class ShipHero(Connector):
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as ShipHero does."""
         return {SIGNATURE: base64.b64encode(hmac_sha256(secret, body)).decode()}
+
+    def example_payload(self) -> bytes:
+        """A small order."""
+        return (
+            b'{"webhook_type": "Order Allocated", "order_number": "SO-1", "order_id": 1, '
+            b'"allocated_at": "2026-01-05T10:00:00", "line_items": []}'
+        )
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the message id of ShipHero."""

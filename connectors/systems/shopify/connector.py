@@ -30,6 +30,13 @@ class Shopify(Connector):
     title: ClassVar[str] = "Shopify"
     role: ClassVar[SourceRole] = SourceRole.SHOP
     reception = "webhooks (orders, fulfillments, refunds)"
+    setup = (
+        'Shopify admin > Settings > Notifications > Webhooks > "Create webhook", format JSON, with '
+        "the webhook URL: for the events Order creation, Order update, Order cancellation, "
+        "Fulfillment creation, Fulfillment update and Refund create.\n"
+        "Below the list, Shopify shows the key that signs all of them. Enter it as the secret of "
+        "this source."
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "test_traffic",
@@ -104,6 +111,14 @@ class Shopify(Connector):
         """Sign as Shopify does, with the topic header."""
         signature = base64.b64encode(hmac_sha256(secret, body)).decode()
         return {SIGNATURE: signature, **self.guess_headers(body)}
+
+    def example_payload(self) -> bytes:
+        """A small order."""
+        return (
+            b'{"id": 1001, "name": "#1001", "created_at": "2026-01-05T10:00:00Z", '
+            b'"updated_at": "2026-01-05T10:00:00Z", "currency": "USD", "line_items": '
+            b'[{"id": 1, "sku": "DEMO-1", "quantity": 2, "price": "9.90"}]}'
+        )
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the webhook id. It is the same on every retry."""

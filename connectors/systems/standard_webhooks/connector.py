@@ -23,6 +23,11 @@ class StandardWebhooks(Connector):
     title = "Standard Webhooks"
     role = SourceRole.OTHER
     reception = "signed webhooks of any sender"
+    setup = (
+        "In the sending system, add an endpoint with the webhook URL.\n"
+        "Enter the signing secret (whsec_...) that it shows as the secret of this source, or enter "
+        "the secret of this source there."
+    )
     settings: ClassVar[tuple[Setting, ...]] = event_parser.SETTINGS
     stored_headers: ClassVar[frozenset[str]] = (
         standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
@@ -36,6 +41,13 @@ class StandardWebhooks(Connector):
         """Return the three signature headers, with an id derived from the body."""
         return standard_webhooks.build_signature_headers(
             body, secret, now, _message_id_from_body_hash(body)
+        )
+
+    def example_payload(self) -> bytes:
+        """A small order."""
+        return (
+            b'{"type": "order.received", "timestamp": "2026-01-05T10:00:00Z", '
+            b'"data": {"order": {"number": "SO-1"}}}'
         )
 
     def dedupe_key(self, request: WebhookRequest) -> str:

@@ -49,6 +49,11 @@ class X12(Connector):
         "body>` or a bearer token) or dropped into a folder: 850, 855, 856, 810, 860, 940, 945"
     )
     accepts_files = True
+    setup = (
+        "Over HTTP, your EDI provider sends each file by POST to the webhook URL, with the header "
+        "Authorization: Bearer and the secret of this source.\n"
+        'For files, set "drop" to a folder in which your EDI provider places them.'
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "own",
@@ -143,6 +148,10 @@ class X12(Connector):
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the signature header."""
         return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
+
+    def example_payload(self) -> bytes:
+        """A small order."""
+        return b"ST*850*0001~BEG*00*SA*PO-1**20260105~PO1*1*5*EA*9.90**VN*DEMO-1~SE*4*0001~"
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the key of the file's interchange, "" if it has several or cannot be read."""

@@ -23,8 +23,9 @@ from visibility.web.permissions import UserRole
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
 EXPECTED_TEXTS = {
-    "/orders": ("No orders yet", "manage.py source add"),
-    "/sources": ("No sources yet", "manage.py source add"),
+    "/orders": ("No orders yet", "Connect a source"),
+    "/sources": ("No sources yet", "Connect a source"),
+    "/sources/new": ("Connect a source", "Shopify"),
     "/alerts": ("No open alerts", "No SLA has been breached yet"),
     "/boards/operations": (
         "No source yet. Connect the first one",

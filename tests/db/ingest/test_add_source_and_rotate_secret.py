@@ -142,7 +142,7 @@ def test_stored_settings_that_became_invalid_are_reported(now: datetime) -> None
 
 
 def test_short_secret_is_rejected(now: datetime) -> None:
-    with pytest.raises(source_secrets.WeakSecret):
+    with pytest.raises(add_source_and_rotate_secret.InvalidSource, match="24 bytes"):
         add_source_and_rotate_secret.add_source(
             "a", connector="shopify", config={}, secret="short", now=now
         )

@@ -120,7 +120,7 @@ def test_the_token_is_stored_in_the_transaction_of_the_cursor(
     def fail(*_args: object) -> None:
         raise polling.RoundSuperseded
 
-    monkeypatch.setattr(polling, "_store_renewed_secrets", fail)
+    monkeypatch.setattr(polling, "store_renewed_secrets", fail)
     poll(now)
     assert Cursor.objects.get().value == ""
     assert refresh_token(Source.objects.get()) == "refresh-1"

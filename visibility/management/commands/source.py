@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,14 @@ from visibility.ingest.check_source_settings import (
     stored_setting_errors,
 )
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.parse_payload_without_storing import try_message
 from visibility.ingest.source_secrets import WeakSecret, is_short
-from visibility.management.example_payloads import EXAMPLE_PAYLOADS
 from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
-from visibility.management.parse_payload_without_storing import try_message
 from visibility.models import Source
+from visibility.screens.sources.connector_catalog import example_request
 
 
 class Command(BaseCommand):
@@ -114,7 +113,7 @@ class Command(BaseCommand):
                 title=options["title"],
                 now=now,
             )
-        except (InvalidSource, WeakSecret) as error:
+        except InvalidSource as error:
             raise CommandError(str(error)) from error
         if is_short(created.secret):
             self.stderr.write("warning: the secret is shorter than 24 bytes and easy to guess")
@@ -128,18 +127,10 @@ class Command(BaseCommand):
             self.stdout.write(f"polls   every {format_duration(created.source.poll_every)}")
         if folder := created.source.config.get(DROP_SETTING):
             self.stdout.write(f"files   {folder}")
-        if connector.accepts_webhooks:
-            self._print_example_request(connector, url, created.secret, now)
-
-    def _print_example_request(
-        self, connector: Connector, url: str, secret: str, now: datetime
-    ) -> None:
-        body = EXAMPLE_PAYLOADS.get(connector.slug) or connector.example_payload() or b"{}"
-        headers = connector.build_signed_headers(body, secret.encode(), now)
-        fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
-        text = body.decode().replace("'", "'\\''")
-        self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
-        self.stdout.write(f"        curl -i {fields} --data-binary '{text}' '{url}'")
+        example = example_request(created.source, url, created.secret, now)
+        if connector.accepts_webhooks and example:
+            self.stdout.write("try     (signatures with a timestamp are valid for five minutes)")
+            self.stdout.write(f"        {example}")
 
     def _print_parsed_payloads(self, options: dict[str, Any]) -> None:
         kind = _find_or_load_connector_class(options["connector"])

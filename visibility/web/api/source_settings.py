@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from connectors.sdk.settings import SettingError, SettingType
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import (
-    SECRET,
     InvalidSource,
     change_settings_and_secret,
 )
+from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.screens.setting_fields import SettingField

@@ -20,9 +20,11 @@ CLIENT_CLOSED_REQUEST = 499  # no response is sent; only the count uses it
 
 @dataclass
 class SourceSlugOfRequest:
-    """The slug of the source that sends a request, empty until it is known."""
+    """The slug of the source that sends a request, empty until it is known; and its size."""
 
     slug: str = ""
+    size: int = 0
+    is_test: bool = False
 
 
 @asynccontextmanager
@@ -33,13 +35,15 @@ async def answer_rejections(
     try:
         yield
     except HttpError as error:
-        sources.count_rejection(sender.slug, error.status)
+        sources.count_rejection(
+            sender.slug, error.status, error.reason, size=sender.size, is_test=sender.is_test
+        )
         await send_problem(send, error)
     except InboxUnavailable:
-        sources.count_rejection(sender.slug, 503)
+        sources.count_rejection(sender.slug, 503, "the database is unavailable")
         await send_problem(send, http_error_with_random_retry_after(503, "Service Unavailable"))
     except ClientDisconnected:
-        sources.count_rejection(sender.slug, CLIENT_CLOSED_REQUEST)
+        sources.count_rejection(sender.slug, CLIENT_CLOSED_REQUEST, "the sender disconnected")
 
 
 def http_error_with_random_retry_after(status: int, title: str) -> HttpError:

@@ -29,15 +29,25 @@ GIVEN_ONLY_ONCE = re.compile(
 
 
 class HttpError(Exception):
-    """Reject the request with this status; nothing is stored."""
+    """Reject the request with this status; nothing is stored.
+
+    `reason` is for the people who see the source, and is not sent; without it, `detail` is.
+    """
 
     def __init__(
-        self, status: int, title: str, *, detail: str = "", headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        title: str,
+        *,
+        detail: str = "",
+        reason: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.detail = detail
+        self.reason = reason or detail or title
         self.headers = dict(headers or {})
 
 

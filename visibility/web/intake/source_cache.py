@@ -16,8 +16,10 @@ from structlog.stdlib import get_logger
 from connectors.sdk.connector import Connector
 from visibility.ingest import source_secrets
 from visibility.ingest.insert_messages import InboxUnavailable, InboxWriter
+from visibility.ingest.unstored_requests import ReceivedRequest
 from visibility.models.sources_and_messages import UnusableSource, build_connector
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
+from visibility.web.intake.unstored_request_log import UnstoredRequestLog
 
 log = get_logger(__name__)
 REFRESH_SECONDS = 2.0
@@ -78,6 +80,7 @@ class SourceCache:
         self._rejections: Counter[tuple[str, int]] = Counter()
         self._nudge_task: asyncio.Task[None] | None = None
         self._nudge_pending = False
+        self.unstored = UnstoredRequestLog()
 
     def estimated_database_time(self) -> datetime:
         """The database's time at the last refresh plus the time that has passed since."""
@@ -138,10 +141,21 @@ class SourceCache:
         self._sources = sources
         self._unusable = frozenset(row[1] for row in rows) - sources.keys()
 
-    def count_rejection(self, slug: str, status: int) -> None:
-        """Count a rejected request; the counts are written at the next refresh."""
+    def count_rejection(
+        self, slug: str, status: int, reason: str = "", *, size: int = 0, is_test: bool = False
+    ) -> None:
+        """Count a rejected request, and record it on its source.
+
+        The counts are written at the next refresh. A test is no request of the sender.
+        """
         known_slug = slug if slug in self._sources or slug in self._unusable else ""
-        self._rejections[(known_slug, status)] += 1
+        if not is_test:
+            self._rejections[(known_slug, status)] += 1
+        if source := self._sources.get(slug):
+            now = self.estimated_database_time()
+            self.unstored.record(
+                ReceivedRequest(source.source_id, now, status, reason, size, is_test)
+            )
 
     async def _store_rejection_counts(self, conn: psycopg.AsyncConnection[Any]) -> None:
         counts, self._rejections = self._rejections, Counter()

@@ -1,13 +1,23 @@
 """The webhook intake, a raw ASGI app. 202 means that the message is committed in PostgreSQL."""
 
+from datetime import datetime
+
 import orjson
 from django.conf import settings
+from structlog.stdlib import get_logger
 
 from connectors.sdk import trace_context
 from connectors.sdk.auth import InvalidSignature, MalformedSignatureHeader
+from connectors.sdk.connector import RawMessage
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from visibility.ingest.insert_messages import IncomingMessage
+from visibility.ingest.parse_payload_without_storing import try_message
 from visibility.ingest.source_secrets import unexpired_signing_secrets
+from visibility.ingest.unstored_requests import (
+    TEST_HEADER,
+    ReceivedRequest,
+    is_test_header_valid,
+)
 from visibility.web.intake.answer_and_count_rejections import (
     SourceSlugOfRequest,
     answer_rejections,
@@ -27,6 +37,7 @@ from visibility.web.intake.read_request_and_respond import (
 )
 from visibility.web.intake.source_cache import IntakeSource, SourceCache
 
+log = get_logger(__name__)
 PREFIX = "/hooks/"
 # Headers stored with every message, in addition to those of the connector.
 STORED_HEADERS = frozenset({"content-type", "content-encoding"})
@@ -40,19 +51,24 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         slug = scope["path"].removeprefix(PREFIX).rstrip("/")
-        async with answer_rejections(self.sources, SourceSlugOfRequest(slug), send):
-            await self._verify_store_and_respond(slug, scope, receive, send)
+        sender = SourceSlugOfRequest(slug)
+        async with answer_rejections(self.sources, sender, send):
+            await self._verify_store_and_respond(sender, scope, receive, send)
 
     async def _verify_store_and_respond(
-        self, slug: str, scope: Scope, receive: Receive, send: Send
+        self, sender: SourceSlugOfRequest, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        slug = sender.slug
         headers = parse_headers_within_limits(scope)
+        if marker := headers.get(TEST_HEADER):
+            sender.is_test = is_test_header_valid(marker, slug)
         source = await self.sources.find_source_by_slug(slug)
         if source is None:
             raise HttpError(404, "Not Found")
         gzipped = is_gzip_encoding_or_raise(headers)
         limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
         body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
+        sender.size = len(body)
         request = build_webhook_request(scope, headers, body)
         secrets = unexpired_signing_secrets(source.secrets, self.sources.estimated_database_time())
         reply = source.connector.handshake(request, secrets)
@@ -71,12 +87,19 @@ class WebhookEndpoint:
             check_inflated_size(body, limit=settings.MAX_INFLATED)
         try:
             source.connector.verify(request, secrets, self.sources.estimated_database_time())
-        except InvalidSignature:
-            raise HttpError(401, "Unauthorized", detail="the signature is invalid") from None
+        except InvalidSignature as error:
+            reason = why_signature_is_invalid(
+                source, request, error, self.sources.estimated_database_time()
+            )
+            detail = "the signature is invalid"
+            raise HttpError(401, "Unauthorized", detail=detail, reason=reason) from None
         except MalformedSignatureHeader as error:
             raise HttpError(400, "Bad Request", detail=str(error)) from None
         if not source.take_rate_limit_token():
             raise http_error_with_random_retry_after(429, "Too Many Requests")
+        if sender.is_test:
+            await self._read_without_storing_and_respond(source, request, send)
+            return
         stored = await self.sources.writer.store(
             build_message_to_store(source, source.connector.dedupe_key(request), request)
         )
@@ -94,6 +117,43 @@ class WebhookEndpoint:
         await send_response(
             send, 202, orjson.dumps({"message_id": str(stored.message_id), "status": status})
         )
+
+    async def _read_without_storing_and_respond(
+        self, source: IntakeSource, request: WebhookRequest, send: Send
+    ) -> None:
+        """Record what a test event says. It becomes no message, so no order can change."""
+        now = self.sources.estimated_database_time()
+        message = build_message_to_store(source, source.connector.dedupe_key(request), request)
+        raw = RawMessage(message.body, message.headers, now)
+        try:
+            reading = try_message(source.connector, raw)
+        except Exception as error:  # shown on the source, as the worker records it on a message
+            log.warning("test_event_failed", source=source.slug, exc_info=error)
+            reading = {"parked": f"the connector failed ({type(error).__name__})"}
+        self.sources.unstored.record(
+            ReceivedRequest(
+                source.source_id, now, 200, size=len(request.body), is_test=True, reading=reading
+            )
+        )
+        await send_response(send, 200, orjson.dumps({"status": "test", **reading}))
+
+
+def why_signature_is_invalid(
+    source: IntakeSource, request: WebhookRequest, error: InvalidSignature, now: datetime
+) -> str:
+    """Return why, for people: the connector's reason, or which secret signed the request."""
+    expired = [
+        secret.value.encode()
+        for secret in source.secrets
+        if not secret.setting and secret.until is not None and secret.until <= now
+    ]
+    if not expired:
+        return str(error)
+    try:
+        source.connector.verify(request, expired, now)
+    except (InvalidSignature, MalformedSignatureHeader):
+        return str(error)
+    return "it is signed with an old secret that is no longer valid"
 
 
 def build_message_to_store(

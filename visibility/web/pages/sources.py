@@ -16,11 +16,11 @@ from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun, format_duration
 from visibility.ingest.add_source_and_rotate_secret import (
-    SECRET,
     InvalidSource,
     change_settings_and_secret,
 )
 from visibility.ingest.change_source import SourceProperties, change_source
+from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.operations import operational_problems
@@ -31,6 +31,7 @@ from visibility.screens.sources import settings_form
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
+from visibility.web.pages.source_requests import requests_context
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -38,7 +39,12 @@ from visibility.web.permissions import (
     signed_in_user,
 )
 
-TABS = (("overview", "Overview"), ("messages", "Messages"), ("parked", "Parked"))
+TABS = (
+    ("overview", "Overview"),
+    ("requests", "Requests"),
+    ("messages", "Messages"),
+    ("parked", "Parked"),
+)
 SETTINGS_TAB = ("settings", "Settings")
 UNHEALTHY = frozenset({SourceState.FAILING, SourceState.PARKED, SourceState.SILENT})
 
@@ -63,6 +69,7 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "causes": [_parked_cause_context(cause, now) for cause in causes],
         "replays": [(replay, displayed_time(replay.requested_at, now)) for replay in replays],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
         "may_administer": has_permission(request.user, Permission.ADMINISTER),
     }
     return render(request, "sources/list.html", context)
@@ -157,6 +164,8 @@ def _render_source(
         context["balance"] = sources.count_message_outcomes(source)
         rows = message_queries.list_messages(source_id=source.id)
         context["message_rows"] = [message_row_context(row, now) for row in rows[:10]]
+    elif tab == "requests":
+        context |= requests_context(request, source, now)
     elif tab == "messages":
         context |= message_list_context(
             request, now, source_id=source.id, filters={"tab": "messages"}

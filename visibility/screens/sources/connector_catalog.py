@@ -1,0 +1,143 @@
+"""The systems that can be connected, with what each needs, and the form for a new source."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from connectors.catalog import connectors_by_slug
+from connectors.sdk.connector import Connector, SourceRole
+from connectors.sdk.settings import Setting, SettingError
+from visibility.ingest.check_source_settings import connector_and_common_settings
+from visibility.models.sources_and_messages import Source
+from visibility.screens.setting_fields import SettingField
+from visibility.screens.sources import settings_form
+from visibility.screens.sources.role_and_state_labels import ROLE_LABELS
+
+# A line of the steps that continues the sentence of the line before.
+UNFINISHED_LINE = re.compile(r"(?<![.:!?)])\n")
+MAX_SLUG_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorEntry:
+    """A system of the catalog. `steps`: what to do at the vendor, in order."""
+
+    slug: str
+    title: str
+    role: SourceRole
+    summary: str
+    accepts_webhooks: bool
+    polls: bool
+    accepts_files: bool
+    steps: Sequence[str]
+    settings: Sequence[Setting]
+
+    @property
+    def ways(self) -> Sequence[str]:
+        """How messages arrive, in words."""
+        return tuple(
+            text
+            for text, applies in (
+                ("Webhooks", self.accepts_webhooks),
+                ("Polled", self.polls),
+                ("Files", self.accepts_files),
+            )
+            if applies
+        )
+
+    @property
+    def role_label(self) -> str:
+        """The usual role of the system in words."""
+        return ROLE_LABELS[self.role]
+
+
+def list_connectors(search: str = "") -> list[ConnectorEntry]:
+    """Return the systems by title. `search`: only those that contain each of its terms."""
+    terms = search.casefold().split()
+    entries = [_connector_entry(kind) for kind in connectors_by_slug().values()]
+    return sorted(
+        (entry for entry in entries if all(term in _searched_text(entry) for term in terms)),
+        key=lambda entry: entry.title.casefold(),
+    )
+
+
+def find_connector(slug: str) -> ConnectorEntry | None:
+    """Return a system of the catalog, or None."""
+    kind = connectors_by_slug().get(slug)
+    return _connector_entry(kind) if kind else None
+
+
+def setup_steps(setup: str) -> list[str]:
+    """Return the steps of a setup text: its lines, without those that only wrap."""
+    joined = UNFINISHED_LINE.sub(" ", setup.strip())
+    return [" ".join(line.split()) for line in joined.splitlines() if line.strip()]
+
+
+def unused_slug(connector: str) -> str:
+    """Return a slug for a new source of this connector: its name, with a number if it is used."""
+    used = set(
+        Source.objects.filter(slug__startswith=connector).values_list("slug", flat=True)[:10_000]
+    )
+    number = 1
+    while (slug := connector if number == 1 else f"{connector}-{number}") in used:
+        number += 1
+    return slug[:MAX_SLUG_LENGTH]
+
+
+def new_source_of_form(connector: str) -> Source:
+    """Return a source that is not stored, for the form of its settings."""
+    return Source(connector=connector, config={}, sealed_secrets="")
+
+
+def new_source_fields(
+    connector: str, entered: Mapping[str, str], errors: Sequence[SettingError]
+) -> tuple[list[SettingField], list[SettingField]]:
+    """Return the fields of the system, and those that every source has.
+
+    An entered secret stays in its field, because nothing is stored yet. A field with an error is
+    among the first.
+    """
+    fields = [
+        replace(field, value=entered.get(field.name, "")) if field.is_secret else field
+        for field in settings_form.setting_fields(
+            new_source_of_form(connector), entered=entered, errors=errors
+        )
+    ]
+    own = connectors_by_slug()[connector].settings
+    first = [f for f in fields if f.setting in own or f.is_required or f.error]
+    first.sort(key=lambda field: not field.is_required)
+    return first, [f for f in fields if f not in first]
+
+
+def example_request(source: Source, url: str, secret: str, now: datetime) -> str:
+    """Return a signed curl command, or an empty text if the connector has no example."""
+    connector = source.build_connector()
+    body = connector.example_payload()
+    if not body:
+        return ""
+    headers = connector.build_signed_headers(body, secret.encode(), now)
+    fields = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
+    text = body.decode().replace("'", "'\\''")
+    return f"curl -i {fields} --data-binary '{text}' '{url}'"
+
+
+def _connector_entry(kind: type[Connector]) -> ConnectorEntry:
+    summary = (inspect.getdoc(kind) or "").split("\n\n")[0]
+    return ConnectorEntry(
+        slug=kind.slug,
+        title=kind.title,
+        role=kind.role,
+        summary=" ".join(summary.split()),
+        accepts_webhooks=kind.accepts_webhooks,
+        polls=kind.polls,
+        accepts_files=kind.accepts_files,
+        steps=setup_steps(kind.setup),
+        settings=connector_and_common_settings(kind),
+    )
+
+
+def _searched_text(entry: ConnectorEntry) -> str:
+    texts = (entry.slug, entry.title, entry.role_label, entry.summary, *entry.ways)
+    return " ".join(texts).casefold()

@@ -1,0 +1,188 @@
+"""Endpoints of the newest requests of a source, its test event and the test of its connection."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.db.database_time import database_now
+from visibility.ingest.fetch_first_page import fetch_first_page
+from visibility.ingest.source_secrets import UnreadableSecrets
+from visibility.models.audit import append_audit_entry
+from visibility.models.sources_and_messages import Source, UnusableSource
+from visibility.screens.sources.newest_requests import list_newest_requests
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    PermissionFilteredSerializer,
+    Rfc3339Field,
+    serialize,
+    serialize_all,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.problem_responses import ApiResponse, ConflictError
+from visibility.web.api.request_body_serializers import EmptyBody, parse_body, read_body
+from visibility.web.permissions import Permission
+from visibility.web.send_test_event import NoTestEvent, send_test_event
+
+OUTCOMES = ("accepted", "waiting", "parked", "refused", "test")
+
+
+class RequestOrderSerializer(PermissionFilteredSerializer):
+    """An order that a request is about."""
+
+    id = serializers.IntegerField()
+    number = serializers.CharField()
+
+
+class SourceRequestSerializer(PermissionFilteredSerializer):
+    """A request and what became of it. `message_id` is null if nothing was stored.
+
+    `orders` has at most three of the `order_count` orders.
+    """
+
+    received_at = Rfc3339Field()
+    verification = serializers.CharField()
+    is_verified = serializers.BooleanField()
+    outcome = serializers.ChoiceField(OUTCOMES)
+    detail = serializers.CharField()
+    event_count = serializers.IntegerField()
+    event_types = serializers.ListField(child=serializers.CharField())
+    orders = RequestOrderSerializer(many=True)
+    order_count = serializers.IntegerField()
+    message_id = serializers.CharField(allow_null=True)
+
+
+class SourceRequestListSerializer(PermissionFilteredSerializer):
+    """The newest requests, the newest first."""
+
+    items = SourceRequestSerializer(many=True)
+
+
+class ReadingSerializer(PermissionFilteredSerializer):
+    """What was read from one payload. `parked` or `ignored`: why not all of it."""
+
+    event_types = serializers.ListField(child=serializers.CharField())
+    parked = serializers.CharField()
+    ignored = serializers.CharField()
+
+
+class EventTestSerializer(ReadingSerializer):
+    """The answer of the intake to a test event: its HTTP status, and what was read."""
+
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class ConnectionTestSerializer(PermissionFilteredSerializer):
+    """The next page of a poll. `error`: why it could not be fetched; empty if it was."""
+
+    records = serializers.IntegerField()
+    error = serializers.CharField()
+    readings = ReadingSerializer(many=True)
+
+
+class SourceRequestListView(ApiView):
+    """`GET /sources/<slug>/requests`."""
+
+    http_method_names = ["get", "head"]
+    required_permissions = (Permission.SOURCES_SEE,)
+
+    @extend_schema(operation_id="source_requests", responses=SourceRequestListSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """List the newest 20 requests: stored ones, refused ones and test events."""
+        rows = list_newest_requests(_source_or_404(slug))
+        return Response({"items": serialize_all(SourceRequestSerializer, rows)})
+
+
+class SourceTestEventView(ApiView):
+    """`POST /sources/<slug>/test-event`."""
+
+    http_method_names = ["post"]
+    required_permissions = (Permission.SOURCES_EDIT,)
+
+    @extend_schema(
+        operation_id="source_test_event", request=EmptyBody, responses=EventTestSerializer
+    )
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        """Send a signed test event through the intake. It changes no order.
+
+        Returns 409 if the source cannot send one.
+        """
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            source, now = _source_or_404(slug), database_now()
+            try:
+                answer = send_test_event(source, now=now)
+            except (NoTestEvent, UnusableSource, UnreadableSecrets) as error:
+                raise ConflictError(str(error)) from error
+            _audit(request, "source.test_event", source, {"status": answer.status})
+            content = {
+                "status": answer.status,
+                "detail": str(answer.content.get("detail", "")),
+                **_reading(answer.content),
+            }
+            return ApiResponse.with_json_body(serialize(EventTestSerializer, content))
+
+        return run_idempotently(request, body, do)
+
+
+class SourceTestPollView(ApiView):
+    """`POST /sources/<slug>/test-poll`."""
+
+    http_method_names = ["post"]
+    required_permissions = (Permission.SOURCES_EDIT,)
+
+    @extend_schema(
+        operation_id="source_test_poll", request=EmptyBody, responses=ConnectionTestSerializer
+    )
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        """Fetch the next page of a polled source, and say what it would create.
+
+        Nothing is stored, and the next poll reads the same page.
+        """
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            source = _source_or_404(slug)
+            page = fetch_first_page(source, now=database_now())
+            _audit(request, "source.test_poll", source, {"error": page.error})
+            content = {
+                "records": page.records,
+                "error": page.error,
+                "readings": [_reading(reading) for reading in page.readings],
+            }
+            return ApiResponse.with_json_body(serialize(ConnectionTestSerializer, content))
+
+        return run_idempotently(request, body, do)
+
+
+def _reading(reading: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "event_types": [str(event["type"]) for event in reading.get("events") or []],
+        "parked": str(reading.get("parked", "")),
+        "ignored": str(reading.get("ignored", "")),
+    }
+
+
+def _audit(request: Request, action: str, source: Source, detail: dict[str, Any]) -> None:
+    append_audit_entry(
+        action,
+        user=current_user(request),
+        object=source.slug,
+        detail=detail,
+        now=database_now(),
+    )
+
+
+def _source_or_404(slug: str) -> Source:
+    source = Source.objects.filter(slug=slug).first()
+    if source is None:
+        raise Http404
+    return source

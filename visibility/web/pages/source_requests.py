@@ -1,0 +1,113 @@
+"""The newest requests of a source, its test event, and the test of its connection."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_POST
+
+from visibility.db.database_time import database_now
+from visibility.ingest.fetch_first_page import PageTrial, fetch_first_page
+from visibility.ingest.source_secrets import UnreadableSecrets
+from visibility.models.audit import append_audit_entry
+from visibility.models.sources_and_messages import Source, UnusableSource
+from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.sources.connector_catalog import find_connector
+from visibility.screens.sources.newest_requests import SourceRequest, list_newest_requests
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
+from visibility.web.send_test_event import NoTestEvent, send_test_event
+
+OUTCOMES = {
+    "accepted": ("Processed", "ok"),
+    "waiting": ("Queued", "waiting"),
+    "parked": ("Parked", "late"),
+    "refused": ("Refused", "late"),
+    "test": ("Test", "waiting"),
+}
+
+
+def requests_context(
+    request: HttpRequest, source: Source, now: datetime, trial: PageTrial | None = None
+) -> dict[str, Any]:
+    """The context of the tab of requests."""
+    return {
+        "connector": find_connector(source.connector),
+        "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
+        "trial": trial,
+        "waiting_text": "Requests of this source will be listed here with the check of each.",
+        "requests": [_row_context(row, now) for row in list_newest_requests(source)],
+    }
+
+
+def _row_context(row: SourceRequest, now: datetime) -> dict[str, Any]:
+    label, tone = OUTCOMES[row.outcome]
+    if row.is_test and not row.is_verified:
+        label, tone = "Test refused", "late"
+    elif row.is_test and not row.event_count:
+        label, tone = "Test without events", "late"
+    no_order = {
+        "test": "test: changes no order",
+        "accepted": "not matched to an order yet" if row.event_count else "",
+    }.get(row.outcome, "")
+    return {
+        "row": row,
+        "label": label,
+        "tone": tone,
+        "received": displayed_time(row.received_at, now),
+        "no_order": no_order,
+        "more": row.order_count - len(row.orders),
+    }
+
+
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def send_test_event_view(request: HttpRequest, slug: str) -> HttpResponse:
+    """`POST /sources/<slug>/test-event`: the result is the newest request of the source."""
+    source, now = _source_or_404(slug), database_now()
+    try:
+        answer = send_test_event(source, now=now)
+    except (NoTestEvent, UnusableSource, UnreadableSecrets) as error:
+        messages.error(request, f"The test event was not sent. {error}")
+    else:
+        _audit(request, "source.test_event", source, {"status": answer.status}, now)
+    return HttpResponseRedirect(f"/sources/{source.slug}?tab=requests")
+
+
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def fetch_first_page_view(request: HttpRequest, slug: str) -> HttpResponse:
+    """`POST /sources/<slug>/test-poll`: show what the next page would create."""
+    source, now = _source_or_404(slug), database_now()
+    trial = fetch_first_page(source, now=now)
+    _audit(request, "source.test_poll", source, {"error": trial.error}, now)
+    context = {"source": source} | requests_context(request, source, now, trial)
+    return render(request, "sources/connection_test.html", context)
+
+
+def _audit(
+    request: HttpRequest, action: str, source: Source, detail: dict[str, Any], now: datetime
+) -> None:
+    append_audit_entry(
+        action, user=signed_in_user(request), object=source.slug, detail=detail, now=now
+    )
+
+
+def _source_or_404(slug: str) -> Source:
+    source = Source.objects.filter(slug=slug).first()
+    if source is None:
+        raise Http404(slug)
+    return source
+
+
+urlpatterns = [
+    path("sources/<slug:slug>/test-event", send_test_event_view, name="source-test-event"),
+    path("sources/<slug:slug>/test-poll", fetch_first_page_view, name="source-test-poll"),
+]
