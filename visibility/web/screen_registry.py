@@ -49,6 +49,8 @@ class Screen:
 # In the order of the navigation. The first URL pattern that matches wins.
 SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
+    Screen("account_links"),
+    Screen("account"),
     Screen(
         "boards",
         NavigationEntry(
