@@ -50,6 +50,8 @@ def prepare(*, servers: bool = True) -> None:
     os.environ["REDIS_PREFIX"] = f"tl-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visibility.settings")
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+    # Tests of the second factor turn it on.
+    os.environ.setdefault("REQUIRE_SECOND_FACTOR", "false")
     if not servers:
         os.environ.update(NO_SERVERS)
     given = {name for name in NO_SERVERS if os.environ.get(name)}

@@ -13,6 +13,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Demo data: one-click sign-in by role, no second factor. Never set this in production.
 DEMO = env_boolean("DEMO", default=False)
+# Whether people need a second factor. An administrator can relax it in the browser.
+REQUIRE_SECOND_FACTOR = env_boolean("REQUIRE_SECOND_FACTOR", default=not DEMO)
 DEBUG = env_boolean("DEBUG", default=False)
 DATA_DIR = Path(env_text_or_file_content("DATA_DIR", default=str(BASE_DIR / "var")))
 # Below so many free bytes on the disk of the data or the database, messages are refused.
@@ -101,6 +103,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "channels",
     "rest_framework",
     "drf_spectacular",
@@ -121,6 +127,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
@@ -150,9 +157,38 @@ PASSWORD_HASHERS = [
     "visibility.web.limited_password_hasher.LimitedArgon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+# How people sign in: see docs/decisions/0047-people.md. Our own throttle replaces allauth's limits
+# of sign-ins; those of second factors count in PostgreSQL, like every cached value.
+ACCOUNT_ADAPTER = "visibility.web.people.allauth_adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_TIMEOUT = 900
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "5/5m/key,20/h/key",
+    "reauthenticate": "10/m/user",
+}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+MFA_ADAPTER = "visibility.web.people.allauth_adapters.SecondFactorAdapter"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Throughline"
+MFA_TOTP_TOLERANCE = 1
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "visibility_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
+    )
 ]
 
 LANGUAGE_CODE = "en"
@@ -193,6 +229,9 @@ EMAIL_BACKEND = (
     else "django.core.mail.backends.filebased.EmailBackend"
 )
 EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+
+# Emails about accounts are sent only through a mail server: a file helps nobody to sign in.
+HAS_MAIL_SERVER = bool(EMAIL_HOST)
 
 REDIS_PREFIX = env_text_or_file_content("REDIS_PREFIX", default="throughline")
 

@@ -67,6 +67,14 @@ from visibility.models.objects_and_identifiers import (
 from visibility.models.open_conflicts import Conflict
 from visibility.models.order_notes import OrderMention, OrderNote, OrderWatch
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
+from visibility.models.people import (
+    AccountLink,
+    AccountLinkPurpose,
+    AccountMailState,
+    SecuritySettings,
+    SignInThrottle,
+    ThrottleScope,
+)
 from visibility.models.refold_requests import RefoldRequest
 from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import (
@@ -94,6 +102,9 @@ from visibility.models.tracking_links import TrackingLink
 
 __all__ = [
     "ACTIVE_ALERT_STATES",
+    "AccountLink",
+    "AccountLinkPurpose",
+    "AccountMailState",
     "Alert",
     "AlertClosingReason",
     "AlertEntry",
@@ -166,8 +177,10 @@ __all__ = [
     "RuleRecheck",
     "SavedView",
     "ScreenLink",
+    "SecuritySettings",
     "Severity",
     "Shipment",
+    "SignInThrottle",
     "SlaClock",
     "SlaRule",
     "Source",
@@ -179,6 +192,7 @@ __all__ = [
     "TermKind",
     "TermMapping",
     "TermUsage",
+    "ThrottleScope",
     "TrackingLink",
     "UnitFactor",
     "UnmatchedObject",

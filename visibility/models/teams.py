@@ -15,6 +15,10 @@ class Team(models.Model):
     slug = models.SlugField(unique=True, max_length=60)
     title = models.CharField(unique=True, max_length=MAX_TITLE_LENGTH)
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="teams")
+    # Who owns new alerts of the team at first, while the account is active.
+    default_owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
 
     def __str__(self) -> str:
         return self.title

@@ -57,6 +57,7 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("collect_files", f"{_STAGES}.collect_files", every=3),
     Job("deliver", f"{_STAGES}.deliver_notifications", every=3),
+    Job("send_account_mails", f"{_RECORDS}.send_account_mails", every=3),
     Job("end_stuck_sessions", f"{_STAGES}.terminate_sessions_stuck_in_client_write", every=None),
     # A file takes minutes: it has a queue and a thread of its own, so that orders never wait.
     Job(
@@ -73,6 +74,7 @@ JOBS: tuple[Job, ...] = (
         fallback=False,
     ),
     Job("delete_old_poll_rounds", f"{_RECORDS}.delete_old_poll_rounds", every=3600, fallback=False),
+    Job("delete_old_throttles", f"{_RECORDS}.delete_old_throttles", every=3600, fallback=False),
     Job("make_partitions", f"{_RECORDS}.make_partitions", every=3600, fallback=False),
     # These two read many rows: they share the queue of the imports, so that orders never wait.
     Job(

@@ -8,6 +8,8 @@ from django.db import connection
 from visibility.db.database_time import database_now
 from visibility.ingest import message_body_retention, move_message_bodies, source_failures
 from visibility.kpi import measure_changed_records
+from visibility.models import SignInThrottle
+from visibility.notify import account_links
 from visibility.pipeline.shutdown_flag import stopping
 
 PARTITIONED_TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
@@ -17,6 +19,16 @@ RETENTION_CHECK_EVERY = timedelta(hours=20)
 def measure_records() -> int:
     """Measure the messages, polls, alerts and actions that changed; return how many."""
     return measure_changed_records.measure_changed_records(stopping.is_set)
+
+
+def send_account_mails() -> int:
+    """Send the links that set passwords and are due; return how many were sent."""
+    return account_links.send_due_account_mails(database_now())
+
+
+def delete_old_throttles() -> int:
+    """Delete the counts of failed sign-ins that no longer matter; return how many."""
+    return SignInThrottle.objects.filter(expires_at__lt=database_now()).delete()[0]
 
 
 def delete_old_poll_rounds() -> int:

@@ -22,7 +22,7 @@ class RequestLimit:
 
     def take_address(self, address: str) -> bool:
         """Count a request of an address; an IPv6 address counts for its network."""
-        return self.take(_network(address))
+        return self.take(address_network(address))
 
     def take(self, key: str) -> bool:
         """Count a request; False if the key has used up its limit in this minute."""
@@ -36,7 +36,7 @@ class RequestLimit:
             return self._counts[key] <= self._limit
 
 
-def _network(address: str) -> str:
+def address_network(address: str) -> str:
     """An IPv4 address, or the /64 network of an IPv6 address, which one customer has whole."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -50,6 +50,8 @@ class Screen:
 SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
     Screen("session_expiry"),
+    Screen("account_links"),
+    Screen("account"),
     Screen(
         "boards",
         NavigationEntry(

@@ -1,8 +1,11 @@
 """Sign-in, sign-out, and the redirect to the home page of each role."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
@@ -19,13 +22,14 @@ from django.http import (
 )
 from django.shortcuts import redirect
 from django.urls import path
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.boards.stored_boards import start_board_slug
 from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.web.database_unavailable import RETRY_SECONDS
+from visibility.web.people.local_paths import local_path_or_empty as local_path_or_empty
+from visibility.web.people.throttle import forgive_attempt, take_attempt, wait_sentence
 from visibility.web.permissions import HOME_PAGES, UserRole, roles, signed_in_user
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -71,12 +75,6 @@ def redirect_to_start_page(request: HttpRequest) -> HttpResponse:
     raise PermissionDenied("no role")
 
 
-def local_path_or_empty(url: str) -> str:
-    """The path if it is on this site, else ""."""
-    inside = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
-    return url if inside else ""
-
-
 class SignInView(LoginView):
     """Username and password; in the demo also one click per role."""
 
@@ -101,10 +99,30 @@ class SignInView(LoginView):
         finally:
             _present.release()
 
+    def post(self, request: HttpRequest, *arguments: Any, **parameters: Any) -> HttpResponse:
+        """Check a password, unless the account or the address has to wait: then answer 429."""
+        name = request.POST.get("username", "")
+        if name and request.POST.get("password"):
+            wait = take_attempt(name[:150], client_address(request), database_now())
+            if wait is not None:
+                return self._render_wait(wait)
+        return super().post(request, *arguments, **parameters)
+
+    def _render_wait(self, wait: timedelta) -> HttpResponse:
+        form = self.get_form_class()(self.request)
+        form.initial["username"] = self.request.POST.get("username", "")[:150]
+        context = self.get_context_data(form=form, wait=wait_sentence(wait))
+        headers = {"Retry-After": str(int(wait.total_seconds()) + 1)}
+        return self.render_to_response(context, status=429, headers=headers)
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Sign the user in and record it."""
-        response = super().form_valid(form)
-        _audit_sign_in("session.signed_in", form.get_user())
+        """Sign the user in, or ask for the second factor. The adapter records the sign-in."""
+        user = form.get_user()
+        forgive_attempt(user.get_username(), client_address(self.request), database_now())
+        login_ = Login(user=user, redirect_url=self.get_redirect_url() or None)
+        response: HttpResponse = perform_password_login(
+            self.request, {"username": user.get_username()}, login_
+        )
         return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
@@ -124,7 +142,13 @@ class SignInView(LoginView):
         return super().get_context_data(**kwargs) | {
             "demo_people": demo_people(),
             "has_users": User.objects.exists(),
+            "sends_mail": settings.HAS_MAIL_SERVER,
         }
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that sent a request; behind a trusted proxy, the one that it reports."""
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _build_too_many_sign_ins_response() -> HttpResponse:
@@ -171,6 +195,8 @@ def sign_in_demo(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", redirect_to_start_page, name="start"),
     path("signin", SignInView.as_view(), name="signin"),
+    # The name that django-allauth knows.
+    path("signin", SignInView.as_view(), name="account_login"),
     path("signin/demo", sign_in_demo, name="signin_demo"),
     path("signout", LogoutView.as_view(next_page="/signin"), name="signout"),
 ]

@@ -1,0 +1,1 @@
+"""Accounts of people: sign-in, links that set a password, second factors, sessions and teams."""
