@@ -27,7 +27,7 @@ def create_roles(apps: Apps, _schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0034_api_tokens"),
+        ("visibility", "0038_snooze_ends"),
         ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0034_api_tokens"),
+        ("visibility", "0040_team_owners_and_sign_in_security"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
