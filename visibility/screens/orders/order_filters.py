@@ -1,20 +1,17 @@
 """The filters of the order list, declared once for the page, chips, exports, views and the API."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from visibility.formatting import sales_channel_label
-from visibility.models import ACTIVE_ALERT_STATES, Alert, Milestone, OrderLine, Shipment, Source
+from visibility.models import Source
 from visibility.models.permission import Permission
 from visibility.screens.lists.list_filters import (
     YES,
     AppliedFilters,
-    FilterContext,
     FilterKind,
     ListFilter,
     by_name,
@@ -24,64 +21,27 @@ from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     load_unknown_status_condition,
 )
+from visibility.screens.orders.order_filter_conditions import (
+    Condition,
+    alert_condition,
+    any_state_condition,
+    column_condition,
+    customer_condition,
+    item_condition,
+    no_scan_condition,
+    promised_from_condition,
+    promised_to_condition,
+    reached_condition,
+)
 from visibility.screens.orders.promise_time import due_today_condition, past_promise_condition
-from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
 from visibility.storage.orders_with_events_of_source import reported_by_source_condition
 from visibility.timeline.model import MilestoneCode, Status
 from visibility.timeline.state_and_flag_enums import OrderState
 from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 
-Condition = Callable[[Sequence[Any], FilterContext], Q]
 STATES = {state.value: STATE_LABELS[state] for state in OrderState}
 STATUSES = {status.value: STATUS_LABELS[status] for status in Status}
 MILESTONES = {code.value: code.value.replace("_", " ").capitalize() for code in MilestoneCode}
-
-
-def _column(name: str) -> Condition:
-    return lambda values, _: Q(**{f"{name}__in": list(values)})
-
-
-def _customer(values: Sequence[str], context: FilterContext) -> Q:
-    named = Q(customer_name__in=values) if Permission.CONTACTS in context.permissions else Q()
-    return Q(customer_no__in=values) | named
-
-
-def _any_state(states: Sequence[str], context: FilterContext) -> Q:
-    others = Q(states__overlap=[s for s in states if s != OrderState.CONFLICT])
-    return (
-        others | unsuppressed_conflict_condition(now=context.now)
-        if OrderState.CONFLICT in states
-        else others
-    )
-
-
-def _item(values: Sequence[str], _: FilterContext) -> Q:
-    return Q(Exists(OrderLine.objects.filter(order_id=OuterRef("pk"), sku__in=values)))
-
-
-def _reached(values: Sequence[str], _: FilterContext) -> Q:
-    reached = Milestone.objects.filter(
-        order_id=OuterRef("pk"), code__in=values, reached_at__isnull=False
-    )
-    return Q(Exists(reached))
-
-
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone))
-
-
-def _promised_from(values: Sequence[date], _: FilterContext) -> Q:
-    """A date without a time is stored as midnight UTC."""
-    start = _midnight(values[0], settings.TIME_ZONE)
-    return Q(promised_at__gte=start) | Q(promised_at=datetime.combine(values[0], time(), UTC))
-
-
-def _promised_to(values: Sequence[date], _: FilterContext) -> Q:
-    following = values[0] + timedelta(days=1)
-    end = _midnight(following, settings.TIME_ZONE)
-    last_bare_date = Q(promised_at=datetime.combine(values[0], time(), UTC))
-    next_bare_date = Q(promised_at=datetime.combine(following, time(), UTC))
-    return (Q(promised_at__lt=end) & ~next_bare_date) | last_bare_date
 
 
 def _source_title(slug: str) -> str:
@@ -90,21 +50,6 @@ def _source_title(slug: str) -> str:
 
 def _why_unknown_source(slug: str) -> str:
     return "" if Source.objects.filter(slug=slug).exists() else "is not the slug of a source"
-
-
-def _no_scan(_: Sequence[str], __: FilterContext) -> Q:
-    shipment = Shipment.objects.filter(
-        order_id=OuterRef("pk"),
-        shipped_at__isnull=False,
-        first_scan_at__isnull=True,
-        delivered_at__isnull=True,
-    ).exclude(tracking=[])
-    return Q(Exists(shipment), is_open=True)
-
-
-def _with_alert(_: Sequence[str], __: FilterContext) -> Q:
-    alert = Alert.objects.filter(order_id=OuterRef("pk"), state__in=ACTIVE_ALERT_STATES)
-    return Q(Exists(alert))
 
 
 def _switch(
@@ -141,7 +86,7 @@ def _known(name: str, label: str, description: str, **options: Any) -> ListFilte
         name,
         label,
         description,
-        options.pop("condition", _column(name)),
+        options.pop("condition", column_condition(name)),
         has_suggestions=True,
         is_repeatable=True,
         **options,
@@ -149,15 +94,19 @@ def _known(name: str, label: str, description: str, **options: Any) -> ListFilte
 
 
 ORDER_FILTERS = by_name(
-    _choice("status", "Order status", "Order status.", _column("status"), STATUSES),
+    _choice("status", "Order status", "Order status.", column_condition("status"), STATUSES),
     _choice(
-        "state", "State", "State that applies to the order, such as `conflict`.", _any_state, STATES
+        "state",
+        "State",
+        "State that applies to the order, such as `conflict`.",
+        any_state_condition,
+        STATES,
     ),
     _choice(
         "without",
         "Without state",
         "State that does not apply to the order; with several, none of them.",
-        lambda values, context: ~_any_state(values, context),
+        lambda values, context: ~any_state_condition(values, context),
         STATES,
     ),
     _known("channel", "Channel", "Sales channel.", value_label=sales_channel_label),
@@ -167,15 +116,17 @@ ORDER_FILTERS = by_name(
         "customer",
         "Customer",
         "Customer number. With permission to see contacts, also the name.",
-        condition=_customer,
+        condition=customer_condition,
         is_free_text=True,
     ),
-    _known("group", "Customer group", "Customer group.", condition=_column("customer_group")),
+    _known(
+        "group", "Customer group", "Customer group.", condition=column_condition("customer_group")
+    ),
     _known(
         "item",
         "Item",
         "Number of an item (SKU) on the lines.",
-        condition=_item,
+        condition=item_condition,
         is_free_text=True,
     ),
     _known(
@@ -186,26 +137,28 @@ ORDER_FILTERS = by_name(
         value_label=_source_title,
         check=_why_unknown_source,
     ),
-    _choice("reached", "Milestone reached", "Milestone that was reached.", _reached, MILESTONES),
+    _choice(
+        "reached", "Milestone reached", "Milestone that was reached.", reached_condition, MILESTONES
+    ),
     _choice(
         "not_reached",
         "Milestone not reached",
         "Milestone that was not reached; with several, none of them.",
-        lambda values, context: ~_reached(values, context),
+        lambda values, context: ~reached_condition(values, context),
         MILESTONES,
     ),
     ListFilter(
         "promise_from",
         "Promise date from",
         "Orders promised on this date or later.",
-        _promised_from,
+        promised_from_condition,
         FilterKind.DAY,
     ),
     ListFilter(
         "promise_to",
         "Promise date to",
         "Orders promised on this date or earlier.",
-        _promised_to,
+        promised_to_condition,
         FilterKind.DAY,
     ),
     ListFilter(
@@ -238,7 +191,23 @@ ORDER_FILTERS = by_name(
         FilterKind.AMOUNT,
         permission=Permission.PRICES,
     ),
-    _switch("alert", "With an open alert", "with an open alert.", _with_alert, is_in_form=True),
+    ListFilter(
+        "since",
+        "Last update from",
+        "Orders whose latest event occurred at or after this time.",
+        lambda values, _: Q(last_event_at__gte=values[0]),
+        FilterKind.TIME,
+        is_in_form=False,
+    ),
+    ListFilter(
+        "until",
+        "Last update before",
+        "Orders whose latest event occurred before this time.",
+        lambda values, _: Q(last_event_at__lt=values[0]),
+        FilterKind.TIME,
+        is_in_form=False,
+    ),
+    _switch("alert", "With an open alert", "with an open alert.", alert_condition, is_in_form=True),
     _switch(
         "late",
         "Past promise date",
@@ -262,7 +231,7 @@ ORDER_FILTERS = by_name(
         "no_scan",
         "Shipped, no scan",
         "open, with a tracking number that no carrier has scanned.",
-        _no_scan,
+        no_scan_condition,
     ),
     _switch(
         "at_risk",
