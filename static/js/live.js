@@ -3,7 +3,7 @@
 // data-live="order alert" is replaced from its URL (data-live-url, or the page's own).
 // data-live-every: minimum ms between two fetches. data-live-keep: fetched, but merged by the page's own script.
 (() => {
-  const KINDS = ["alert", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, TIMEOUT = 30000, ANNOUNCE_GAP = 5000;
+  const KINDS = ["alert", "export", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, TIMEOUT = 30000, ANNOUNCE_GAP = 5000;
   const MENU = "dialog[open], details.menu[open], .dropdown-menu.show";
   const FIELD = "textarea, select, input:not([type=checkbox], [type=radio])";
   const dirty = new Map(), known = document.querySelector('meta[name="live-head"]'); // dirty: region id -> next fetch

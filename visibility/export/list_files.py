@@ -8,9 +8,9 @@ is of one moment, and memory does not grow with the number of rows.
 import csv
 import io
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -71,6 +71,8 @@ class RunningListExport:
     total: int
     first: Sequence[Any]
     cursor: Generator[Any, None, None]
+    # Is told the number of rows written, and of all, after each chunk.
+    report: Callable[[int, int], None] = lambda _, __: None
 
     def heading(self) -> list[tuple[str, str | int]]:
         """The lines above the table: list, filters, time with zone, person and number of rows."""
@@ -87,9 +89,12 @@ class RunningListExport:
     def rows(self) -> Iterator[Sequence[ColumnValue]]:
         """The values of each row, in the order of the columns."""
         export, objects = self.export, chain(self.first, self.cursor)
+        count = 0
         while chunk := list(islice(objects, CHUNK_SIZE)):
             for row in export.definition.rows_of_objects(chunk, export.viewer, export.now):
                 yield [column.value(row, export.viewer) for column in export.columns]
+            count += len(chunk)
+            self.report(count, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,20 @@ def write_list_file(export: ListExport, file_format: ListFileFormat) -> WrittenL
             file.seek(0)
             on_error.pop_all()
     return WrittenListFile(file, running.total)
+
+
+def write_csv_reporting_progress(
+    export: ListExport, file: IO[bytes], report: Callable[[int, int], None]
+) -> int:
+    """Write an export as CSV; return the number of rows. `report` may raise to stop it.
+
+    Outside of a transaction the cursor is one WITH HOLD: PostgreSQL has read all rows when it
+    begins, and the progress is visible to others at once.
+    """
+    running = replace(_run_statement(export, ListFileFormat.CSV), report=report)
+    with closing(running.cursor):
+        _write_csv(running, file)
+    return running.total
 
 
 def _run_statement(export: ListExport, file_format: ListFileFormat) -> RunningListExport:

@@ -14,6 +14,11 @@ from visibility.models.alerts import (
 from visibility.models.allowed_addresses import AllowedAddress
 from visibility.models.api_tokens import ApiToken
 from visibility.models.audit import AuditEntry, AuditHead
+from visibility.models.background_exports import (
+    BackgroundExport,
+    BackgroundExportPart,
+    BackgroundExportState,
+)
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.decisions_and_merges import (
@@ -115,6 +120,9 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "BackfillRequest",
+    "BackgroundExport",
+    "BackgroundExportPart",
+    "BackgroundExportState",
     "Board",
     "BoardSharing",
     "BusinessObject",

@@ -84,6 +84,20 @@ JOBS: tuple[Job, ...] = (
         queue=IMPORT_QUEUE,
         fallback=False,
     ),
+    # Of lists with more rows than a direct download has. Both are in a layer above.
+    Job(
+        "write_background_exports",
+        "visibility.export.background_exports.write_background_exports",
+        every=3,
+        queue=IMPORT_QUEUE,
+    ),
+    Job(
+        "delete_expired_exports",
+        "visibility.export.background_exports.delete_expired_exports",
+        every=3600,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
     Job(
         "remove_message_bodies",
         f"{_RECORDS}.check_and_remove_old_message_bodies",

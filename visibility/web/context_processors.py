@@ -9,8 +9,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from visibility.models import AlertState
+from visibility.models import AlertState, BackgroundExportState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
+from visibility.web.background_exports import finished_exports_of_session, title_of_export
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 from visibility.web.screen_registry import SCREENS, navigation_entries
 
@@ -81,6 +82,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "nav": (nav := SimpleLazyObject(lambda: nav_items(user, request.path))),
         "has_more_sections": SimpleLazyObject(lambda: any(item.group for item in nav)),
         "bell": SimpleLazyObject(lambda: own_or_unassigned_alert_badge(user)),
+        "export_notices": SimpleLazyObject(lambda: export_notices(request)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
     }
 
@@ -109,6 +111,16 @@ def own_or_unassigned_alert_badge(user: User) -> OwnOrUnassignedAlertBadge | Non
     condition = Q(owner=user, state__in=NEEDS_ATTENTION) | Q(owner=None, state=AlertState.OPEN)
     alerts = visible_alerts(sources_only=roles(user) == {UserRole.INTEGRATOR})
     return OwnOrUnassignedAlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
+
+
+def export_notices(request: HttpRequest) -> list[tuple[str, str]]:
+    """(text, label of the link) of each large export of this session that is finished."""
+    return [
+        (f"Your export of {title_of_export(export).lower()} is ready.", "Download")
+        if export.state == BackgroundExportState.READY
+        else (f"Your export of {title_of_export(export).lower()} failed.", "See why")
+        for export in finished_exports_of_session(request)
+    ]
 
 
 def user_summary(user: User) -> UserSummary:

@@ -133,6 +133,7 @@ SCREENS: tuple[Screen, ...] = (
         ),
     ),
     Screen("api_tokens"),
+    Screen("background_exports"),
     Screen("saved_views"),
     Screen("style_guide"),
     Screen("health_and_metrics"),

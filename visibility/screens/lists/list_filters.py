@@ -7,10 +7,17 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import QueryDict
 
-from visibility.formatting import count_with_noun, format_date, format_number
+from visibility.db.parse_id_and_time import parse_plausible_time
+from visibility.formatting import (
+    count_with_noun,
+    format_date,
+    format_number,
+    format_timestamp,
+)
 from visibility.models.permission import Permission
 
 YES = "1"
@@ -33,6 +40,7 @@ class FilterKind(StrEnum):
     DAY = "day"
     DAYS = "days"
     AMOUNT = "amount"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class ListFilter:
         """The value in words; empty for a switch, whose label says it all."""
         if self.kind is FilterKind.SWITCH:
             return ""
+        if isinstance(value, datetime):
+            return format_timestamp(value, settings.TIME_ZONE)
         if isinstance(value, date):
             return format_date(value, year=True)
         if self.kind is FilterKind.DAYS:
@@ -215,6 +225,13 @@ def _parse_amount(_: ListFilter, text: str) -> Decimal:
     return amount
 
 
+def _parse_time(_: ListFilter, text: str) -> datetime:
+    time = parse_plausible_time(text)
+    if time is None or "T" not in text.upper():
+        raise InvalidFilterValue("must be a time such as 2026-03-04T05:06:07Z")
+    return time
+
+
 PARSERS: Mapping[FilterKind, Callable[[ListFilter, str], Any]] = {
     FilterKind.CHOICE: _parse_choice,
     FilterKind.TEXT: _parse_text,
@@ -222,4 +239,5 @@ PARSERS: Mapping[FilterKind, Callable[[ListFilter, str], Any]] = {
     FilterKind.DAY: _parse_day,
     FilterKind.DAYS: _parse_days,
     FilterKind.AMOUNT: _parse_amount,
+    FilterKind.TIME: _parse_time,
 }

@@ -1,4 +1,4 @@
-"""The database conditions of the filters of the order list, and what is wrong with a value."""
+"""The conditions of the filters of the order list."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
-from visibility.models import ACTIVE_ALERT_STATES, Alert, Milestone, OrderLine, Shipment, Source
+from visibility.models import ACTIVE_ALERT_STATES, Alert, Milestone, OrderLine, Shipment
 from visibility.models.permission import Permission
 from visibility.screens.lists.list_filters import (
     FilterContext,
@@ -51,44 +51,22 @@ def reached_condition(values: Sequence[str], _: FilterContext) -> Q:
     return Q(Exists(reached))
 
 
-def midnight(day: date, zone: str) -> datetime:
+def _midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone))
 
 
 def promised_from_condition(values: Sequence[date], _: FilterContext) -> Q:
     """A date without a time is stored as midnight UTC."""
-    start = midnight(values[0], settings.TIME_ZONE)
+    start = _midnight(values[0], settings.TIME_ZONE)
     return Q(promised_at__gte=start) | Q(promised_at=datetime.combine(values[0], time(), UTC))
 
 
 def promised_to_condition(values: Sequence[date], _: FilterContext) -> Q:
     following = values[0] + timedelta(days=1)
-    end = midnight(following, settings.TIME_ZONE)
+    end = _midnight(following, settings.TIME_ZONE)
     last_bare_date = Q(promised_at=datetime.combine(values[0], time(), UTC))
     next_bare_date = Q(promised_at=datetime.combine(following, time(), UTC))
     return (Q(promised_at__lt=end) & ~next_bare_date) | last_bare_date
-
-
-def source_title(slug: str) -> str:
-    return Source.objects.filter(slug=slug).values_list("title", flat=True).first() or slug
-
-
-def why_unknown_source(slug: str) -> str:
-    return "" if Source.objects.filter(slug=slug).exists() else "is not the slug of a source"
-
-
-def cutoff_condition(values: Sequence[str], context: FilterContext) -> Q:
-    filters = [CutoffFilter.from_text(text) for text in values]
-    return reduce(or_, (each.condition(context.now) for each in filters if each))
-
-
-def cutoff_label(text: str) -> str:
-    cutoff = CutoffFilter.from_text(text)
-    return cutoff.label if cutoff else text
-
-
-def why_unknown_cutoff(text: str) -> str:
-    return "" if CutoffFilter.from_text(text) else "is not a value of this filter"
 
 
 def no_scan_condition(_: Sequence[str], __: FilterContext) -> Q:
@@ -101,6 +79,12 @@ def no_scan_condition(_: Sequence[str], __: FilterContext) -> Q:
     return Q(Exists(shipment), is_open=True)
 
 
-def with_alert_condition(_: Sequence[str], __: FilterContext) -> Q:
+def alert_condition(_: Sequence[str], __: FilterContext) -> Q:
     alert = Alert.objects.filter(order_id=OuterRef("pk"), state__in=ACTIVE_ALERT_STATES)
     return Q(Exists(alert))
+
+
+def cutoff_condition(values: Sequence[str], context: FilterContext) -> Q:
+    """Each value is one that `CutoffFilter` can read."""
+    filters = [CutoffFilter.from_text(text) for text in values]
+    return reduce(or_, (each.condition(context.now) for each in filters if each))

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Q
 
 from visibility.formatting import sales_channel_label
+from visibility.models import Source
 from visibility.models.permission import Permission
 from visibility.screens.lists.list_filters import (
     YES,
@@ -20,22 +21,19 @@ from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     load_unknown_status_condition,
 )
+from visibility.screens.orders.cutoff_orders import CutoffFilter
 from visibility.screens.orders.order_filter_conditions import (
     Condition,
+    alert_condition,
     any_state_condition,
     column_condition,
     customer_condition,
     cutoff_condition,
-    cutoff_label,
     item_condition,
     no_scan_condition,
     promised_from_condition,
     promised_to_condition,
     reached_condition,
-    source_title,
-    why_unknown_cutoff,
-    why_unknown_source,
-    with_alert_condition,
 )
 from visibility.screens.orders.promise_time import due_today_condition, past_promise_condition
 from visibility.storage.orders_with_events_of_source import reported_by_source_condition
@@ -46,6 +44,23 @@ from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 STATES = {state.value: STATE_LABELS[state] for state in OrderState}
 STATUSES = {status.value: STATUS_LABELS[status] for status in Status}
 MILESTONES = {code.value: code.value.replace("_", " ").capitalize() for code in MilestoneCode}
+
+
+def _source_title(slug: str) -> str:
+    return Source.objects.filter(slug=slug).values_list("title", flat=True).first() or slug
+
+
+def _why_unknown_source(slug: str) -> str:
+    return "" if Source.objects.filter(slug=slug).exists() else "is not the slug of a source"
+
+
+def _cutoff_label(text: str) -> str:
+    cutoff = CutoffFilter.from_text(text)
+    return cutoff.label if cutoff else text
+
+
+def _why_unknown_cutoff(text: str) -> str:
+    return "" if CutoffFilter.from_text(text) else "is not a value of this filter"
 
 
 def _switch(
@@ -130,8 +145,8 @@ ORDER_FILTERS = by_name(
         "Source",
         "Slug of a source that reported on the order.",
         condition=lambda values, _: reported_by_source_condition(list(values)),
-        value_label=source_title,
-        check=why_unknown_source,
+        value_label=_source_title,
+        check=_why_unknown_source,
     ),
     _choice(
         "reached", "Milestone reached", "Milestone that was reached.", reached_condition, MILESTONES
@@ -188,18 +203,32 @@ ORDER_FILTERS = by_name(
         permission=Permission.PRICES,
     ),
     ListFilter(
+        "since",
+        "Last update from",
+        "Orders whose latest event occurred at or after this time.",
+        lambda values, _: Q(last_event_at__gte=values[0]),
+        FilterKind.TIME,
+        is_in_form=False,
+    ),
+    ListFilter(
+        "until",
+        "Last update before",
+        "Orders whose latest event occurred before this time.",
+        lambda values, _: Q(last_event_at__lt=values[0]),
+        FilterKind.TIME,
+        is_in_form=False,
+    ),
+    ListFilter(
         "cutoff",
         "Cut-off",
         "`<part>:<warehouse>:<carrier>`: the orders that must leave by this cut-off; the part is "
         "`gone`, `ready`, `not_picked`, `at_risk` or `all`, and `*` is any warehouse or carrier.",
         cutoff_condition,
-        value_label=cutoff_label,
-        check=why_unknown_cutoff,
+        value_label=_cutoff_label,
+        check=_why_unknown_cutoff,
         is_in_form=False,
     ),
-    _switch(
-        "alert", "With an open alert", "with an open alert.", with_alert_condition, is_in_form=True
-    ),
+    _switch("alert", "With an open alert", "with an open alert.", alert_condition, is_in_form=True),
     _switch(
         "late",
         "Past promise date",

@@ -9,9 +9,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
 from visibility.db.sorted_pages import SortOrder
+from visibility.export.background_exports import TooManyBackgroundExports
 from visibility.export.list_files import ListExport, ListFileFormat, TooManyRowsForXlsx
 from visibility.export.snapshot_to_temp_tables import TooManyExports
 from visibility.models import Severity
@@ -26,15 +28,18 @@ from visibility.screens.lists.list_definition import (
     UnknownSort,
     Viewer,
 )
+from visibility.web.api.background_exports import BackgroundExportSerializer
 from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import serialize
 from visibility.web.api.list_filter_parameters import (
     list_query,
     parameter_texts,
     requested_filters,
 )
 from visibility.web.api.pagination import ApiListView, KeysetRowLoader
-from visibility.web.api.problem_responses import InvalidInput, UnprocessableError
+from visibility.web.api.problem_responses import ConflictError, InvalidInput, UnprocessableError
 from visibility.web.api.query_params import QueryParameter, enum_param
+from visibility.web.background_exports import request_export_if_large
 from visibility.web.list_export_download import audited_list_export_response
 from visibility.web.list_page_context import viewer_of_request, visible_columns_of_viewer
 from visibility.web.master_table_downloads import MEDIA_TYPES
@@ -45,9 +50,9 @@ COLUMNS = QueryParameter(
     "Columns of a `csv` or `xlsx` file, separated by commas. Default: the columns that you see on "
     "the page. `GET lists/<list>/columns` has them.",
 )
-LIST_FILE_RESPONSES = {
+LIST_FILE_RESPONSES: dict[Any, Any] = {
     (200, MEDIA_TYPES[kind.value]): OpenApiTypes.BINARY for kind in ListFileFormat
-}
+} | {202: BackgroundExportSerializer}
 
 
 class TooManyExportsError(exceptions.APIException):
@@ -104,6 +109,8 @@ def list_export_response(
 ) -> HttpResponseBase:
     """The file of the parameters. `rows`: instead of those of the filters.
 
+    202 with an export that a worker writes if a CSV file would have more than 50,000 rows.
+
     Raises InvalidInput, UnprocessableError, TooManyExportsError.
     """
     # DRF authenticates its own request; the other one has no user without a session.
@@ -122,14 +129,21 @@ def list_export_response(
         rows=definition.queryset(query, viewer, now) if rows is None else rows,
         filter_texts=[*definition.filter_texts(query, viewer), *other_filter_texts],
     )
+    file_format = ListFileFormat(params.get("format", ListFileFormat.CSV))
     try:
+        if rows is None and (
+            requested := request_export_if_large(export, file_format, current_user(request))
+        ):
+            return Response(serialize(BackgroundExportSerializer, requested), status=202)
         return audited_list_export_response(
             request._request,
             export,
-            file_format=ListFileFormat(params.get("format", ListFileFormat.CSV)),
+            file_format=file_format,
             by=current_user(request),
             parameters={name: parameter_texts(value) for name, value in params.items()},
         )
+    except TooManyBackgroundExports as error:
+        raise ConflictError(str(error)) from error
     except TooManyRowsForXlsx as error:
         raise UnprocessableError(str(error)) from error
     except TooManyExports:

@@ -15,7 +15,12 @@ from visibility.screens.lists.list_filters import (
 from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import InvalidValue, QueryParameter
 
-OPENAPI_FORMATS = {FilterKind.DAY: "date", FilterKind.DAYS: "integer", FilterKind.AMOUNT: "decimal"}
+OPENAPI_FORMATS = {
+    FilterKind.DAY: "date",
+    FilterKind.DAYS: "integer",
+    FilterKind.AMOUNT: "decimal",
+    FilterKind.TIME: "date-time",
+}
 
 
 def filter_parameters(definition: ListDefinition) -> tuple[QueryParameter, ...]:

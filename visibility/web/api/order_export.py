@@ -36,7 +36,6 @@ from visibility.web.api.problem_responses import InvalidInput
 from visibility.web.api.query_params import (
     InvalidValue,
     QueryParameter,
-    parse_rfc3339_time,
 )
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.order_export_download import audited_order_export_response
@@ -61,18 +60,6 @@ EXPORT_PARAMETERS = (
     ),
     QueryParameter("order", "Order ids, separated by commas.", _parse_order_ids),
     *filter_parameters(ORDER_LIST),
-    QueryParameter(
-        "since",
-        "Orders whose latest event occurred at or after this time.",
-        parse_rfc3339_time,
-        openapi_format="date-time",
-    ),
-    QueryParameter(
-        "until",
-        "Orders whose latest event occurred before this time.",
-        parse_rfc3339_time,
-        openapi_format="date-time",
-    ),
     sort_parameter(ORDER_LIST),
     COLUMNS,
 )
@@ -104,25 +91,16 @@ class OrderExportView(ApiView):
         viewer = viewer_of_request(request._request)
         filters = requested_filters(ORDER_LIST, self.params, viewer)
         format_code = self.params.get("format", Format.OCEL_JSON.value)
-        selection = OrderSelection(
-            filters,
-            self.params.get("order"),
-            self.params.get("since"),
-            self.params.get("until"),
-        )
+        selection = OrderSelection(filters, self.params.get("order"))
         if format_code in set(ListFileFormat):
+            rows = Order.objects.filter(selection.order_condition(database_now()))
+            has_ids = "order" in self.params
             return list_export_response(
                 request,
                 ORDER_LIST,
                 self.params,
-                rows=annotate_source_title(
-                    Order.objects.filter(selection.order_condition(database_now()))
-                ),
-                other_filter_texts=[
-                    f"{name.capitalize()}: {self.params[name]}"
-                    for name in ("order", "since", "until")
-                    if name in self.params
-                ],
+                rows=annotate_source_title(rows) if has_ids else None,
+                other_filter_texts=[f"Order: {self.params['order']}"] if has_ids else [],
             )
         for name in TABLE_PARAMETERS:
             if name in self.params:

@@ -62,13 +62,6 @@ LIST_PARAMETERS = (
         "q", "Any number of the order or of its shipments, packages, invoices or returns."
     ),
     *filter_parameters(ORDER_LIST),
-    QueryParameter(
-        "since",
-        "Orders whose latest event occurred at or after this time.",
-        parse_rfc3339_time,
-        openapi_format="date-time",
-        lookup="last_event_at__gte",
-    ),
     sort_parameter(ORDER_LIST),
     *PAGING,
 )

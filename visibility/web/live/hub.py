@@ -39,7 +39,7 @@ MAX_CHANGES = 500
 MAX_IDS = 50  # per kind and message; beyond that the page reloads everything of the kind
 MAX_QUEUED = 8  # messages per socket
 MAX_SOCKETS = 50  # per session
-KINDS = ("alert", "order", "source")
+KINDS = ("alert", "export", "order", "source")
 KINDS_WITH_IDS = ("alert", "order")
 
 

@@ -11,7 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
+from visibility.db.parse_id_and_time import parse_row_id
 from visibility.export.export_orders_in_format import FORMAT_INFO, Format
 from visibility.export.list_files import ListFileFormat
 from visibility.export.snapshot_to_temp_tables import (
@@ -87,8 +87,6 @@ def parse_order_selection(query: QueryDict, viewer: Viewer) -> OrderSelection:
     return OrderSelection(
         filters=ORDER_LIST.applied_filters(query, viewer),
         order_ids=tuple(ids) if "order" in query else None,
-        since=parse_plausible_time(query.get("since", "")),
-        until=parse_plausible_time(query.get("until", "")),
     )
 
 

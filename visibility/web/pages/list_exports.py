@@ -7,10 +7,12 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
+from visibility.export.background_exports import TooManyBackgroundExports
 from visibility.export.list_files import ListExport, ListFileFormat, TooManyRowsForXlsx
 from visibility.export.snapshot_to_temp_tables import TooManyExports
 from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.lists.list_definition import ListDefinition
+from visibility.web.background_exports import remember_in_session, request_export_if_large
 from visibility.web.list_export_download import audited_list_export_response
 from visibility.web.list_page_context import (
     query_without_page,
@@ -65,15 +67,24 @@ def list_export_response(
         rows=definition.queryset(query, viewer, now),
         filter_texts=definition.filter_texts(query, viewer),
     )
+    owner = signed_in_user(request)
     try:
+        if requested := request_export_if_large(export, file_format, owner):
+            remember_in_session(request, requested)
+            notes.success(
+                request,
+                "The list has more than 50,000 rows. A worker writes the file; a notice says when "
+                "it is ready.",
+            )
+            return redirect("/exports")
         return audited_list_export_response(
             request,
             export,
             file_format=file_format,
-            by=signed_in_user(request),
+            by=owner,
             parameters=dict(query.lists()),
         )
-    except (TooManyExports, TooManyRowsForXlsx) as error:
+    except (TooManyExports, TooManyRowsForXlsx, TooManyBackgroundExports) as error:
         notes.warning(request, str(error))
         return redirect(back)
 

@@ -77,6 +77,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "alerts/{silent}/note": ("alerts/{alert_id}/note", {CS, OP, IN, AD}, {"note": "seen"}),
     "alerts/export?format=csv": ("alerts/export", {OP, IN, AD}, None),
     "orders/export?format=csv": ("orders/export", {OP, AD}, None),
+    "exports": ("exports", {OP, IN, AD}, None),
     "saved-views": ("saved-views", ALL, None),
     "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
     "lists/orders/filters": ("lists/{code}/filters", ALL, None),

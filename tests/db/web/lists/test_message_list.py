@@ -7,9 +7,8 @@ from django.test import Client
 from django.utils.http import urlencode
 
 from tests.builders.listed_orders import read_csv_export, walk_pages
-from tests.builders.sources import create_source
+from tests.builders.sources import create_source, message
 from tests.builders.users import signed_in
-from tests.db.web.test_sources import message
 from visibility.models import AuditEntry
 from visibility.screens.messages import message_queries
 from visibility.web.permissions import UserRole

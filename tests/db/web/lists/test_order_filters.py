@@ -112,6 +112,8 @@ FINDS_FIRST: dict[str, str] = {
     "max_age": "6",
     "min_value": "50",
     "max_value": "99.5&min_value=99.5",
+    "since": "2026-01-02T00:00:00Z&channel=edi",
+    "until": "2190-01-02T00:00:00Z&channel=edi",
     "alert": "1",
     "late": "1",
     "undelivered": "1",
