@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0034_api_tokens"),
+        ("visibility", "0035_kpi_notes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

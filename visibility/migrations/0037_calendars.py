@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0035_kpi_notes"),
+        ("visibility", "0036_background_exports"),
     ]
 
     operations = [
