@@ -183,7 +183,7 @@ def _report_change(request: HttpRequest, result: CalendarChangeResult) -> None:
 
 def _form_values(request: HttpRequest) -> dict[str, Any]:
     form = request.POST.dict()
-    return {"title": form.get("title", ""), **values_of_form(form)}  # type: ignore[arg-type]
+    return {"title": form.get("title", ""), **values_of_form(form)}
 
 
 def _choices(request: HttpRequest) -> Mapping[str, Any]:
