@@ -103,7 +103,7 @@ def change_calendar(
     is written if nothing changes. Raises InvalidCalendarValues, CalendarConflict, UnknownCalendar.
     """
     with transaction.atomic():
-        row, others = _lock_one(code, version)
+        row, others = _lock_calendar_and_others(code, version)
         versions = versions_of_calendar(row)
         today = local_date(versions, now)
         starts_on = check_effective_date(effective_from, today=today)
@@ -118,8 +118,8 @@ def change_calendar(
         hours_before = working_hours_values(row)
         row.title = title
         if changed != ["title"]:
-            kept = [v for v in versions if v.starts_on != starts_on]
-            set_versions(row, [*kept, replace(wanted, starts_on=starts_on)])
+            remaining = [v for v in versions if v.starts_on != starts_on]
+            set_versions(row, [*remaining, replace(wanted, starts_on=starts_on)])
         detail = {
             "effective_from": starts_on.isoformat(),
             "before": {name: before[name] for name in changed},
@@ -133,15 +133,15 @@ def remove_calendar_version(
 ) -> CalendarChangeResult:
     """Remove a change that has not taken effect. Raises CalendarConflict, UnknownCalendar."""
     with transaction.atomic():
-        row, _ = _lock_one(code, version)
+        row, _ = _lock_calendar_and_others(code, version)
         versions = versions_of_calendar(row)
-        kept = [v for v in versions if v.starts_on != starts_on]
-        if len(kept) == len(versions):
+        remaining = [v for v in versions if v.starts_on != starts_on]
+        if len(remaining) == len(versions):
             raise UnknownCalendar(f"{code} from {starts_on}")
         if starts_on <= local_date(versions, now):
             raise CalendarConflict("This change has taken effect. Change the calendar instead.")
         hours_before = working_hours_values(row)
-        set_versions(row, kept)
+        set_versions(row, remaining)
         detail = {"removed": starts_on.isoformat(), "before": {}, "after": {}}
         return _save_and_recheck(row, hours_before, detail, by=by, now=now)
 
@@ -149,7 +149,7 @@ def remove_calendar_version(
 def delete_calendar(code: str, *, by: User, now: datetime) -> None:
     """Delete a calendar that nothing uses. Raises CalendarConflict, UnknownCalendar."""
     with transaction.atomic():
-        row, _ = _lock_one(code, None)
+        row, _ = _lock_calendar_and_others(code, None)
         rules = SlaRule.objects.filter(calendar=row).count()
         locations = Location.objects.filter(calendar=row.code).count()
         if rules or locations:
@@ -164,7 +164,9 @@ def _lock_all() -> list[WorkCalendar]:
     return list(WorkCalendar.objects.select_for_update().order_by("pk"))
 
 
-def _lock_one(code: str, version: int | None) -> tuple[WorkCalendar, list[WorkCalendar]]:
+def _lock_calendar_and_others(
+    code: str, version: int | None
+) -> tuple[WorkCalendar, list[WorkCalendar]]:
     rows = _lock_all()
     row = next((row for row in rows if row.code == code), None)
     if row is None:

@@ -51,13 +51,13 @@ def find_snooze_end(
 
 
 def _find_cutoff(order: Order, now: datetime) -> tuple[datetime, dict[str, Any]]:
-    found = next_cutoff(
+    applying = next_cutoff(
         load_calendars_with_cutoffs(), warehouse=order.warehouse, carrier=order.carrier, after=now
     )
-    if found is None:
+    if applying is None:
         names = f"{order.warehouse or 'no warehouse'} and {order.carrier or 'no carrier'}"
         raise NoSnoozeEnd(f"No calendar names a cut-off for {names} in the next 14 days.")
-    cut, at = found
+    cut, at = applying
     text = f"{cut.title}, {format_timestamp(at, cut.zone)}"
     return at, {"kind": SnoozeEnd.CUT_OFF.value, "text": text}
 

@@ -230,8 +230,8 @@ def _span_error(spans: Sequence[Span]) -> str:
 
 @lru_cache(maxsize=64)
 def _holidays(country: str, subdivision: str, year: int) -> Mapping[date, str]:
-    found = public_holidays.country_holidays(country, subdiv=subdivision or None, years=year)
-    return dict(sorted(found.items()))
+    by_date = public_holidays.country_holidays(country, subdiv=subdivision or None, years=year)
+    return dict(sorted(by_date.items()))
 
 
 def minute_of_day(text: str) -> int:

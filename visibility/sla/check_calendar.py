@@ -48,10 +48,10 @@ def check_definition(base: CalendarVersion, values: Mapping[str, Any]) -> Calend
     if errors:
         raise InvalidCalendarValues(errors)
     wanted = CalendarVersion(**read)
-    found = wanted.calendar().errors_by_field()
-    if found:
+    invalid = wanted.calendar().errors_by_field()
+    if invalid:
         raise InvalidCalendarValues(
-            {_field_of(name, wanted): _sentence(text) for name, text in found.items()}
+            {_field_of(name, wanted): _sentence(text) for name, text in invalid.items()}
         )
     return wanted
 
@@ -60,10 +60,10 @@ def _field_of(name: str, version: CalendarVersion) -> str:
     """The name of the field that people entered: an exception has a position in its list."""
     if name == "country":
         return "holidays"
-    group, _, rest = name.partition(".")
+    group, _, day = name.partition(".")
     if group != "exceptions":
         return name
-    return f"exceptions.{[entry['date'] for entry in version.exceptions].index(rest)}"
+    return f"exceptions.{[entry['date'] for entry in version.exceptions].index(day)}"
 
 
 def _sentence(text: str) -> str:
@@ -107,8 +107,8 @@ def _read_span(raw: object) -> list[str] | None:
 
 def _clock_time(raw: object) -> str:
     """`08:00` of `8:00`; empty if it is no time of a day."""
-    found = TIME.fullmatch(raw.strip()) if isinstance(raw, str) else None
-    return f"{int(found[1]):02}:{found[2]}" if found else ""
+    match = TIME.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    return f"{int(match[1]):02}:{match[2]}" if match else ""
 
 
 def _read_entries(

@@ -93,10 +93,10 @@ def next_cutoff(
 
     Without a carrier, only cut-offs of any carrier apply.
     """
-    found = [(row, cut) for row in rows for cut in current_cutoffs(row, after)]
+    current = [(row, cut) for row in rows for cut in current_cutoffs(row, after)]
     applying = [
         (row, cut)
-        for row, cut in found
+        for row, cut in current
         if cut.key[0] in {"", warehouse.upper()} and cut.key[1] in {"", carrier.upper()}
     ]
     if not applying:

@@ -68,6 +68,9 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/rules",
         "/rules/stuck-in-released",
         "/rules/unmapped-status",
+        "/calendars",
+        "/calendars/new",
+        "/calendars/warehouses",
     ),
     "executive": (
         "/orders",

@@ -101,7 +101,7 @@ def test_cutoff_of_the_order_ends_the_snooze(ops: Client) -> None:
     assert sentence.endswith("The condition still holds.")
 
 
-def test_condition_that_ended_meanwhile_is_said(ops: Client) -> None:
+def test_condition_that_ended_meanwhile_is_in_the_history(ops: Client) -> None:
     now = database_now()
     name_cutoff(now + 2 * HOUR)
     target = alert(of=order("SO-1", warehouse="Dallas"), broken=True)

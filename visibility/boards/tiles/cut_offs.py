@@ -12,22 +12,26 @@ from visibility.boards.tile import Tile
 from visibility.formatting import format_date, in_zone
 from visibility.models.permission import Permission
 from visibility.screens.orders.cutoff_orders import (
-    PART_LABELS,
+    STAGE_LABELS,
     CutoffFilter,
-    CutoffPart,
+    CutoffStage,
     count_orders_of_cutoffs,
 )
-from visibility.screens.sources.current_states import count_sources
+from visibility.screens.sources.current_states import SourceCounts, count_sources
 from visibility.sla.cutoff_times import CutOff, load_current_cutoffs
 
 NEVER = timedelta.max
 SHORTLY = timedelta(hours=1)
-TONES = {CutoffPart.GONE: "ok", CutoffPart.READY: "running", CutoffPart.NOT_PICKED: "unknown"}
+TONES = {
+    CutoffStage.DEPARTED: "ok",
+    CutoffStage.READY: "running",
+    CutoffStage.NOT_PICKED: "unknown",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class PartCount:
-    """The number of orders in one part of a cut-off, and the list of them."""
+class StageCount:
+    """The number of orders in one stage of a cut-off, and the list of them."""
 
     label: str
     count: int
@@ -43,7 +47,7 @@ class CutoffRow:
     time: str
     is_passed: bool
     tone: str
-    parts: list[PartCount]
+    stages: list[StageCount]
     waiting: int
 
     @property
@@ -95,9 +99,8 @@ class CutOffs(Tile):
             "rows": rows[:limit],
             "more": max(len(rows) - limit, 0),
             "named": bool(cutoffs),
-            "doubt": "" if sources.all_report else sources_reporting_text(sources),
-            "subtitle": "least time left first" if rows else "",
-            "labels": list(PART_LABELS.values()),
+            "subtitle": _subtitle(sources) if rows else "",
+            "labels": list(STAGE_LABELS.values()),
             "now": now,
         }
 
@@ -105,21 +108,30 @@ class CutOffs(Tile):
         self, number: int, cut: CutOff, counts: Mapping[tuple[int, str], int], now: datetime
     ) -> CutoffRow:
         waiting = sum(
-            many for (n, part), many in counts.items() if n == number and part != CutoffPart.GONE
+            many
+            for (n, stage), many in counts.items()
+            if n == number and stage != CutoffStage.DEPARTED
         )
-        at_risk = counts.get((number, CutoffPart.AT_RISK), 0)
+        at_risk = counts.get((number, CutoffStage.AT_RISK), 0)
         is_passed = cut.at is not None and cut.at <= now
         is_near = cut.at is not None and cut.at - now <= SHORTLY
         late = "late" if is_passed and waiting else "risk"
         tone = late if at_risk or (is_near and waiting) else "plain"
-        parts = []
-        for part, label in PART_LABELS.items():
-            wanted = CutoffFilter(part, cut.warehouse, cut.carrier)
+        stages = []
+        for stage, label in STAGE_LABELS.items():
+            wanted = CutoffFilter(stage, cut.warehouse, cut.carrier)
             address = self.board.orders.link(f"/orders?cutoff={quote_plus(wanted.text)}")
-            of_part = late if part == CutoffPart.AT_RISK else TONES[CutoffPart(part)]
-            many = counts.get((number, part), 0)
-            parts.append(PartCount(label, many, address, of_part if many else "plain"))
-        return CutoffRow(cut, _time_text(cut, now), is_passed, tone, parts, waiting)
+            tone_of_stage = late if stage == CutoffStage.AT_RISK else TONES[CutoffStage(stage)]
+            many = counts.get((number, stage), 0)
+            stages.append(StageCount(label, many, address, tone_of_stage if many else "plain"))
+        return CutoffRow(cut, _time_text(cut, now), is_passed, tone, stages, waiting)
+
+
+def _subtitle(sources: SourceCounts) -> str:
+    """Without all sources, orders may have left, or be due, that are not known."""
+    if sources.all_report:
+        return "least time left first"
+    return f"may be incomplete: {sources_reporting_text(sources)}"
 
 
 def _time_text(cut: CutOff, now: datetime) -> str:

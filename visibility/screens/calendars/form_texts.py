@@ -17,7 +17,7 @@ EXCEPTION = re.compile(rf"(\S+)\s*(closed\b|{HOURS}(?:\s*,\s*{HOURS})*)?(.*)", r
 
 
 @dataclass(frozen=True, slots=True)
-class CutoffRow:
+class CutoffInputs:
     """A cut-off in the form: `times` has (day, label, text, error)."""
 
     number: int
@@ -38,7 +38,7 @@ class CalendarForm:
     hours: Sequence[tuple[str, str, str, str]]
     closed_days: str
     exceptions: str
-    cutoffs: Sequence[CutoffRow]
+    cutoffs: Sequence[CutoffInputs]
     effective_from: str
     errors: Mapping[str, str]
 
@@ -94,8 +94,8 @@ def spans_text(spans: Sequence[Sequence[str]]) -> str:
 
 def parse_spans(text: str) -> list[list[str]]:
     """The spans of a text; a part that is no span stays as it is, for the check to refuse."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    return [[each.strip() for each in re.split("[-\u2013]", part)] for part in parts]
+    spans = [span.strip() for span in text.split(",") if span.strip()]
+    return [[time.strip() for time in re.split("[-\u2013]", span)] for span in spans]
 
 
 def week_text(hours: Mapping[str, Sequence[Sequence[str]]]) -> str:
@@ -133,7 +133,7 @@ def _build_form(
     )
 
 
-def _build_row(number: int, row: Mapping[str, Any], errors: Mapping[str, str]) -> CutoffRow:
+def _build_row(number: int, row: Mapping[str, Any], errors: Mapping[str, str]) -> CutoffInputs:
     path = f"cutoffs.{number}"
     times = [
         (day, label, row["times"].get(day, ""), errors.get(f"{path}.{day}", ""))
@@ -141,7 +141,7 @@ def _build_row(number: int, row: Mapping[str, Any], errors: Mapping[str, str]) -
     ]
     names = [errors.get(f"{path}.{name}", "") for name in ("warehouse", "carrier")]
     error = " ".join(filter(None, [errors.get(path, ""), *names, *(each[3] for each in times)]))
-    return CutoffRow(number, row["warehouse"], row["carrier"], times, error)
+    return CutoffInputs(number, row["warehouse"], row["carrier"], times, error)
 
 
 def _exception_text(entry: Mapping[str, Any]) -> str:
@@ -150,8 +150,8 @@ def _exception_text(entry: Mapping[str, Any]) -> str:
 
 
 def _parse_exception(line: str) -> dict[str, Any]:
-    found = EXCEPTION.match(line)
-    day, hours, title = found.groups() if found else (line, None, "")
+    match = EXCEPTION.match(line)
+    day, hours, title = match.groups() if match else (line, None, "")
     if hours is None:  # neither closed nor hours: refused by the check
         return {"date": "", "hours": [], "title": ""}
     spans = [] if hours.lower() == "closed" else parse_spans(hours)

@@ -120,14 +120,14 @@ def _summarize(row: WorkCalendar, now: datetime, *, rules: int, locations: int) 
 
 def special_days(summary: CalendarSummary) -> list[tuple[str, str]]:
     """The next days of a year that differ from the week: the date, and the hours with the name."""
-    found = []
+    special = []
     for number in range(366):
         day = summary.today + timedelta(days=number)
         texts = list(_special_day(version_on(summary.versions, day), day))
-        found += [(format_date(day, year=True), texts[0])] if texts else []
-        if len(found) == MAX_SPECIAL_DAYS:
+        special += [(format_date(day, year=True), texts[0])] if texts else []
+        if len(special) == MAX_SPECIAL_DAYS:
             break
-    return found
+    return special
 
 
 def _special_day(version: CalendarVersion, day: date) -> Iterator[str]:

@@ -23,10 +23,10 @@ from visibility.sla.cutoff_times import CutOff, load_current_cutoffs
 SHORTLY_BEFORE = timedelta(hours=1)
 
 
-class CutoffPart(StrEnum):
+class CutoffStage(StrEnum):
     """How far an order is. The first that applies: gone, at risk, ready, not picked."""
 
-    GONE = "gone"  # completely shipped
+    DEPARTED = "gone"  # completely shipped
     READY = "ready"  # completely picked or packed
     NOT_PICKED = "not_picked"
     # Not gone, and: the cut-off has passed, an SLA alert is open, the order is on hold or
@@ -34,13 +34,13 @@ class CutoffPart(StrEnum):
     AT_RISK = "at_risk"
 
 
-PART_LABELS: Mapping[str, str] = {
-    CutoffPart.GONE: "Gone",
-    CutoffPart.READY: "Ready",
-    CutoffPart.NOT_PICKED: "Not picked",
-    CutoffPart.AT_RISK: "At risk",
+STAGE_LABELS: Mapping[str, str] = {
+    CutoffStage.DEPARTED: "Gone",
+    CutoffStage.READY: "Ready",
+    CutoffStage.NOT_PICKED: "Not picked",
+    CutoffStage.AT_RISK: "At risk",
 }
-ALL_PARTS = "all"
+ALL_STAGES = "all"
 ANY = "*"
 CLASSIFIED = """
 WITH entry AS MATERIALIZED (
@@ -56,7 +56,7 @@ SELECT o.object_id, applied.number, CASE
             AND alert.state IN ('open', 'acknowledged', 'snoozed'))
         OR (applied.at <= %s AND NOT picked.is_ready) THEN 'at_risk'
     WHEN picked.is_ready THEN 'ready'
-    ELSE 'not_picked' END AS part
+    ELSE 'not_picked' END AS stage
 FROM visibility_order o
 CROSS JOIN LATERAL (
     SELECT * FROM entry WHERE entry.warehouse IN ('', upper(o.warehouse))
@@ -77,43 +77,43 @@ WHERE o.last_event_at IS NOT NULL AND (o.is_open OR o.last_event_at >= %s)
     AND (shipped.completed_at >= applied.counts_since
         OR (shipped.completed_at IS NULL AND o.is_open AND o.delivered_at IS NULL))
 """
-COUNTS = "SELECT number, part, count(*) FROM ({}) AS classified GROUP BY 1, 2"
+COUNTS = "SELECT number, stage, count(*) FROM ({}) AS classified GROUP BY 1, 2"
 MEMBERS = """
 visibility_order.object_id IN (
     SELECT classified.object_id FROM ({}) AS classified
-    WHERE classified.number = %s AND classified.part = ANY(%s)
+    WHERE classified.number = %s AND classified.stage = ANY(%s)
 )
 """
 
 
 @dataclass(frozen=True, slots=True)
 class CutoffFilter:
-    """The orders of one cut-off that are in one part, or in all; empty names: any."""
+    """The orders of one cut-off that are in one stage, or in all; empty names: any."""
 
-    part: str
+    stage: str
     warehouse: str
     carrier: str
 
     @classmethod
     def from_text(cls, text: str) -> "CutoffFilter | None":
         """Read `ready:Dallas:UPS`; None if it is no such filter. `*` is any."""
-        part, *names = text.split(":")
-        if part not in {ALL_PARTS, *CutoffPart} or len(names) != 2:
+        stage, *names = text.split(":")
+        if stage not in {ALL_STAGES, *CutoffStage} or len(names) != 2:
             return None
-        return cls(part, *("" if name == ANY else unquote(name)[:100] for name in names))
+        return cls(stage, *("" if name == ANY else unquote(name)[:100] for name in names))
 
     @property
     def text(self) -> str:
         """The value of the filter in a query string, not escaped for it."""
         names = [quote(name, safe=" ") or ANY for name in (self.warehouse, self.carrier)]
-        return ":".join([self.part, *names])
+        return ":".join([self.stage, *names])
 
     @property
     def label(self) -> str:
         """`Dallas, UPS, ready`."""
-        part = PART_LABELS.get(self.part, "all")
+        stage = STAGE_LABELS.get(self.stage, "all")
         warehouse, carrier = self.warehouse or "any warehouse", self.carrier or "any carrier"
-        return f"{warehouse}, {carrier}, {part.lower()}"
+        return f"{warehouse}, {carrier}, {stage.lower()}"
 
     def condition(self, now: datetime) -> Q:
         """The filter as a condition on orders; it reads the calendars with one statement."""
@@ -122,10 +122,10 @@ class CutoffFilter:
         key = (self.warehouse.upper(), self.carrier.upper())
         if key not in keys:
             return Q(pk__in=[])
-        parts = [*CutoffPart] if self.part == ALL_PARTS else [self.part]
+        stages = [*CutoffStage] if self.stage == ALL_STAGES else [self.stage]
         sql, values = _classified_sql(cutoffs, now)
         members = RawSQL(  # noqa: S611  # constant SQL
-            MEMBERS.format(sql), [*values, keys.index(key), parts], output_field=BooleanField()
+            MEMBERS.format(sql), [*values, keys.index(key), stages], output_field=BooleanField()
         )
         return Q(members)
 
@@ -133,14 +133,14 @@ class CutoffFilter:
 def count_orders_of_cutoffs(
     cutoffs: list[CutOff], scope: OrderScope, now: datetime
 ) -> dict[tuple[int, str], int]:
-    """The number of orders by position of the cut-off and part. One statement."""
+    """The number of orders by position of the cut-off and stage. One statement."""
     if not cutoffs:
         return {}
     limits, scope_values = scope.sql("o")
     sql, values = _classified_sql(cutoffs, now)
     with connection.cursor() as cursor:
         cursor.execute(COUNTS.format(sql + limits), [*values, *scope_values])
-        return {(number, part): many for number, part, many in cursor.fetchall()}
+        return {(number, stage): many for number, stage, many in cursor.fetchall()}
 
 
 def _classified_sql(cutoffs: Iterable[CutOff], now: datetime) -> tuple[str, list[Any]]:

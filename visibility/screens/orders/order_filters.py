@@ -221,7 +221,7 @@ ORDER_FILTERS = by_name(
     ListFilter(
         "cutoff",
         "Cut-off",
-        "`<part>:<warehouse>:<carrier>`: the orders that must leave by this cut-off; the part is "
+        "`<stage>:<warehouse>:<carrier>`: the orders that must leave by this cut-off; the stage is "
         "`gone`, `ready`, `not_picked`, `at_risk` or `all`, and `*` is any warehouse or carrier.",
         cutoff_condition,
         value_label=_cutoff_label,
