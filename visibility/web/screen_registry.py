@@ -51,6 +51,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
     Screen("account_links"),
     Screen("account"),
+    Screen("second_factor"),
     Screen(
         "boards",
         NavigationEntry(
@@ -120,6 +121,20 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen(
+        "people",
+        NavigationEntry(
+            "People",
+            "/people",
+            "p",
+            "users",
+            Permission.ADMINISTER,
+            ("teams",),
+            group="Configure",
+        ),
+    ),
+    Screen("teams"),
+    Screen("security"),
     Screen("api_tokens"),
     Screen("saved_views"),
     Screen("style_guide"),
