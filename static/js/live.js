@@ -96,7 +96,8 @@
     if (polls) return [socket, receivedAt] = [{ readyState: 1, close() {} }, Date.now()];
     socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/live`);
     [socket.onmessage, receivedAt] = [receive, Date.now()];
-    socket.onclose = () => setTimeout(connect, Math.min(30000, 500 * 2 ** tries++) * (0.5 + Math.random()), show());
+    // 4401: the session has ended, or the role changed. The page loads again with what is left of its rights.
+    socket.onclose = ({ code }) => code === 4401 ? location.reload() : setTimeout(connect, Math.min(30000, 500 * 2 ** tries++) * (0.5 + Math.random()), show());
   }
   document.addEventListener("click", ({ target }) => {
     if (target.closest("#freshness") && !(paused = !paused)) markDirty(KINDS);

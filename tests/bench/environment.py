@@ -71,6 +71,7 @@ class BenchEnvironment:
             "DATABASE_URL": running.product,
             "REDIS_PREFIX": prefix,
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "REQUIRE_SECOND_FACTOR": "0",
             # No rate limit per source.
             "SOURCE_RATE": "1000000",
             "LOG_LEVEL": "WARNING",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 
+from visibility.alerts.default_owners import assign_default_owners
 from visibility.alerts.load_source_evidence import load_evidence_of_enabled_sources
 from visibility.alerts.rule_change_reasons import ClockKey, RuleChangeReasons
 from visibility.formatting import AGE_PLACEHOLDER
@@ -193,9 +194,13 @@ def create_alerts(new: Sequence[NewAlertWithLogEntry], now: datetime) -> list[in
     """Create alerts in a fixed number of statements; return their ids."""
     if not new:
         return []
+    owners = assign_default_owners([entry.alert for entry in new if entry.action == "opened"])
     Alert.objects.bulk_create([entry.alert for entry in new])
+    texts = [entry.text + owners.get(id(entry.alert), "") for entry in new]
     AlertEntry.objects.bulk_create(
-        [AlertEntry(alert=n.alert, at=now, action=n.action, text=n.text) for n in new if n.action]
+        AlertEntry(alert=entry.alert, at=now, action=entry.action, text=text)
+        for entry, text in zip(new, texts, strict=True)
+        if entry.action
     )
     queue_notifications([entry.alert for entry in new if entry.action == "opened"], "opened")
     return [entry.alert.pk for entry in new]

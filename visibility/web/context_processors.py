@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from visibility.models import AlertState, BackgroundExportState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
 from visibility.web.background_exports import finished_exports_of_session, title_of_export
+from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 from visibility.web.screen_registry import SCREENS, navigation_entries
 
@@ -76,7 +77,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     """The template context. Values are lazy, so a page without navigation runs no query."""
     user = getattr(request, "user", None)
     context: dict[str, Any] = {"demo": settings.DEMO, "TIME_ZONE": settings.TIME_ZONE}
-    if user is None or not user.is_authenticated:
+    if user is None or not user.is_authenticated or request.META.get(LACKS_SECOND_FACTOR):
         return context
     return context | {
         "nav": (nav := SimpleLazyObject(lambda: nav_items(user, request.path))),

@@ -79,7 +79,7 @@ def roles(user: User | AnonymousUser) -> frozenset[UserRole]:
         return frozenset()
     names: set[str] | None = user.__dict__.get("_role_names")
     if names is None:
-        names = set(user.groups.values_list("name", flat=True))
+        names = {group.name for group in user.groups.all()}
         user.__dict__["_role_names"] = names  # cached for this request
     granted = {UserRole(name) for name in names if name in set(UserRole)}
     return frozenset(granted | ({AD} if user.is_superuser else set()))

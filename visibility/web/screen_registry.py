@@ -52,6 +52,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("session_expiry"),
     Screen("account_links"),
     Screen("account"),
+    Screen("second_factor"),
     Screen(
         "boards",
         NavigationEntry(
@@ -132,6 +133,20 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen(
+        "people",
+        NavigationEntry(
+            "People",
+            "/people",
+            "p",
+            "users",
+            Permission.ADMINISTER,
+            ("teams",),
+            group="Configure",
+        ),
+    ),
+    Screen("teams"),
+    Screen("security"),
     Screen("api_tokens"),
     Screen("background_exports"),
     Screen("saved_views"),

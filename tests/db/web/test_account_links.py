@@ -120,10 +120,10 @@ def test_without_a_mail_server_the_page_says_whom_to_ask(
 def test_a_link_works_once(client: Client) -> None:
     address = reset_link(person())
     assert client.post(address, passwords()).status_code == 302
-    again = Client()
-    assert again.get(address).status_code == 404
-    assert again.post(address, passwords(OLD, OLD)).status_code == 404
-    assert "_auth_user_id" not in again.session
+    second = Client()
+    assert second.get(address).status_code == 404
+    assert second.post(address, passwords(OLD, OLD)).status_code == 404
+    assert "_auth_user_id" not in second.session
 
 
 def test_a_link_is_valid_for_30_minutes(client: Client) -> None:
@@ -169,7 +169,7 @@ def test_weak_passwords_are_refused_at_the_field(
     assert client.post(address, passwords()).status_code == 302
 
 
-def test_whoever_is_signed_in_does_not_stay_so_under_the_other_account(client: Client) -> None:
+def test_a_link_ends_the_session_of_another_person(client: Client) -> None:
     user = person()
     client.force_login(create_user(UserRole.ADMIN))
     assert 'class="rail"' not in client.get(reset_link(user)).content.decode()

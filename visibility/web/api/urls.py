@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from visibility.web.api import (
+    account_security,
     alert_actions,
     alert_groups,
     alerts,
@@ -26,6 +27,7 @@ from visibility.web.api import (
     order_lanes,
     order_notes,
     orders,
+    people,
     rules,
     saved_views,
     schema_and_docs,
@@ -35,6 +37,7 @@ from visibility.web.api import (
     source_settings,
     sources_and_messages,
     subscriptions,
+    teams,
     tracking_links,
 )
 
@@ -98,6 +101,18 @@ urlpatterns = [
     path("screen-links/<int:link_id>", screen_links.ScreenLinkView.as_view()),
     path("tokens", api_tokens.ApiTokenListView.as_view()),
     path("tokens/<int:token_id>", api_tokens.ApiTokenView.as_view()),
+    path("people", people.PeopleListView.as_view()),
+    path("people/<int:person_id>", people.PersonView.as_view()),
+    path("people/<int:person_id>/link", people.PersonLinkView.as_view()),
+    path("people/<int:person_id>/deactivate", people.DeactivatePersonView.as_view()),
+    path("people/<int:person_id>/reactivate", people.ReactivatePersonView.as_view()),
+    path("people/<int:person_id>/end-sessions", people.EndPersonSessionsView.as_view()),
+    path("people/<int:person_id>/remove-second-factors", people.RemoveSecondFactorsView.as_view()),
+    path("teams", teams.TeamListView.as_view()),
+    path("teams/<slug:slug>", teams.TeamView.as_view()),
+    path("security", account_security.SecurityView.as_view()),
+    path("sessions", account_security.SessionListView.as_view()),
+    path("sessions/<int:session_id>", account_security.SessionView.as_view()),
     path("channels", subscriptions.ChannelListView.as_view()),
     path("subscriptions", subscriptions.SubscriptionListView.as_view()),
     path("subscriptions/<int:subscription_id>", subscriptions.SubscriptionView.as_view()),

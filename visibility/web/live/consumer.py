@@ -11,7 +11,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from visibility.web.live.hub import Subscriber, hub_of_this_process
 from visibility.web.live.ready_frames import SCOPE_KEY
-from visibility.web.permissions import Permission, has_permission
+from visibility.web.people.second_factor import lacks_second_factor, session_has_second_factor
+from visibility.web.permissions import Permission, has_permission, roles
 
 MAX_FRAME_BYTES = 65_536
 MAX_FRAMES_PER_SECOND = 20
@@ -107,12 +108,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
 def authenticated_subscriber(scope: Any) -> Subscriber | None:
     """The subscriber of this handshake; None if its user is not signed in or has no role."""
-    user = scope["user"]
-    if not has_permission(user, Permission.BOARDS):
+    user, session = scope["user"], scope["session"]
+    if not has_permission(user, Permission.BOARDS) or lacks_second_factor(user, session):
         return None
     return Subscriber(
         user.pk,
-        scope["session"].session_key,
+        session.session_key,
         user.get_session_auth_hash(),
+        roles(user),
+        session_has_second_factor(user, session),
         writer=scope.get(SCOPE_KEY),
     )

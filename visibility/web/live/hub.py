@@ -16,7 +16,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
-from django.db.models import Q
 from django.db.models.functions import Now
 from redis.exceptions import RedisError
 from structlog.stdlib import get_logger
@@ -25,7 +24,8 @@ from visibility.db.change_feed import latest_change_number
 from visibility.models import Change
 from visibility.notify.publish_change_number import redis_channel_name
 from visibility.web.live.ready_frames import ReadyFrameWriter, encode_text_frame
-from visibility.web.permissions import ROLE_PERMISSIONS, Permission
+from visibility.web.people import second_factor
+from visibility.web.permissions import UserRole, roles
 
 log = get_logger(__name__)
 
@@ -34,7 +34,7 @@ log = get_logger(__name__)
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 0.25
 POLL_SECONDS = 1.0  # without Redis, changes are found by polling
 HEARTBEAT_SECONDS = 10.0
-AUTHORIZATION_SECONDS = 5.0
+AUTHORIZATION_SECONDS = 3.0
 MAX_CHANGES = 500
 MAX_IDS = 50  # per kind and message; beyond that the page reloads everything of the kind
 MAX_QUEUED = 8  # messages per socket
@@ -50,6 +50,9 @@ class Subscriber:
     user_id: int
     session_key: str
     auth_hash: str
+    # The roles at the handshake. With other ones, the page has to load again.
+    roles: frozenset[UserRole] = frozenset()
+    has_second_factor: bool = False
     # None means: close, the user is no longer authorized.
     queue: asyncio.Queue[str | None] = field(
         default_factory=lambda: asyncio.Queue(maxsize=MAX_QUEUED)
@@ -105,8 +108,12 @@ def changes_since(last: int) -> tuple[int, set[str], dict[str, list[int]]]:
     return newest, set(ids) or set(KINDS), listed
 
 
-def authorized_credentials(subscribers: Sequence[Subscriber]) -> set[tuple[int, str, str]]:
-    """Return (user, session, auth hash) of those whose session and role are still valid."""
+def still_authorized(subscribers: Sequence[Subscriber]) -> set[Subscriber]:
+    """Return those whose session is still valid, and whose user has the same roles.
+
+    Also leave out those without a second factor, if one is required now.
+    """
+    needs_second_factor = second_factor.is_required()
     sessions = set(
         Session.objects.filter(
             session_key__in={subscriber.session_key for subscriber in subscribers},
@@ -114,16 +121,15 @@ def authorized_credentials(subscribers: Sequence[Subscriber]) -> set[tuple[int, 
         ).values_list("session_key", flat=True)
     )
     users = User.objects.filter(
-        Q(is_superuser=True) | Q(groups__name__in=ROLE_PERMISSIONS[Permission.BOARDS]),
-        pk__in={subscriber.user_id for subscriber in subscribers},
-        is_active=True,
-    ).distinct()
-    hashes = {user.pk: user.get_session_auth_hash() for user in users}
+        pk__in={subscriber.user_id for subscriber in subscribers}, is_active=True
+    ).prefetch_related("groups")
+    current = {user.pk: (user.get_session_auth_hash(), roles(user)) for user in users}
     return {
-        (subscriber.user_id, subscriber.session_key, subscriber.auth_hash)
+        subscriber
         for subscriber in subscribers
         if subscriber.session_key in sessions
-        and hashes.get(subscriber.user_id) == subscriber.auth_hash
+        and (subscriber.has_second_factor or not needs_second_factor)
+        and current.get(subscriber.user_id) == (subscriber.auth_hash, subscriber.roles)
     }
 
 
@@ -234,21 +240,17 @@ class Hub:
             delay = min(delay * 2, 5.0)
 
     async def close_unauthorized_sockets(self) -> None:
-        """Close the sockets of users who signed out or lost their role."""
+        """Close the sockets of users who signed out, or whose role changed."""
         while True:
             await asyncio.sleep(AUTHORIZATION_SECONDS)
             subscribers = list(self.subscribers)
             try:
-                authorized = await database_sync_to_async(authorized_credentials)(subscribers)
+                authorized = await database_sync_to_async(still_authorized)(subscribers)
             except DatabaseError as error:
                 log.warning("live_authorization_failed", error=type(error).__name__)
                 continue
             for subscriber in subscribers:
-                if (
-                    subscriber.user_id,
-                    subscriber.session_key,
-                    subscriber.auth_hash,
-                ) not in authorized:
+                if subscriber not in authorized:
                     subscriber.enqueue_message_or_replace_full_queue(None, 0)
 
 

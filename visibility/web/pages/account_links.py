@@ -107,7 +107,7 @@ def _render_link_page(
     request: HttpRequest, link: AccountLink, form: Any, *, status: int
 ) -> HttpResponse:
     is_invitation = link.purpose == AccountLinkPurpose.INVITATION
-    # Without the frame, whoever is signed in.
+    # Without the frame of the person who is signed in.
     context = {"form": form, "owner": link.user, "is_invitation": is_invitation, "nav": None}
     response = render(request, "account/set_password.html", context, status=status)
     # The address is a secret: it must not be sent on.

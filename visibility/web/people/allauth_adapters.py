@@ -16,6 +16,7 @@ from visibility.db.database_time import database_now
 from visibility.db.encrypt_texts import decrypt_text, encrypt_text
 from visibility.models.audit import append_audit_entry
 from visibility.web.people.local_paths import local_path_or_empty
+from visibility.web.people.second_factor import may_remove
 
 ENCRYPTION_PURPOSE = "second factor"
 # Who signed in, or confirmed their password, so recently need not do it again.
@@ -103,6 +104,9 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth h
 
     def _get_site_name(self) -> str:
         return "Throughline"
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        return may_remove(authenticator)
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         count = Authenticator.objects.filter(user_id=user.pk, type=type).count()

@@ -17,7 +17,7 @@ from visibility.web.request_limit import address_network
 
 PURPOSE = "sign-in throttle"
 KNOWN_FOR = timedelta(days=30)
-KEPT_FOR = timedelta(days=1)
+STORED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def _limit(free: int, first: int, longest: int, leak: int) -> Limit:
 
 
 LIMITS = {
-    ThrottleScope.ACCOUNT_AND_ADDRESS: _limit(5, 30, 900, 600),
+    ThrottleScope.ACCOUNT_AND_ADDRESS: _limit(5, 30, 900, 1800),
     ThrottleScope.ACCOUNT: _limit(20, 15, 60, 60),
     ThrottleScope.ADDRESS: _limit(50, 10, 300, 60),
 }
@@ -100,14 +100,14 @@ def _lock_counts(username: str, address: str, now: datetime) -> dict[ThrottleSco
     }
     SignInThrottle.objects.bulk_create(
         [
-            SignInThrottle(scope=scope, key=key, expires_at=now + KEPT_FOR)
+            SignInThrottle(scope=scope, key=key, expires_at=now + STORED_FOR)
             for scope, key in sorted(keys.items())
         ],
         ignore_conflicts=True,
     )
     rows = SignInThrottle.objects.select_for_update().filter(key__in=keys.values())
-    found = {(row.scope, row.key): row for row in rows.order_by("scope", "key")}
-    return {scope: found[scope, key] for scope, key in keys.items()}
+    by_key = {(row.scope, row.key): row for row in rows.order_by("scope", "key")}
+    return {scope: by_key[scope, key] for scope, key in keys.items()}
 
 
 def _count_failure(count: SignInThrottle, limit: Limit, now: datetime) -> None:
@@ -116,5 +116,5 @@ def _count_failure(count: SignInThrottle, limit: Limit, now: datetime) -> None:
     count.failed_at = now
     wait = limit.wait_after(count.failures)
     count.blocked_until = now + wait if wait else None
-    count.expires_at = max(count.expires_at, now + KEPT_FOR)
+    count.expires_at = max(count.expires_at, now + STORED_FOR)
     count.save(update_fields=["failures", "failed_at", "blocked_until", "expires_at"])

@@ -74,6 +74,16 @@ NEEDED: dict[str, set[Permission]] = {
     "boards/operations/duplicate": {P.BOARDS_EDIT},
     "start-page": {P.BOARDS},
     "screen-links": {P.BOARDS_EDIT},
+    "people": {P.ADMINISTER},
+    "people/{leaver}": {P.ADMINISTER},
+    "people/{leaver}/link": {P.ADMINISTER},
+    "people/{leaver}/end-sessions": {P.ADMINISTER},
+    "people/{leaver}/remove-second-factors": {P.ADMINISTER},
+    "people/{leaver}/deactivate": {P.ADMINISTER},
+    "people/{leaver}/reactivate": {P.ADMINISTER},
+    "security": {P.ADMINISTER},
+    "teams": {P.ADMINISTER},
+    "teams/everyone": {P.ADMINISTER},
     "channels": {P.SUBSCRIPTIONS_SEE},
     "subscriptions": {P.SUBSCRIPTIONS_SEE},
     "subscriptions/{subscription}": {P.SUBSCRIPTIONS_SEE},
@@ -94,7 +104,7 @@ NEEDED: dict[str, set[Permission]] = {
     "messages/replays/{replay}": {P.PARKED_SEE},
     "messages/replays": {P.PARKED_REPLAY},
 }
-OPEN_TO_EVERYONE = {"tokens"}
+OPEN_TO_EVERYONE = {"tokens", "sessions"}
 
 
 def new_token(user: User, *permissions: Permission, age: int = 0) -> tuple[ApiToken, str]:

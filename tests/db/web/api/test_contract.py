@@ -12,6 +12,7 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
 from connectors.sdk.event_codec import format_rfc3339
+from tests.builders.users import create_user
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
@@ -106,6 +107,21 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "start-page": ("start-page", ALL, None),
     "screen-links": ("screen-links", {OP, AD}, None),
     "tokens": ("tokens", ALL, None),
+    "people": ("people", {AD}, None),
+    "people/{leaver}": ("people/{person_id}", {AD}, None),
+    "people/{leaver}/link": ("people/{person_id}/link", {AD}, {}),
+    "people/{leaver}/end-sessions": ("people/{person_id}/end-sessions", {AD}, {}),
+    "people/{leaver}/remove-second-factors": (
+        "people/{person_id}/remove-second-factors",
+        {AD},
+        {},
+    ),
+    "people/{leaver}/deactivate": ("people/{person_id}/deactivate", {AD}, {}),
+    "people/{leaver}/reactivate": ("people/{person_id}/reactivate", {AD}, {}),
+    "security": ("security", {AD}, None),
+    "sessions": ("sessions", ALL, None),
+    "teams": ("teams", {AD}, None),
+    "teams/everyone": ("teams/{slug}", {AD}, None),
     "channels": ("channels", {OP, IN, AD}, None),
     "subscriptions": ("subscriptions", {OP, IN, AD}, None),
     "subscriptions/{subscription}": ("subscriptions/{subscription_id}", {OP, IN, AD}, None),
@@ -175,6 +191,7 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
             created_at=database_now(),
             changed_at=database_now(),
         ).pk,
+        "leaver": create_user(UserRole.EXECUTIVE, "leaver").pk,
         "view": create_shared_view([person(role) for role in UserRole]).pk,
     }
 

@@ -1,0 +1,141 @@
+"""Endpoints of sign-in security: the requirement of a second factor, and your sessions."""
+
+from typing import Any
+
+from allauth.usersessions.models import UserSession
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.db.database_time import database_now
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    PermissionFilteredSerializer,
+    Rfc3339Field,
+    serialize,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
+from visibility.web.api.problem_responses import ApiResponse, ConflictError
+from visibility.web.api.request_body_serializers import (
+    EmptyBody,
+    RequestBody,
+    parse_body,
+    read_body,
+)
+from visibility.web.board_changes import Author
+from visibility.web.people import second_factor, sessions
+from visibility.web.permissions import Permission
+
+FIXED = "REQUIRE_SECOND_FACTOR is off on this server, so a second factor cannot be required."
+
+
+class SecuritySerializer(PermissionFilteredSerializer):
+    """Whether a second factor is required. `is_fixed_by_server`: it cannot be changed here."""
+
+    second_factor_is_required = serializers.BooleanField()
+    is_fixed_by_server = serializers.BooleanField()
+
+
+class SecurityBody(RequestBody):
+    """Whether everyone needs a second factor."""
+
+    second_factor_is_required = serializers.BooleanField()
+
+
+class SessionSerializer(PermissionFilteredSerializer):
+    """A session of yours. `is_current`: the one that asks."""
+
+    id = serializers.IntegerField(source="pk")
+    address = serializers.CharField(source="ip")
+    browser = serializers.CharField(source="user_agent")
+    signed_in_at = Rfc3339Field(source="created_at")
+    is_current = serializers.SerializerMethodField()
+
+    def get_is_current(self, session: UserSession) -> bool:
+        """Whether this request belongs to the session."""
+        return bool(session.session_key == self.context.get("session_key"))
+
+
+class SecurityView(ApiView):
+    """`/security`."""
+
+    http_method_names = ["get", "head", "patch"]
+    required_permissions = (Permission.ADMINISTER,)
+
+    @extend_schema(operation_id="security", responses=SecuritySerializer)
+    def get(self, request: Request) -> Response:
+        """Retrieve whether a second factor is required."""
+        return Response(_security())
+
+    @extend_schema(
+        operation_id="security_change", request=SecurityBody, responses=SecuritySerializer
+    )
+    def patch(self, request: Request) -> HttpResponse:
+        """Require a second factor of everyone, or make it optional."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            values = parse_body(SecurityBody, body)
+            by = Author(current_user(request), database_now())
+            try:
+                second_factor.change_requirement(values["second_factor_is_required"], by=by)
+            except second_factor.FixedByServer:
+                raise ConflictError(FIXED) from None
+            return ApiResponse.with_json_body(_security())
+
+        return run_idempotently(request, body, do)
+
+
+@extend_schema_view(get=extend_schema(operation_id="sessions"))
+class SessionListView(ApiListView):
+    """List your sessions, the newest first."""
+
+    query_parameters = PAGING
+    serializer_class = SessionSerializer
+
+    def get_queryset(self) -> Any:
+        """The sessions, loaded page by page."""
+        return KeysetRowLoader(
+            lambda limit, before=None: sessions.list_sessions(
+                current_user(self.request), before=before, limit=limit
+            ),
+            lambda session: [session.pk],
+        )
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Add the session of the request."""
+        key = None if self.request.auth else self.request.session.session_key
+        return {**super().get_serializer_context(), "session_key": key}
+
+
+class SessionView(ApiView):
+    """`/sessions/<id>`."""
+
+    http_method_names = ["delete"]
+
+    @extend_schema(
+        operation_id="session_end", request=EmptyBody, responses={200: SessionSerializer}
+    )
+    def delete(self, request: Request, session_id: int) -> HttpResponse:
+        """End one of your sessions: it is signed out within seconds."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            ended = sessions.end_session(current_user(request), session_id)
+            if ended is None:
+                raise Http404
+            return ApiResponse.with_json_body(serialize(SessionSerializer, ended))
+
+        return run_idempotently(request, body, do)
+
+
+def _security() -> dict[str, Any]:
+    content = {
+        "second_factor_is_required": second_factor.is_required(),
+        "is_fixed_by_server": second_factor.is_fixed_by_server(),
+    }
+    return serialize(SecuritySerializer, content)

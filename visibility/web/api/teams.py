@@ -1,0 +1,128 @@
+"""Endpoints of teams, for administrators."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from visibility.db.database_time import database_now
+from visibility.models import Team
+from visibility.models.teams import MAX_TITLE_LENGTH
+from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.common_serializers import (
+    PermissionFilteredSerializer,
+    UserSerializer,
+    serialize,
+)
+from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
+from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
+from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
+from visibility.web.board_changes import Author
+from visibility.web.people import team_changes
+from visibility.web.people.team_changes import MAX_MEMBERS, InvalidTeam
+from visibility.web.permissions import Permission
+
+MAX_USER_ID = 2**31 - 1
+
+
+class TeamSerializer(PermissionFilteredSerializer):
+    """A team. `default_owner`: who owns its new alerts at first."""
+
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    members = UserSerializer(many=True, source="members.all")
+    default_owner = UserSerializer(allow_null=True)
+
+
+class TeamBody(RequestBody):
+    """A new team."""
+
+    title = serializers.CharField(max_length=MAX_TITLE_LENGTH)
+
+
+class TeamChangeBody(RequestBody):
+    """The fields to change, as user ids. `members` replaces all members."""
+
+    members = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=MAX_USER_ID),
+        required=False,
+        max_length=MAX_MEMBERS,
+    )
+    default_owner = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MAX_USER_ID
+    )
+
+
+@extend_schema_view(get=extend_schema(operation_id="teams"))
+class TeamListView(ApiListView):
+    """List the teams with their members, by title."""
+
+    required_permissions = (Permission.ADMINISTER,)
+    http_method_names = ["get", "head", "post"]
+    query_parameters = PAGING
+    serializer_class = TeamSerializer
+
+    def get_queryset(self) -> Any:
+        """The teams, loaded page by page."""
+        return KeysetRowLoader(
+            lambda limit, after="": team_changes.list_teams(after=after, limit=limit),
+            lambda team: [team.title],
+        )
+
+    @extend_schema(operation_id="team_create", request=TeamBody, responses={201: TeamSerializer})
+    def post(self, request: Request) -> HttpResponse:
+        """Create a team without members."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            values = parse_body(TeamBody, body)
+            by = Author(current_user(request), database_now())
+            try:
+                team = team_changes.create_team(values["title"], by=by)
+            except InvalidTeam as error:
+                raise InvalidFieldsInput(error.errors) from error
+            return ApiResponse.with_json_body(serialize(TeamSerializer, team), status=201)
+
+        return run_idempotently(request, body, do)
+
+
+class TeamView(ApiView):
+    """`/teams/<slug>`."""
+
+    http_method_names = ["get", "head", "patch"]
+    required_permissions = (Permission.ADMINISTER,)
+
+    @extend_schema(operation_id="team", responses=TeamSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """Retrieve a team."""
+        team = Team.objects.filter(slug=slug).first()
+        if team is None:
+            raise Http404
+        return Response(serialize(TeamSerializer, team))
+
+    @extend_schema(operation_id="team_change", request=TeamChangeBody, responses=TeamSerializer)
+    def patch(self, request: Request, slug: str) -> HttpResponse:
+        """Change the members and the default owner, who must be an active member."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            values = parse_body(TeamChangeBody, body)
+            try:
+                team = team_changes.change_team(
+                    slug,
+                    by=Author(current_user(request), database_now()),
+                    members=values.get("members"),
+                    default_owner=values.get("default_owner"),
+                    owner_stays="default_owner" not in values,
+                )
+            except InvalidTeam as error:
+                raise InvalidFieldsInput(error.errors) from error
+            if team is None:
+                raise Http404
+            return ApiResponse.with_json_body(serialize(TeamSerializer, team))
+
+        return run_idempotently(request, body, do)

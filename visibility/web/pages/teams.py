@@ -1,0 +1,100 @@
+"""Pages of teams for administrators: the list, and the members of one team."""
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
+
+from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_id
+from visibility.models import Team
+from visibility.web.board_changes import Author
+from visibility.web.people import team_changes
+from visibility.web.people.team_changes import MAX_MEMBERS, InvalidTeam
+from visibility.web.permissions import Permission, require_permission, signed_in_user
+
+LIST_URL = "/teams"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_permission(Permission.ADMINISTER)
+def team_list(request: HttpRequest) -> HttpResponse:
+    """`/teams?after=`: the teams; POST creates one."""
+    if request.method != "POST":
+        return _render_list(request)
+    title = request.POST.get("title", "").replace("\0", "")[:400]
+    try:
+        team = team_changes.create_team(title, by=_author(request))
+    except InvalidTeam as error:
+        return _render_list(request, error)
+    return HttpResponseRedirect(f"{LIST_URL}/{team.slug}")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_permission(Permission.ADMINISTER)
+def team_page(request: HttpRequest, slug: str) -> HttpResponse:
+    """`/teams/<slug>`: the members and the default owner; POST saves them."""
+    team = Team.objects.select_related("default_owner").filter(slug=slug).first()
+    if team is None:
+        raise Http404
+    if request.method != "POST":
+        return _render_team(request, team)
+    try:
+        team_changes.change_team(
+            slug,
+            members=[parse_row_id(text) or 0 for text in request.POST.getlist("members")],
+            default_owner=parse_row_id(request.POST.get("default_owner", "")),
+            by=_author(request),
+        )
+    except InvalidTeam as error:
+        return _render_team(request, team, error)
+    messages.success(request, f"The team {team.title} is saved.")
+    return HttpResponseRedirect(f"{LIST_URL}/{slug}")
+
+
+def _render_list(request: HttpRequest, error: InvalidTeam | None = None) -> HttpResponse:
+    after = request.GET.get("after", "").replace("\0", "")[:80]
+    rows = team_changes.list_teams(after=after, limit=team_changes.PAGE_SIZE + 1)
+    shown = rows[: team_changes.PAGE_SIZE]
+    context = {
+        "teams": shown,
+        "is_first": not after,
+        "next": urlencode({"after": shown[-1].title}) if len(rows) > len(shown) else "",
+        "problem": str(error) if error else "",
+        "entered": request.POST.get("title", ""),
+    }
+    return render(request, "people/teams.html", context, status=422 if error else 200)
+
+
+def _render_team(
+    request: HttpRequest, team: Team, error: InvalidTeam | None = None
+) -> HttpResponse:
+    members = set(team.members.values_list("pk", flat=True))
+    condition = Q(is_active=True) | Q(pk__in=members)
+    people = User.objects.filter(condition).order_by("first_name", "last_name", "username")
+    chosen = members
+    owner = team.default_owner_id
+    if error:
+        chosen = {parse_row_id(text) or 0 for text in request.POST.getlist("members")}
+        owner = parse_row_id(request.POST.get("default_owner", ""))
+    context = {
+        "team": team,
+        "people": [(user, user.pk in chosen) for user in people[:MAX_MEMBERS]],
+        "owner": owner,
+        "errors": {e.name: e.sentence for e in error.errors} if error else {},
+    }
+    return render(request, "people/team.html", context, status=422 if error else 200)
+
+
+def _author(request: HttpRequest) -> Author:
+    return Author(signed_in_user(request), database_now())
+
+
+urlpatterns = [
+    path("teams", team_list),
+    path("teams/<slug:slug>", team_page),
+]
