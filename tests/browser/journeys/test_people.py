@@ -12,7 +12,8 @@ from tests.browser.journeys.browser import PageWatch, chromium
 from tests.browser.journeys.page_checks import page_problems
 from tests.builders.second_factors import code_of, set_up_app
 from tests.builders.users import create_user
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
