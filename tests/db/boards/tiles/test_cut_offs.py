@@ -97,6 +97,7 @@ def test_ship_by_date_comes_before_the_promise() -> None:
     name_cutoffs(("Dallas", "UPS", "17:00"))
     later = due_order("ships earlier", promised_at=NOW + timedelta(days=5))
     reached(later, "shipped", None, planned_at=NOW)
+    assert counts() == {"Dallas, UPS": {"Not picked": 1}}
     early = due_order("ships later")
     reached(early, "shipped", None, planned_at=NOW + timedelta(days=1))
     assert counts() == {"Dallas, UPS": {"Not picked": 1}}
