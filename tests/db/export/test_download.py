@@ -114,7 +114,9 @@ def test_invalid_parameters_are_rejected() -> None:
     assert client.get("/orders/export").status_code == 400
     for parameters in ({"format": "xml"}, {"order": "1;2"}, {"since": "May"}, {"limit": "1"}):
         assert client.get("/api/v1/orders/export", parameters).status_code == 400
-    no_match = {"format": "ocel-json", "order": "9" * 30, "since": "May"}
+    wrong = client.get("/orders/export", {"format": "ocel-json", "since": "May"})
+    assert wrong.headers["location"] == "/orders?since=May"
+    no_match = {"format": "ocel-json", "order": "9" * 30}
     assert order_numbers(json.loads(content(client.get("/orders/export", no_match)))) == set()
 
 

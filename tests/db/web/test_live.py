@@ -202,7 +202,7 @@ def test_restored_database_is_reported_as_a_change_of_everything() -> None:
         await sync_to_async(ChangeHead.objects.update)(number=0)
         await sync_to_async(Change.objects.all().delete)()
         message = await page.receive_change()
-        assert (message["head"], message["kinds"]) == (0, ["alert", "order", "source"])
+        assert (message["head"], message["kinds"]) == (0, ["alert", "export", "order", "source"])
 
     run_connected(signed_in(UserRole.OPERATIONS), then)
 
@@ -273,7 +273,7 @@ def test_full_queue_becomes_one_message_that_everything_may_have_changed() -> No
         assert subscriber.queue.qsize() <= hubs.MAX_QUEUED
         first = subscriber.queue.get_nowait()
         assert first is not None
-        assert json.loads(first)["kinds"] == ["alert", "order", "source"]
+        assert json.loads(first)["kinds"] == ["alert", "export", "order", "source"]
 
     async_to_sync(run)()
 
