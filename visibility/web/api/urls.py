@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from visibility.web.api import (
     alert_actions,
     alert_groups,
+    alert_health,
     alerts,
     api_tokens,
     boards,
@@ -57,6 +58,7 @@ urlpatterns = [
     path("matching/suggestions", matching.DuplicateSuggestionListView.as_view()),
     path("matching/decisions/<int:decision_id>/undo", matching.UndoDecisionView.as_view()),
     path("alerts", alerts.AlertListView.as_view()),
+    path("alerts/health", alert_health.AlertHealthView.as_view()),
     path("alerts/export", list_export.AlertExportView.as_view()),
     path("saved-views", saved_views.SavedViewListView.as_view()),
     path("saved-views/<int:view_id>", saved_views.SavedViewView.as_view()),
@@ -68,6 +70,7 @@ urlpatterns = [
     path("alerts/<int:alert_id>/acknowledge", alert_actions.AcknowledgeAlertView.as_view()),
     path("alerts/<int:alert_id>/assign", alert_actions.AssignAlertView.as_view()),
     path("alerts/<int:alert_id>/snooze", alert_actions.SnoozeAlertView.as_view()),
+    path("alerts/<int:alert_id>/escalate", alert_actions.EscalateAlertView.as_view()),
     path("alerts/<int:alert_id>/resolve", alert_actions.ResolveAlertView.as_view()),
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("rules", rules.RuleListView.as_view()),
