@@ -1,6 +1,7 @@
 "use strict";
 // A socket reports that something changed; the page then fetches what, by HTTP. Each element with an id and
 // data-live="order alert" is replaced from its URL (data-live-url, or the page's own).
+// A page's own script can hold a region back: live:swap is cancelable, live:apply does it later.
 // data-live-every: minimum ms between two fetches. data-live-keep: fetched, but merged by the page's own script.
 (() => {
   const KINDS = ["alert", "export", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, TIMEOUT = 30000, ANNOUNCE_GAP = 5000;
@@ -64,7 +65,7 @@
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const region of regions) {
       const fresh = page.getElementById(region.id);
-      if (fresh && !("liveKeep" in region.dataset)) swap(region, fresh);
+      if (fresh && !("liveKeep" in region.dataset) && document.dispatchEvent(new CustomEvent("live:swap", { detail: { region, fresh }, cancelable: true }))) swap(region, fresh);
     }
     emit("live:fetched", { url, page });
   }
@@ -85,6 +86,7 @@
     for (const [name, text, e] of marks()) e.classList.toggle("changed", before.has(name) && before.get(name) !== text);
     refocus();
   }
+  document.addEventListener("live:apply", ({ detail }) => swap(detail.region, detail.fresh));
   function receive(event) {
     const message = JSON.parse(event.data), missed = head !== message.head || (message.type === "hello" && !first);
     [head, first, receivedAt, tries] = [message.head, false, Date.now(), 0];

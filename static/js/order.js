@@ -79,6 +79,28 @@
     return all.length > 0;
   }
 
+  // New activity does not move what is read: once scrolled, it is only counted until it is asked for.
+  const bar = document.getElementById("order-activity-new");
+  let heldBack = null;
+  const activityRows = (region) => region.querySelectorAll(".activity-row").length;
+  function showActivity() {
+    bar.hidden = true;
+    if (heldBack) document.dispatchEvent(new CustomEvent("live:apply", { detail: heldBack }));
+    heldBack = null;
+  }
+  document.addEventListener("live:swap", (event) => {
+    const { region, fresh } = event.detail, added = region.id === "order-activity" && activityRows(fresh) - activityRows(region);
+    if (added === false) return;
+    heldBack = null;
+    const isRead = added > 0 && region.getBoundingClientRect().top < bar.closest("section").querySelector("header").offsetHeight;
+    bar.hidden = !isRead;
+    if (!isRead) return;
+    event.preventDefault();
+    heldBack = event.detail;
+    if (bar.querySelector("[data-count]").textContent !== String(added)) say(`${added} new in the activity`);
+    bar.querySelector("[data-count]").textContent = added;
+  });
+
   // The event panel lies over the page: nothing under it moves. Esc closes it and returns the focus.
   // The tab in the address stays: live updates read the page from it.
   function setEvent(id) {
@@ -108,6 +130,7 @@
     const { target } = event, link = target.closest("a");
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     const button = target.closest("[data-copy], [data-copy-text]");
+    if (bar?.contains(target)) showActivity(); // the link then leads to the head of the list
     if (button) copy(button);
     else if (target.closest("[data-mention]")) mention(target.closest("[data-mention]"));
     else if (target.closest("[data-print]")) { target.closest("details").open = false; print(); }

@@ -7,7 +7,7 @@
   const stay = document.getElementById("session-stay"), again = document.getElementById("session-sign-in");
   if (!dialog) return;
   const here = location.pathname, person = document.body.dataset.person, token = dialog.querySelector("[name=csrfmiddlewaretoken]").value;
-  const store = (name, value) => { try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* nothing is kept */ } };
+  const store = (name, value) => { try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* nothing is stored */ } };
   const stored = (name) => { try { return JSON.parse(sessionStorage.getItem(name)); } catch { return null; } };
   const known = stored("session");
   let endsAt = known?.person === person ? known.endsAt : 0, asking = false, hasEnded = false;
@@ -33,10 +33,10 @@
     return entries.length;
   }
   function restore() {
-    const kept = stored(`entered ${here}`), all = fields();
+    const saved = stored(`entered ${here}`), all = fields();
     sessionStorage.removeItem(`entered ${here}`);
-    if (kept?.person !== person) return;
-    for (const [name, index, value, checked] of kept.entries) {
+    if (saved?.person !== person) return;
+    for (const [name, index, value, checked] of saved.entries) {
       const field = all.filter((other) => other.name === name)[index];
       if (!field) continue;
       if (/^(checkbox|radio)$/.test(field.type)) field.checked = checked; else field.value = value;
@@ -57,7 +57,7 @@
     stay.hidden = true;
     again.hidden = false;
     again.href = `/signin?next=${encodeURIComponent(here + location.search)}`;
-    show(`You were signed out.${keep() ? " What you entered on this page is kept in this tab until you sign in again." : ""}`);
+    show(`You were signed out.${keep() ? " What you entered on this page stays in this tab until you sign in again." : ""}`);
     again.focus();
   }
   function tick() {

@@ -7,7 +7,10 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from visibility.alerts.reconcile_alerts_with_clocks import reopen_alert
+from visibility.alerts.reconcile_alerts_with_clocks import (
+    queue_notifications_of_alert,
+    reopen_alert,
+)
 from visibility.alerts.snooze_ends import NoSnoozeEnd, SnoozeEnd, find_snooze_end
 from visibility.db.change_feed import append_changes
 from visibility.models.alerts import (
@@ -19,11 +22,12 @@ from visibility.models.alerts import (
     ReplacedAlertState,
 )
 from visibility.models.audit import append_audit_entry
-from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
+from visibility.models.rules_clocks_and_calendars import ClockState, Severity, SlaClock
 
 # The columns that actions change and that an undo restores.
 COLUMNS_OF_ACTIONS = (
     "state",
+    "severity",
     "owner_id",
     "acknowledged_by_id",
     "acknowledged_at",
@@ -113,6 +117,24 @@ def snooze(
     return alert
 
 
+def escalate(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
+    """Raise the severity by one level and notify its subscribers. Raises ActionRejected.
+
+    A snoozed alert opens.
+    """
+    levels = [*Severity]
+    with _lock_alert_then_save_and_log(alert_id, "escalated", by=by, now=now, note=note) as alert:
+        _require_active(alert)
+        level = levels.index(Severity(alert.severity))
+        if level + 1 == len(levels):
+            raise ActionRejected("This alert already has the highest severity.")
+        alert.severity = levels[level + 1].value
+        if alert.state == AlertState.SNOOZED:
+            alert.state, alert.snoozed_until = AlertState.OPEN, None
+        queue_notifications_of_alert(alert, f"escalated_{alert.severity}")
+    return alert
+
+
 def resolve(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
     """Resolve an alert; it reopens while its clock is breached. Raises ActionRejected."""
     with _lock_alert_then_save_and_log(alert_id, "resolved", by=by, now=now, note=note) as alert:
@@ -146,7 +168,7 @@ def undo(alert_id: int, *, replaced: ReplacedAlertState, by: User, now: datetime
         if entry is None or (entry.pk, entry.user_id) != (replaced.entry_id, by.pk):
             raise ActionRejected("This alert has changed since then.")
         for name in COLUMNS_OF_ACTIONS:
-            setattr(alert, name, replaced.values[name])
+            setattr(alert, name, replaced.values.get(name, getattr(alert, name)))
     return alert
 
 

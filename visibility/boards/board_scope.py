@@ -9,9 +9,13 @@ from visibility.screens.sources.current_states import SourceChip, load_source_ch
 
 @dataclass
 class BoardScope:
-    """The orders of a board, and the states of the sources, which are read once per board."""
+    """The orders of a board, and the states of the sources, which are read once per board.
+
+    `events`: the kind of recent events that the reader chose, or "" for all.
+    """
 
     orders: OrderScope = field(default_factory=OrderScope)
+    events: str = ""
     _chips: tuple[datetime, list[SourceChip]] | None = None
 
     def source_chips(self, now: datetime) -> list[SourceChip]:

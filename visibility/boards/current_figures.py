@@ -135,7 +135,7 @@ def summary_sentence(figures: CurrentFigures) -> str:
         warehouse, many = figures.worst_warehouse
         share = "all" if many == orders["late"] else format_number(many)
         first += f", {share} at {warehouse}"
-    clauses = [first]
+    clauses = [_with_verdict(first, figures)]
     if orders["at_risk"]:
         clauses.append(f"{format_number(orders['at_risk'])} at risk today")
     if alerts["unassigned"]:
@@ -148,6 +148,20 @@ def summary_sentence(figures: CurrentFigures) -> str:
     elif not figures.sources.all_report:
         sentence += f" {sources_reporting_text(figures.sources).capitalize()}."
     return sentence
+
+
+def _with_verdict(clause: str, figures: CurrentFigures) -> str:
+    """`Today is behind at Dallas: 8 of 850 …`; no verdict that is good without evidence."""
+    orders, lowercase = figures.orders, clause[:1].lower() + clause[1:]
+    if orders["late"]:
+        warehouse, many = figures.worst_warehouse or ("", 0)
+        where = f" at {warehouse}" if warehouse and 2 * many > orders["late"] else ""
+        return f"Today is behind{where}: {lowercase}"
+    if orders["open"] and orders["at_risk"]:
+        return f"Today is at risk: {lowercase}"
+    if orders["open"] and figures.is_evident and not orders["unknown"]:
+        return f"Today is on track: {lowercase}"
+    return clause
 
 
 def silence_text(figures: CurrentFigures) -> str:

@@ -84,10 +84,13 @@ class LoadedBoard:
 
 
 def load_board(
-    stored: StoredBoard, *, now: datetime, permissions: Collection[Permission]
+    stored: StoredBoard, *, now: datetime, permissions: Collection[Permission], events: str = ""
 ) -> LoadedBoard:
-    """The board with the data of its tiles for a user with these permissions."""
-    scope = BoardScope(stored.scope)
+    """The board with the data of its tiles for a user with these permissions.
+
+    `events`: the kind of recent events that the reader chose.
+    """
+    scope = BoardScope(stored.scope, events)
     tiles = [
         replace(load_tile(entry, now=now, permissions=permissions, board=scope), number=number)
         for number, entry in enumerate(stored.entries, start=1)

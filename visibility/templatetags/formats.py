@@ -91,3 +91,9 @@ def quantity(amount: Number | None, unit: str = "") -> str:
 def count(number: int) -> str:
     """`18,509`: a number of things with thousands separators."""
     return formatting.format_number(number)
+
+
+@register.filter
+def percent(fraction: float | None) -> str:
+    """`95.7%`; a dash without a value."""
+    return NO_VALUE if fraction is None else formatting.format_percent(fraction)

@@ -156,6 +156,12 @@ ALERT_ACTIONS: Mapping[str, AlertActionDefinition] = {
     "snooze": AlertActionDefinition(
         Permission.ALERTS_MANAGE, "Snoozed", _snooze, own_field="until"
     ),
+    "escalate": AlertActionDefinition(
+        Permission.ALERTS_MANAGE,
+        "Escalated",
+        lambda alert, by, fields, now: stage.escalate(alert, by=by, now=now, note=fields.note),
+        note_prompt="Enter a reason. Escalating an alert requires a note.",
+    ),
     "note": AlertActionDefinition(
         Permission.ALERTS_NOTE,
         "Note added",

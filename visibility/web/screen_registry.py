@@ -81,6 +81,7 @@ SCREENS: tuple[Screen, ...] = (
         "alerts",
         NavigationEntry("Alerts", "/alerts", "a", "alert-triangle", Permission.ALERTS_SEE),
     ),
+    Screen("alert_health"),
     Screen("alert_groups"),
     Screen("alert_actions"),
     Screen("list_exports"),

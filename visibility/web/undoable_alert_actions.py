@@ -14,7 +14,7 @@ from visibility.models.alerts import ReplacedAlertState
 from visibility.web.permissions import signed_in_user
 
 SESSION_KEY = "alert_undo"
-UNDOABLE_ACTIONS = frozenset({"acknowledge", "assign", "snooze", "resolve"})
+UNDOABLE_ACTIONS = frozenset({"acknowledge", "assign", "snooze", "escalate", "resolve"})
 # Pages offer it for 10 seconds; a user who needs longer to reach the button still succeeds.
 MAX_AGE = timedelta(minutes=5)
 TIMES = frozenset({"acknowledged_at", "snoozed_until", "resolved_at"})

@@ -58,7 +58,7 @@ def test_entries_of_an_ended_session_are_there_again_after_signing_in(page: Page
     page.fill("[name=external]", "ZX-1")
     Session.objects.all().delete()
     page.evaluate("document.dispatchEvent(new CustomEvent('session:ended', {cancelable: true}))")
-    expect(page.locator("#session")).to_contain_text("What you entered on this page is kept")
+    expect(page.locator("#session")).to_contain_text("What you entered on this page stays")
     page.keyboard.press("Enter")
     page.wait_for_url("**/signin?next=**")
     sign_in(page)

@@ -15,7 +15,14 @@ from tests.builders.sources import create_source
 from tests.builders.users import create_user, signed_in
 from visibility.alerts import actions
 from visibility.db.database_time import database_now
-from visibility.models import Alert, AlertState, AuditEntry
+from visibility.models import (
+    Alert,
+    AlertState,
+    AuditEntry,
+    Notification,
+    OrderWatch,
+    Subscription,
+)
 from visibility.screens.alerts.inbox import PAGE_SIZE
 from visibility.web import undoable_alert_actions
 from visibility.web.alert_actions import InvalidActionField, snooze_end
@@ -293,3 +300,44 @@ def test_notes_and_reopened_alerts_offer_no_undo(ops: Client) -> None:
     for fields in ({"act": "note", "note_note": "x"}, {"act": "resolve", "note_resolve": "x"}):
         page = ops.post("/alerts/bulk", {**fields, "ids": [target.pk]}, follow=True)
         assert 'action="/alerts/undo"' not in page.content.decode()
+
+
+def test_escalating_raises_the_severity_notifies_its_subscribers_and_can_be_undone(
+    ops: Client,
+) -> None:
+    target = alert(severity="medium", state=AlertState.SNOOZED, snoozed_until=database_now() + HOUR)
+    olga = User.objects.get(username="olga")
+    high, low = (
+        Subscription.objects.create(user=olga, severities=[level]) for level in ("high", "low")
+    )
+    address = f"/alerts/{target.pk}"
+    refused = ops.post(f"{address}/escalate", {"note": " "}, follow=True).content.decode()
+    assert "Escalating an alert requires a note." in refused
+    page = ops.post(f"{address}/escalate", {"note": "line down"}, follow=True).content.decode()
+    target.refresh_from_db()
+    assert (target.severity, target.state, target.snoozed_until) == ("high", "open", None)
+    queued = Notification.objects.filter(alert=target, transition="escalated_high")
+    assert [row.subscription_id for row in queued] == [high.pk] != [low.pk]
+    assert AuditEntry.objects.filter(action="alert.escalated").count() == 1
+    assert "line down" in page.partition("Alert history")[2]
+    token = re.findall(r'name="token" value="([^"]+)"', page)[0]
+    ops.post("/alerts/undo", {"token": token})
+    target.refresh_from_db()
+    assert (target.severity, target.state) == ("medium", "snoozed")
+    for _ in range(2):
+        ops.post("/alerts/bulk", {"ids": [target.pk], "act": "escalate", "note_escalate": "again"})
+    target.refresh_from_db()
+    assert target.severity == "critical"
+    page = ops.post(f"{address}/escalate", {"note": "more"}, follow=True).content.decode()
+    assert "This alert already has the highest severity." in page
+    assert f'action="{address}/escalate"' not in page
+
+
+def test_order_of_an_alert_is_watched_from_its_page(ops: Client) -> None:
+    target = alert()
+    page = ops.get(f"/alerts/{target.pk}").content.decode()
+    assert "Watch the order" in page
+    form = {"next": f"/alerts/{target.pk}"}
+    page = ops.post(f"/orders/{target.order_id}/watch", form, follow=True).content.decode()
+    assert "Stop watching the order" in page
+    assert OrderWatch.objects.get().order_id == target.order_id

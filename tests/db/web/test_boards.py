@@ -1,5 +1,6 @@
 """The operations board: figures, tiles and kiosk mode."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,8 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 from tests.builders.alerts import HOUR, alert, order, source_alert, statements
-from tests.builders.sources import create_source
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import cloudevent_message, create_source
 from tests.builders.users import signed_in
 from visibility.boards import load_board_and_tiles
 from visibility.boards.board_scope import BoardScope
@@ -24,6 +26,7 @@ from visibility.boards.tiles.key_figures import KeyFigure, KeyFigures
 from visibility.boards.tiles.order_funnel import EXCEPTIONS, STAGES, FunnelStage, OrderFunnel
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
+from visibility.ingest.insert_messages import store_messages
 from visibility.models import (
     Alert,
     AlertState,
@@ -35,6 +38,7 @@ from visibility.models import (
     SlaClock,
     Source,
 )
+from visibility.pipeline import job_functions
 from visibility.screens.alerts.inbox import (
     InboxQuery,
     InboxViewName,
@@ -452,3 +456,48 @@ def test_every_registered_tile_loads() -> None:
         assert not load_board_and_tiles.load_tile(
             {"tile": code}, now=now, permissions=frozenset(Permission)
         ).failed
+
+
+def test_sentence_starts_with_a_verdict_that_is_good_only_with_evidence(ops: Client) -> None:
+    def sentence() -> str:
+        page = ops.get(BOARD).content.decode()
+        return page.split('id="board-answer"')[1].split(">")[1].split("<")[0]
+
+    now = database_now()
+    long_ago = {"promised_at": now - timedelta(days=3)}
+    order("SO-1", warehouse="Dallas", **long_ago)
+    assert sentence().startswith("Today is behind: 1 of 1 open order is past its promise date")
+    order("SO-2", warehouse="Dallas", **long_ago)
+    assert sentence().startswith("Today is behind at Dallas: 2 of 2 open orders are past")
+    order("SO-3", warehouse="Reno", **long_ago)
+    order("SO-4", warehouse="Joliet", **long_ago)
+    assert sentence().startswith("Today is behind: 4 of 4 open orders are past")
+    Order.objects.update(promised_at=now + timedelta(days=30))
+    # No source reports: nothing is known to be good.
+    assert sentence().startswith("None of 4 open orders is past its promise date")
+    message(create_source(), number=1)
+    assert sentence().startswith("Today is on track: none of 4 open orders is past")
+
+
+def test_recent_events_are_limited_to_the_chosen_kind(ops: Client) -> None:
+    source = create_source(config={"order_number": "sales_order@erp"})
+    at = database_now() - HOUR
+    data = {"order": {"number": "SO-1"}}
+    for kind in ("order.held", "order.cancelled"):
+        event = cloudevent(kind, data, event_id=kind, at=at)
+        store_messages([cloudevent_message(source, event)])
+    job_functions.process_messages_and_refold()
+
+    def listed(address: str) -> str:
+        tile = ops.get(address).content.decode().split('id="tile-notable_events-')[1]
+        return tile.split("</section>")[0]
+
+    everything = listed(BOARD)
+    assert "was put on hold" in everything
+    assert "was cancelled" in everything
+    holds = listed(f"{BOARD}?events=holds")
+    assert "was put on hold" in holds
+    assert "was cancelled" not in holds
+    assert re.search(r'\?events=holds#tile-notable_events-\d+" aria-current="true">Holds', holds)
+    assert "No such events received" in listed(f"{BOARD}?events=returns")
+    assert "was cancelled" in listed(f"{BOARD}?events=nothing")

@@ -329,13 +329,21 @@ def test_deleted_row_can_be_restored(integrator: Client, now: datetime) -> None:
     assert Item.objects.get().number == "A-1"
 
 
-def test_stale_version_is_rejected(integrator: Client, now: datetime) -> None:
+@pytest.mark.parametrize("button", ["save", "effect"])
+def test_edit_of_a_changed_row_shows_both_versions_and_saves_the_chosen_one(
+    integrator: Client, now: datetime, button: str
+) -> None:
     put_rows("item", {"number": "A-1"}, now=now)
     address = f"/mappings/item/{Item.objects.get().pk}"
     put_rows("item", {"number": "A-1", "title": "theirs"}, now=now)
-    text = post(integrator, address, number="A-1", title="mine", version="1", act="save")
+    text = post(integrator, address, number="A-1", title="mine", version="1", act=button)
     assert "This row was changed by someone else" in text
     assert Item.objects.get().title == "theirs"
+    assert re.search(r"<td>mine</td><td>theirs</td>", text)
+    assert f'href="{address}">Keep theirs' in text
+    version = re.findall(r'name="version" value="(\d+)"', text)[0]
+    post(integrator, address, number="A-1", title="mine", version=version, act="save")
+    assert Item.objects.get().title == "mine"
 
 
 def test_table_is_searched_by_number_title_and_source(

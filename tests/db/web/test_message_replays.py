@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import sys
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -31,7 +32,7 @@ from visibility.models import (
     Source,
 )
 from visibility.pipeline import job_functions
-from visibility.screens.messages import replay_preview
+from visibility.screens.messages import replay_preview, trial_reading
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +184,51 @@ def test_replay_over_the_api(api: Callable[..., Any], parked_messages: Source) -
     assert api("/999").status_code == 404
 
 
+def read_here(*arguments: Any) -> trial_reading.TrialReading:
+    """Read the messages in this process, where the connector can be replaced."""
+    return trial_reading.TrialReading(tuple(trial_reading.read_messages(*arguments)))
+
+
+# Reads the first message, and hangs in the second, inside a regular expression.
+HANGS_IN_SECOND_MESSAGE = """
+import re, sys
+import django
+django.setup()
+from visibility.screens.messages import trial_reading
+parse, seen = trial_reading.parse_message, []
+def parse_and_hang(message, source):
+    seen.append(message)
+    if len(seen) == 2:
+        re.match("(a+)+b", "a" * 60)
+    return parse(message, source)
+trial_reading.parse_message = parse_and_hang
+trial_reading.main()
+"""
+
+
+def test_message_that_hangs_its_parser_ends_the_trial_and_is_named(
+    session: Client, parked_messages: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_preview, "MAX_TRIED_SECONDS", 0.5)
+    command = (sys.executable, "-c", HANGS_IN_SECOND_MESSAGE)
+    monkeypatch.setattr(trial_reading, "COMMAND", command)
+    hanging = InboundMessage.objects.order_by("-id").values_list("id", flat=True)[1]
+    page = text(session.get("/messages/replay?source=wms"))
+    assert "A trial with 1 of 6 messages" in page
+    assert f"Reading message {hanging} did not end in time and was stopped" in page
+    assert "Beyond the limits of a trial" in page
+    assert "Replay 6 messages" in page
+
+
+def test_trial_that_does_not_start_says_so(
+    session: Client, parked_messages: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_reading, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
+    page = text(session.get("/messages/replay?source=wms"))
+    assert "The trial could not be started: try again later" in page
+    assert "Replay 6 messages" in page
+
+
 FAILED_BEFORE = "A previous attempt failed with an error or ran out of time or memory"
 
 
@@ -199,7 +245,8 @@ def test_message_that_crashed_its_worker_is_not_tried_but_can_be_replayed(
         parsed.append(stored.id)
         return parse_message(stored, source)
 
-    monkeypatch.setattr(replay_preview, "parse_message", record_and_parse)
+    monkeypatch.setattr(trial_reading, "parse_message", record_and_parse)
+    monkeypatch.setattr(replay_preview, "read_messages_in_own_process", read_here)
     page = text(session.get("/messages/replay?source=wms"))
     assert len(parsed) == 6
     assert crashed not in parsed
@@ -226,7 +273,8 @@ def test_message_that_fails_with_an_error_in_the_trial_would_be_parked_again(
             raise ZeroDivisionError("no unit \ud800")
         return parse_message(stored, source)
 
-    monkeypatch.setattr(replay_preview, "parse_message", parse_or_fail)
+    monkeypatch.setattr(trial_reading, "parse_message", parse_or_fail)
+    monkeypatch.setattr(replay_preview, "read_messages_in_own_process", read_here)
     assert "ZeroDivisionError: no unit" in text(session.get("/messages/replay?source=wms"))
     preview = api("/preview?source=wms").json()
     assert (preview["tried"], preview["readable"], preview["not_tried"]) == (6, 3, [])

@@ -1,8 +1,9 @@
 """The orders section: search, list, filters and the order page."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -375,3 +376,35 @@ def test_each_package_lists_its_own_scans_with_place(clerk: Client, order: Order
         assert scans
         assert scans[1].count("<li") >= 2
         assert "data-event" in scans[1]
+
+
+def test_page_of_an_earlier_time_leads_to_the_message_before_and_after(
+    clerk: Client, order: Order
+) -> None:
+    now = database_now()
+    for hours, event in enumerate(Event.objects.order_by("pk")):
+        Event.objects.filter(pk=event.pk).update(received_at=now - timedelta(hours=100 - hours))
+    moments = sorted(Event.objects.values_list("received_at", flat=True))
+    address = f"/orders/{order.pk}?as_known_at="
+
+    def shown(moment: datetime) -> str:
+        return fetch(clerk, address + quote(moment.isoformat()))
+
+    page = shown(moments[2])
+    assert f"3 of {len(moments)} messages" in page
+    before, after = (quote(moments[index].isoformat(), safe="/") for index in (1, 3))
+    assert f'as_known_at={before}">' in page
+    assert f'as_known_at={after}">Next message' in page
+    assert "Before this message" not in shown(moments[0])
+    assert "Next message" not in shown(moments[-1])
+    assert f'href="/orders/{order.pk}?tab=timeline">Back to current data' in page
+
+
+def test_each_line_shows_its_promise_or_that_of_the_order(clerk: Client) -> None:
+    line = {"sku": "A", "ordered": 2}
+    lines = [{**line, "line_id": "1"}, {**line, "line_id": "2", "promised_at": "2026-12-04"}]
+    attributes = {"promised_at": "2026-12-02"}
+    order = store(("order.received", {"lines": lines, "attributes": attributes}))
+    page = fetch(clerk, f"/orders/{order.pk}?tab=lines")
+    assert re.search(r'title="Promise of the order">Wed, Dec 2</span>', page)
+    assert re.search(r'>Fri, Dec 4</span><span class="sub">of this line', page)

@@ -32,6 +32,33 @@ NOTABLE = {
     EventType.DOCUMENT_REJECTED: ("had a document rejected", "late"),
     EventType.INVOICE_VOID: ("had an invoice voided", "risk"),
 }
+# What a reader can limit the list to: code: (label, types).
+EVENT_GROUPS = {
+    "holds": ("Holds", (EventType.ORDER_HELD,)),
+    "shortages": ("Shortages", (EventType.LINE_SHORTED, EventType.LINE_BACKORDERED)),
+    "delivery": (
+        "Delivery exceptions",
+        (EventType.ATTEMPTED, EventType.DELAYED, EventType.SHIPMENT_EXCEPTION),
+    ),
+    "returns": (
+        "Returns",
+        (
+            EventType.SHIPMENT_RETURNED,
+            EventType.RETURN_AUTHORIZED,
+            EventType.RETURN_RECEIVED,
+        ),
+    ),
+    "cancelled": (
+        "Cancelled and rejected",
+        (
+            EventType.ORDER_REJECTED,
+            EventType.ORDER_CANCELLED,
+            EventType.SHIPMENT_VOID,
+            EventType.DOCUMENT_REJECTED,
+            EventType.INVOICE_VOID,
+        ),
+    ),
+}
 # Without an event time, `occurred_at` is the time received: a week of returns sent at once would
 # all appear as new. Such events are sorted after those with a known time.
 RECENT_EVENTS = """
@@ -117,7 +144,9 @@ class NotableEvents(Tile):
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The newest events first, those without an event time last. One SQL statement."""
         with connection.cursor() as cursor:
-            kinds = [kind.value for kind in NOTABLE]
+            chosen = self.board.events if self.board.events in EVENT_GROUPS else ""
+            types = EVENT_GROUPS[chosen][1] if chosen else tuple(NOTABLE)
+            kinds = [event_type.value for event_type in types]
             limit, hours = self.values.integer("limit"), self.values.integer("hours")
             flag = Flag.TIME_RECEIVED.value
             scope, values = self.board.orders.sql("o")
@@ -147,4 +176,11 @@ class NotableEvents(Tile):
                     tone=tone,
                 )
             )
-        return {"events": events, "now": now, "period": count_with_noun(hours, "hour")}
+        choices = [("", "All"), *((code, label) for code, (label, _) in EVENT_GROUPS.items())]
+        return {
+            "events": events,
+            "now": now,
+            "period": count_with_noun(hours, "hour"),
+            "choices": [(code, label, code == chosen) for code, label in choices],
+            "chosen": chosen,
+        }

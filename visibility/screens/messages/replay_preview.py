@@ -1,22 +1,23 @@
 """What a replay of parked messages would do: a trial reading that stores nothing."""
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
 
-from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.payload import UNSTORABLE_CHARACTERS, ParkReason
-from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, identity_and_other_keys
-from visibility.ingest.decompress_gzip import decompressed_size
-from visibility.ingest.parse_messages_and_pick_versions import StoredMessage, parse_message
+from connectors.sdk.payload import ParkReason
+from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.models.orders import Order
 from visibility.models.sources_and_messages import Source
 from visibility.screens.messages.parked import cause_and_remedy_of_park_reason
+from visibility.screens.messages.trial_reading import (
+    TrialLimits,
+    TrialReading,
+    read_messages_in_own_process,
+)
 
 # The trial reads only so many messages, so many bytes of them, inflated, and for so long, because a
 # person waits for it.
@@ -29,6 +30,10 @@ BEYOND_LIMITS = (
     f"Beyond the limits of a trial: {MAX_TRIED} messages, {MAX_TRIED_BYTES // 1_000_000} MB "
     f"or {MAX_TRIED_SECONDS} seconds"
 )
+TOO_LONG = (
+    "Reading message {message} did not end in time and was stopped; a worker can fail at it, too"
+)
+NOT_STARTED = "The trial could not be started: try again later"
 # Retention may have removed the body: such a message has none.
 PARKED_COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE NOT has_body),
@@ -140,63 +145,38 @@ class ReplayPreview:
         return bool(self.not_tried)
 
 
-@dataclass(slots=True)
-class Trial:
-    """What the messages read so far would become."""
-
-    tried: int = 0
-    readable: int = 0
-    events: int = 0
-    parked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    keys: set[IdentifierKey] = field(default_factory=set)
-
-    def read_message(self, message: StoredMessage, source: Source) -> None:
-        """Read one message. Any error counts as a failed attempt of the worker."""
-        self.tried += 1
-        try:
-            outcome = parse_message(message, source)
-            events = [new.event for new in outcome.new_events]
-            keys = _keys_of_events(events, source.slug)
-        except Exception as error:  # the worker records it on the message; the others go on
-            detail = UNSTORABLE_CHARACTERS.sub("\ufffd", f"{type(error).__name__}: {error}")
-            self.parked[ParkReason.CRASH.value, detail[:500]] += 1
-            return
-        self.events += len(events)
-        self.keys |= keys
-        if outcome.reason is None:
-            self.readable += 1
-        else:
-            detail = "" if outcome.reason is ParkReason.SYNTAX else outcome.detail
-            self.parked[outcome.reason.value, detail] += 1
-
-
 def preview_replay(message_ids: Sequence[int]) -> ReplayPreview:
     """Read these parked messages as the worker would, without storing anything.
 
-    A worker can be ended if a message takes too long, a web process cannot. So messages that
-    failed before are not tried, and the trial stops at its limits.
+    The process that reads them is ended if a message takes too long. Messages that failed before
+    are not tried, and the trial stops at its limits.
     """
     with connection.cursor() as cursor:
         cursor.execute(PARKED_COUNTS, [list(message_ids)])
         selected, without_body, failed_before = cursor.fetchone()
-    trial = _try_newest_messages(message_ids)
-    beyond_limits = max(selected - without_body - failed_before - trial.tried, 0)
-    not_tried = [NotTried(FAILED_BEFORE, failed_before), NotTried(BEYOND_LIMITS, beyond_limits)]
-    columns = [[key[index] for key in sorted(trial.keys)] for index in range(4)]
-    named_objects = _query_ids(OBJECTS_OF_NUMBERS, columns) if trial.keys else []
+    messages = _messages_to_try(message_ids)
+    sources = Source.objects.in_bulk({message.source_id for message in messages})
+    reading = read_messages_in_own_process(
+        messages, sources, TrialLimits(MAX_TRIED_SECONDS, MAX_TRIED_BYTES)
+    )
+    results = reading.results
+    parked = Counter((result.reason, result.detail) for result in results if result.reason)
+    keys = sorted({key for result in results for key in result.keys})
+    columns = [[key[index] for key in keys] for index in range(4)]
+    named_objects = _query_ids(OBJECTS_OF_NUMBERS, columns) if keys else []
     objects = _query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)]) + named_objects
     order_ids = _orders_of(objects)
+    can_be_tried = selected - without_body - failed_before
     return ReplayPreview(
         selected=selected,
-        tried=trial.tried,
-        readable=trial.readable,
+        tried=len(results),
+        readable=sum(not result.reason for result in results),
         without_body=without_body,
-        events=trial.events,
+        events=sum(result.events for result in results),
         still_parked=[
-            StillParked(reason, detail, count)
-            for (reason, detail), count in trial.parked.most_common(20)
+            StillParked(reason, detail, count) for (reason, detail), count in parked.most_common(20)
         ],
-        not_tried=[group for group in not_tried if group.count],
+        not_tried=_not_tried(reading, failed_before, can_be_tried - len(results)),
         order_count=len(order_ids),
         orders=list(
             Order.objects.filter(object_id__in=order_ids).order_by("-last_event_at")[:MAX_ORDERS]
@@ -204,39 +184,27 @@ def preview_replay(message_ids: Sequence[int]) -> ReplayPreview:
     )
 
 
+def _not_tried(reading: TrialReading, failed_before: int, left: int) -> list[NotTried]:
+    """Why messages were not read: `failed_before` of them, and the `left` ones that could be."""
+    groups = [NotTried(FAILED_BEFORE, failed_before)]
+    if not reading.has_started:
+        return [group for group in (*groups, NotTried(NOT_STARTED, left)) if group.count > 0]
+    if reading.stopped_at is not None:
+        left -= 1
+        groups.append(NotTried(TOO_LONG.format(message=reading.stopped_at), 1))
+    groups.append(NotTried(BEYOND_LIMITS, left))
+    return [group for group in groups if group.count > 0]
+
+
 def count_orders_of_messages(message_ids: Sequence[int]) -> int:
     """The number of orders that the events of these messages reach."""
     return len(_orders_of(_query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)])))
-
-
-def _try_newest_messages(message_ids: Sequence[int]) -> Trial:
-    """Read the newest message, and older ones until a limit is reached."""
-    trial, inflated, began = Trial(), 0, time.monotonic()
-    messages = _messages_to_try(message_ids)
-    sources = Source.objects.in_bulk({message.source_id for message in messages})
-    for message in messages:
-        inflated += decompressed_size(message.body or b"", message.headers)
-        is_late = time.monotonic() - began >= MAX_TRIED_SECONDS
-        if trial.tried and (is_late or inflated > MAX_TRIED_BYTES):
-            break
-        trial.read_message(message, sources[message.source_id])
-    return trial
 
 
 def _messages_to_try(message_ids: Sequence[int]) -> list[StoredMessage]:
     with connection.cursor() as cursor:
         cursor.execute(MESSAGES_TO_TRY, [list(message_ids), MAX_TRIED, MAX_TRIED_BYTES])
         return [StoredMessage.from_row(row) for row in cursor.fetchall()]
-
-
-def _keys_of_events(events: Iterable[CanonicalEvent], slug: str) -> set[IdentifierKey]:
-    """The numbers that these events name."""
-    keys: set[IdentifierKey] = set()
-    for event in events:
-        for reference in event.objects:
-            identities, others = identity_and_other_keys(reference, slug)
-            keys.update(identities, others)
-    return keys
 
 
 def _orders_of(object_ids: Sequence[int]) -> list[int]:

@@ -73,7 +73,10 @@ class LineRow:
     # Percent shipped of the quantity to ship; None if that quantity is unknown.
     percent_shipped: int | None
     sources: tuple[tuple[str, str], ...]
-    # (label, date) of the dates that the line has of its own
+    # The promise of the line, or else that of the order.
+    promised_at: datetime | None = None
+    is_own_promise: bool = False
+    # (label, date) of the other dates that the line has of its own
     dates: tuple[tuple[str, datetime], ...] = ()
 
 
@@ -105,24 +108,27 @@ def measure_label(measure: Measure) -> str:
 
 def line_table(timeline: Timeline, names: SourceTitles) -> LineTable:
     """All lines, with the measures that at least one system reported."""
+    promised_at = parse_timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
     measures = [m for m in MEASURES if any(m in line.quantities for line in timeline.lines)]
     return LineTable(
         tuple(measure_label(m) for m in measures),
         tuple(
-            replace(_line_row(line, measures, names), dates=tuple(_own_dates(line, timeline)))
+            replace(
+                _line_row(line, measures, names),
+                dates=tuple(_own_dates(line, timeline)),
+                promised_at=line.promised_at or promised_at,
+                is_own_promise=line.promised_at not in {None, promised_at},
+            )
             for line in timeline.lines
         ),
     )
 
 
 def _own_dates(line: TimelineLine, timeline: Timeline) -> Iterator[tuple[str, datetime]]:
-    """The ship-by date, and the delivery dates that differ from those of the order."""
-    for label, name, date in (
-        ("Requested", Attribute.REQUESTED_AT, line.requested_at),
-        ("Promised", Attribute.PROMISED_AT, line.promised_at),
-    ):
-        if date and date != parse_timestamp_or_none(timeline.attributes.get(name)):
-            yield label, date
+    """The ship-by date, and the requested date if it is not that of the order."""
+    order_date = parse_timestamp_or_none(timeline.attributes.get(Attribute.REQUESTED_AT))
+    if line.requested_at and line.requested_at != order_date:
+        yield "Requested", line.requested_at
     if line.ship_by:
         yield "Ship by", line.ship_by
 

@@ -51,6 +51,32 @@ def load_timeline(order_id: int, *, as_of: datetime, known_at: datetime | None =
     return load_and_fold_orders([order_id], as_of=as_of, known_at=known_at)[order_id]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSteps:
+    """Which of the messages of an order a page shows, and the times of the page before and after.
+
+    `number` of `total` receipts; a time is None at an end.
+    """
+
+    number: int
+    total: int
+    before: datetime | None
+    after: datetime | None
+
+
+def load_known_steps(order_id: int, *, now: datetime, known_at: datetime) -> KnownSteps:
+    """The receipts of the order's events around a point in time."""
+    entries = load_timeline(order_id, as_of=now).entries
+    moments = sorted({entry.recorded.received_at for entry in entries})
+    number = sum(moment <= known_at for moment in moments)
+    return KnownSteps(
+        number,
+        len(moments),
+        moments[number - 2] if number > 1 else None,
+        moments[number] if number < len(moments) else None,
+    )
+
+
 def milestone_steps(timeline: Timeline) -> tuple[MilestoneStep, ...]:
     """The milestones; payments, returns, credits and cancellations only if there are any."""
     codes = [*STEPS, *(c for c in OPTIONAL_MILESTONES if c in timeline.milestones)]

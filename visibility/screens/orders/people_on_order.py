@@ -21,6 +21,7 @@ ENTRY_LABELS = {
     "snoozed": ("Alert snoozed", "waiting"),
     "woke": ("Snooze ended", "waiting"),
     "noted": ("Note on alert", "running"),
+    "escalated": ("Alert escalated", "late"),
     "resolved": ("Alert resolved", "ok"),
     "withdrawn": ("Alert withdrawn", "ok"),
     "undone": ("Alert action undone", "running"),

@@ -114,6 +114,20 @@ class SnoozeAlertView(AlertActionView):
         return self.run_alert_action(request, alert_id)
 
 
+class EscalateAlertView(AlertActionView):
+    """`POST /alerts/<id>/escalate`."""
+
+    action, body_type = "escalate", RequiredNoteBody
+    required_permissions = (ALERT_ACTIONS["escalate"].permission,)
+
+    @extend_schema(
+        operation_id="alert_escalate", request=RequiredNoteBody, responses=AlertSerializer
+    )
+    def post(self, request: Request, alert_id: int) -> HttpResponse:
+        """Raise the severity of an alert by one level, with a reason, and notify its subscribers."""
+        return self.run_alert_action(request, alert_id)
+
+
 class ResolveAlertView(AlertActionView):
     """`POST /alerts/<id>/resolve`."""
 

@@ -29,6 +29,7 @@ from visibility.screens.alerts.inbox import (
     InboxViewName,
 )
 from visibility.screens.lists.load_page_and_count import RowCount
+from visibility.screens.orders import people_on_order
 from visibility.web.alert_actions import SNOOZE_PRESETS
 from visibility.web.list_page_context import (
     build_list_tools,
@@ -40,6 +41,7 @@ from visibility.web.permissions import (
     Permission,
     has_permission,
     require_permission,
+    signed_in_user,
 )
 
 GROUPING_TITLES = {
@@ -257,6 +259,8 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
             "now": now,
             "detail": detail,
             "alert": detail.alert,
+            "is_watched": detail.order is not None
+            and people_on_order.is_watched_by(detail.order.pk, signed_in_user(request)),
             "active": detail.alert.state not in inbox.CLOSED,
             **_permissions_and_form_options(request),
         },

@@ -47,7 +47,12 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
     stored = load_stored_board(slug, user_id=user.pk)
     if stored is None:
         raise Http404
-    shown = load_board(stored, now=now, permissions=granted_permissions(user))
+    shown = load_board(
+        stored,
+        now=now,
+        permissions=granted_permissions(user),
+        events=request.GET.get("events", ""),
+    )
     titles = board_titles_by_slug(user.pk)
     context = {"live_head": newest, "now": now, "board": shown, "titles": titles.items()}
     if request.GET.get("kiosk") == "1":

@@ -31,6 +31,7 @@ from visibility.models import MasterChange, Source
 from visibility.models.master import Customer, TermKind, Versioned
 from visibility.pipeline import job_functions
 from visibility.screens.mappings import labels_and_sentences, term_and_row_queries
+from visibility.screens.mappings.save_conflicts import load_save_conflict
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.permissions import Permission, has_permission, require_permission
 
@@ -133,9 +134,15 @@ def _save_or_preview(
         row = table.parse_row_or_raise_invalid_cell(cells)
         write_and_restore_rows.check_sources_and_calendars_exist(table, [row])
         if request.POST.get("act") != "save":
+            _check_version(request, existing)
             return _render_form(request, table, existing, cells=cells, row=row)
         done = _insert_or_update_row(request, table, existing, row)
-    except (InvalidCell, OverlappingRows, StaleVersion) as error:
+    except StaleVersion as error:
+        stored = table.model._base_manager.filter(pk=existing.pk).first() if existing else None
+        return _render_form(
+            request, table, stored or existing, cells=cells, error=str(error), is_conflict=True
+        )
+    except (InvalidCell, OverlappingRows) as error:
         return _render_form(request, table, existing, cells=cells, error=str(error))
     _nudge_workers()
     notes.success(request, f"Saved.{labels_and_sentences.reprocessed_suffix(done.orders)}")
@@ -144,6 +151,13 @@ def _save_or_preview(
     kind = str(row.values["kind"]) if table.code == "mapping" else table.code
     tab = "words" if table.code == "mapping" else "rows"
     return HttpResponseRedirect(f"/mappings/{kind}?tab={tab}")
+
+
+def _check_version(request: HttpRequest, existing: Versioned | None) -> None:
+    """Raises StaleVersion if the form shows an older version of the row."""
+    version = parse_row_version(request.POST.get("version", ""))
+    if existing is not None and version not in (None, existing.version):
+        raise StaleVersion("This row was changed by someone else.")
 
 
 def _insert_or_update_row(
@@ -169,6 +183,7 @@ def _render_form(
     row_id: int = 0,
     row: MasterRowToWrite | None = None,
     error: str = "",
+    is_conflict: bool = False,
 ) -> HttpResponse:
     now = database_now()
     past = (
@@ -199,6 +214,9 @@ def _render_form(
             preview.orders, preview.messages, preview.first_at, preview.last_at
         ),
         "error": error,
+        "conflict": load_save_conflict(table, existing, cells, now)
+        if is_conflict and existing
+        else None,
         "customer": _customer_parents_and_order_count_context(existing, now)
         if isinstance(existing, Customer)
         else None,

@@ -119,6 +119,9 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "states": answer_links.further_states(timeline, answer),
         "now": now,
         "known_at": known_at,
+        "known_steps": milestones.load_known_steps(order.pk, now=now, known_at=known_at)
+        if known_at
+        else None,
         "back": back,
         "steps": milestones.milestone_steps(timeline),
         "alerts": () if known_at else milestones.active_alerts(order.pk),

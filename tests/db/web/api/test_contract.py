@@ -74,6 +74,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "alerts/{alert}/acknowledge": ("alerts/{alert_id}/acknowledge", {OP, AD}, {}),
     "alerts/{alert}/assign": ("alerts/{alert_id}/assign", {OP, AD}, {"to": "me"}),
     "alerts/{alert}/snooze": ("alerts/{alert_id}/snooze", {OP, AD}, {"until": "{soon}"}),
+    "alerts/{alert}/escalate": ("alerts/{alert_id}/escalate", {OP, AD}, {"note": "line down"}),
     "alerts/{alert}/resolve": ("alerts/{alert_id}/resolve", {OP, AD}, {"note": "done"}),
     "alerts/{silent}/note": ("alerts/{alert_id}/note", {CS, OP, IN, AD}, {"note": "seen"}),
     "alerts/export?format=csv": ("alerts/export", {OP, IN, AD}, None),
@@ -89,6 +90,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {OP, AD},
         {"ids": ["{alert}", "{silent}"], "action": "acknowledge"},
     ),
+    "alerts/health": ("alerts/health", ALL, None),
     "alerts/groups": ("alerts/groups", ALL, None),
     "alerts/groups/act": (
         "alerts/groups/act",

@@ -1,0 +1,102 @@
+"""The order page while it changes: nothing that is read moves."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from tests.browser.journeys.browser import (
+    accessibility_violations,
+    chromium,
+    horizontal_overflow,
+)
+from tests.builders.cloudevents import cloudevent
+from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
+from tests.builders.users import signed_in
+from visibility.ingest.insert_messages import store_messages
+from visibility.models import Order, Source
+from visibility.pipeline import job_functions
+from visibility.web.permissions import UserRole
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def send(source: Source, number: int) -> None:
+    """One more scan of the package, an hour after the one before."""
+    data = {"order": {"number": "SO-1"}, "tracking": "1Z1"}
+    at = f"2026-03-{number // 24 + 1:02}T{number % 24:02}:00:00Z"
+    event = cloudevent("shipment.in_transit", data, event_id=f"scan {number}", at=at)
+    store_messages([cloudevent_message(source, event)])
+
+
+@pytest.fixture
+def source() -> Source:
+    """A source that reported 40 scans of an order."""
+    source = create_source("erp", role="erp", config=dict(ERP_NUMBERS))
+    for number in range(40):
+        send(source, number)
+    job_functions.process_messages_and_refold()
+    return source
+
+
+@pytest.fixture
+def page(live_server: LiveServer, source: Source) -> Iterator[Page]:
+    session = signed_in(UserRole.ADMIN).cookies["sessionid"].value
+    with chromium() as browser:
+        context = browser.new_context(
+            base_url=live_server.url,
+            reduced_motion="reduce",
+            viewport={"width": 1440, "height": 900},
+        )
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(f"/orders/{Order.objects.get().pk}")
+        yield page
+
+
+def refresh(page: Page) -> None:
+    """Fetch the changed parts, as after a change that the socket reports."""
+    # Twice: paused and resumed. A click of the mouse would scroll first.
+    page.evaluate("for (const _ of [1, 2]) document.getElementById('freshness').click()")
+
+
+def test_new_activity_is_counted_while_the_list_is_read_and_shown_on_request(
+    page: Page, source: Source
+) -> None:
+    row = page.locator(".activity-row").nth(20)
+    row.scroll_into_view_if_needed()
+    page.evaluate("document.querySelectorAll('.activity-row')[20].scrollIntoView()")
+    top = row.bounding_box()
+    send(source, 50)
+    send(source, 51)
+    job_functions.process_messages_and_refold()
+    refresh(page)
+    bar = page.locator("#order-activity-new")
+    expect(bar).to_contain_text("Show new activity: 2")
+    expect(page.locator(".activity-row")).to_have_count(40)
+    assert row.bounding_box() == top
+    bar.locator("a").click()
+    expect(page.locator(".activity-row")).to_have_count(42)
+    expect(bar).to_be_hidden()
+    expect(page.locator("#activity-head")).to_be_in_viewport()
+    # At the top of the list, new rows come in place.
+    page.evaluate("scrollTo(0, 0)")
+    send(source, 52)
+    job_functions.process_messages_and_refold()
+    refresh(page)
+    expect(page.locator(".activity-row")).to_have_count(43)
+    expect(bar).to_be_hidden()
+
+
+def test_lanes_are_moved_by_keyboard_and_the_menu_stays_open(page: Page) -> None:
+    page.locator("#lane-menu > summary").press("Enter")
+    hide = page.locator("#lane-menu button", has_text="Hide ERP")
+    expect(hide).to_be_visible()
+    assert accessibility_violations(page) == []
+    hide.press("Enter")
+    expect(page.locator("#lane-menu button", has_text="Show ERP")).to_be_visible()
+    expect(page.locator(".lanes-card")).to_contain_text("You hide: ERP")
+    assert "lanes=" not in page.url
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert horizontal_overflow(page) == []
