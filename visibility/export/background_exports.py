@@ -19,7 +19,11 @@ from structlog.stdlib import get_logger
 from visibility.db.change_feed import append_changes
 from visibility.db.database_time import database_now
 from visibility.db.lock_keys import LockKey
-from visibility.export.list_files import ListExport, write_csv_reporting_progress
+from visibility.export.list_files import (
+    CHUNK_SIZE,
+    ListExport,
+    write_csv_reporting_progress,
+)
 from visibility.models.audit import append_audit_entry
 from visibility.models.background_exports import (
     EXPORT_IN_PROGRESS,
@@ -37,6 +41,8 @@ STORED_FOR = timedelta(days=7)
 MAX_ATTEMPTS = 4
 MAX_IN_PROGRESS = 5
 PART_SIZE = 1_048_576
+# Pages that show the progress are told of it once for so many rows.
+ROWS_PER_CHANGE = 50_000
 JOB = "write_background_exports"
 CHANGE_KIND = "export"
 
@@ -205,7 +211,8 @@ def _progress_reporter(export: BackgroundExport) -> Callable[[int, int], None]:
             raise ExportStopped
         if not _of_attempt(export).update(rows_written=rows, rows_total=total):
             raise AttemptSuperseded
-        append_changes({CHANGE_KIND: [export.pk]})
+        if rows % ROWS_PER_CHANGE < CHUNK_SIZE:
+            append_changes({CHANGE_KIND: [export.pk]})
 
     return report
 

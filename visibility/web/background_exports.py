@@ -101,9 +101,14 @@ def forget_in_session(request: HttpRequest, finished: Sequence[BackgroundExport]
         request.session[SESSION_KEY] = remaining
 
 
+def ids_in_session(request: HttpRequest) -> Sequence[int]:
+    """The exports of this session that are in progress, or not yet seen."""
+    return request.session.get(SESSION_KEY, []) if hasattr(request, "session") else []
+
+
 def finished_exports_of_session(request: HttpRequest) -> Sequence[BackgroundExport]:
     """Exports to show a notice of. No statement if the session has none in progress."""
-    ids = request.session.get(SESSION_KEY) if hasattr(request, "session") else None
+    ids = ids_in_session(request)
     if not ids:
         return []
     finished = (BackgroundExportState.READY, BackgroundExportState.FAILED)

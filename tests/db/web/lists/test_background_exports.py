@@ -55,6 +55,9 @@ def test_file_of_the_worker_equals_the_direct_one(
     create_orders_with_ties_and_gaps(7)
     export = request_export(olga)
     assert "Waiting for a worker" in page(olga, "/exports")
+    assert '<div class="flashes" id="export-notices" data-live="export">' in page(olga, "/orders")
+    other = signed_in(UserRole.OPERATIONS, "otto")
+    assert '<div class="flashes" id="export-notices">' in page(other, "/orders")
     assert f"/exports/{export.pk}/file" not in page(olga, "/exports")
     assert olga.get(f"/exports/{export.pk}/file").status_code == 404
     run_worker()
