@@ -1,8 +1,8 @@
 """Large exports of lists: asked for by a person, written by a worker, stored for seven days.
 
-One worker of the installation writes them, one after the other. Whoever has the lock and finds an
-export that is running takes it up: its worker is gone. A worker whose connection broke may go on
-without the lock; its attempt is then no longer the latest, and it stores nothing.
+One worker of the installation writes them, one after the other. A process that has the lock and
+finds an export that is running takes it up: its worker is gone. A worker whose connection broke may
+go on without the lock; its attempt is then no longer the latest, and it stores nothing.
 """
 
 import tempfile
@@ -19,12 +19,16 @@ from structlog.stdlib import get_logger
 from visibility.db.change_feed import append_changes
 from visibility.db.database_time import database_now
 from visibility.db.lock_keys import LockKey
-from visibility.export.list_files import ListExport, write_csv_reporting_progress
+from visibility.export.list_files import (
+    CHUNK_SIZE,
+    ListExport,
+    write_csv_reporting_progress,
+)
 from visibility.models.audit import append_audit_entry
 from visibility.models.background_exports import (
     EXPORT_IN_PROGRESS,
     BackgroundExport,
-    BackgroundExportPart,
+    BackgroundExportChunk,
     BackgroundExportState,
 )
 from visibility.models.permission import Permission
@@ -36,7 +40,9 @@ log = get_logger(__name__)
 STORED_FOR = timedelta(days=7)
 MAX_ATTEMPTS = 4
 MAX_IN_PROGRESS = 5
-PART_SIZE = 1_048_576
+FILE_CHUNK_SIZE = 1_048_576
+# Pages that show the progress reload it once for so many rows.
+ROWS_PER_CHANGE = 50_000
 JOB = "write_background_exports"
 CHANGE_KIND = "export"
 
@@ -99,11 +105,11 @@ def delete_expired_exports() -> int:
     return expired.delete()[1].get("visibility.BackgroundExport", 0)
 
 
-def file_parts(export_id: int) -> Iterator[bytes]:
-    """The bytes of a file, part by part."""
-    parts = BackgroundExportPart.objects.filter(export_id=export_id)
-    for number in parts.order_by("number").values_list("number", flat=True):
-        yield bytes(parts.values_list("data", flat=True).get(number=number))
+def file_chunks(export_id: int) -> Iterator[bytes]:
+    """The bytes of a file, chunk by chunk."""
+    chunks = BackgroundExportChunk.objects.filter(export_id=export_id)
+    for number in chunks.order_by("number").values_list("number", flat=True):
+        yield bytes(chunks.values_list("data", flat=True).get(number=number))
 
 
 @contextmanager
@@ -149,7 +155,7 @@ def _attempt(export: BackgroundExport) -> None:
             list_export = _list_export(export, export.started_at)
             rows = write_csv_reporting_progress(list_export, file, _progress_reporter(export))
             file.seek(0)
-            _store_file(export, list_export, iter(lambda: file.read(PART_SIZE), b""), rows)
+            _store_file(export, list_export, iter(lambda: file.read(FILE_CHUNK_SIZE), b""), rows)
     except AttemptSuperseded:
         log.info("export_superseded", export=export.pk, attempt=export.attempt)
     except ExportRefused as error:
@@ -205,21 +211,22 @@ def _progress_reporter(export: BackgroundExport) -> Callable[[int, int], None]:
             raise ExportStopped
         if not _of_attempt(export).update(rows_written=rows, rows_total=total):
             raise AttemptSuperseded
-        append_changes({CHANGE_KIND: [export.pk]})
+        if rows % ROWS_PER_CHANGE < CHUNK_SIZE:
+            append_changes({CHANGE_KIND: [export.pk]})
 
     return report
 
 
 def _store_file(
-    export: BackgroundExport, list_export: ListExport, parts: Iterator[bytes], rows: int
+    export: BackgroundExport, list_export: ListExport, chunks: Iterator[bytes], rows: int
 ) -> None:
     """Store file and state together, if this is the latest attempt. Raises AttemptSuperseded."""
     with transaction.atomic():
         if not _of_attempt(export).select_for_update().exists():
             raise AttemptSuperseded
         size = 0
-        for number, data in enumerate(parts):
-            BackgroundExportPart.objects.create(export=export, number=number, data=data)
+        for number, data in enumerate(chunks):
+            BackgroundExportChunk.objects.create(export=export, number=number, data=data)
             size += len(data)
         now = database_now()
         _of_attempt(export).update(

@@ -71,7 +71,7 @@ class RunningListExport:
     total: int
     first: Sequence[Any]
     cursor: Generator[Any, None, None]
-    # Is told the number of rows written, and of all, after each chunk.
+    # Called with the number of rows written, and of all rows, after each chunk.
     report: Callable[[int, int], None] = lambda _, __: None
 
     def heading(self) -> list[tuple[str, str | int]]:

@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="BackgroundExportPart",
+            name="BackgroundExportChunk",
             fields=[
                 (
                     "id",
@@ -103,9 +103,9 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
-            model_name="backgroundexportpart",
+            model_name="backgroundexportchunk",
             constraint=models.UniqueConstraint(
-                fields=("export", "number"), name="background_export_part"
+                fields=("export", "number"), name="background_export_chunk"
             ),
         ),
     ]

@@ -16,7 +16,7 @@ from visibility.models.api_tokens import ApiToken
 from visibility.models.audit import AuditEntry, AuditHead
 from visibility.models.background_exports import (
     BackgroundExport,
-    BackgroundExportPart,
+    BackgroundExportChunk,
     BackgroundExportState,
 )
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
@@ -121,7 +121,7 @@ __all__ = [
     "AuditHead",
     "BackfillRequest",
     "BackgroundExport",
-    "BackgroundExportPart",
+    "BackgroundExportChunk",
     "BackgroundExportState",
     "Board",
     "BoardSharing",

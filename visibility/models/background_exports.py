@@ -57,8 +57,8 @@ class BackgroundExport(models.Model):
         ]
 
 
-class BackgroundExportPart(models.Model):
-    """A part of the file's bytes."""
+class BackgroundExportChunk(models.Model):
+    """A chunk of the file's bytes."""
 
     export = models.ForeignKey(BackgroundExport, on_delete=models.CASCADE, db_index=False)
     number = models.IntegerField()
@@ -66,5 +66,5 @@ class BackgroundExportPart(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["export", "number"], name="background_export_part")
+            models.UniqueConstraint(fields=["export", "number"], name="background_export_chunk")
         ]

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.http import FileResponse, HttpRequest
 
 from visibility.db.sorted_pages import count_rows_up_to
-from visibility.export.background_exports import JOB, file_parts, request_background_export
+from visibility.export.background_exports import JOB, file_chunks, request_background_export
 from visibility.export.list_files import ListExport, ListFileFormat
 from visibility.formatting import format_date, in_zone
 from visibility.models import BackgroundExport, BackgroundExportState
@@ -66,8 +66,8 @@ def export_file_response(
     if sentence := why_not_downloadable(export, viewer):
         raise DownloadRefused(sentence)
     file = tempfile.TemporaryFile()  # noqa: SIM115  # the response closes it
-    for part in file_parts(export.pk):
-        file.write(part)
+    for chunk in file_chunks(export.pk):
+        file.write(chunk)
     file.seek(0)
     at = in_zone(export.requested_at, "UTC")
     name = f"{export.list}-{at:%Y%m%d-%H%M%S}.csv"
@@ -101,9 +101,14 @@ def forget_in_session(request: HttpRequest, finished: Sequence[BackgroundExport]
         request.session[SESSION_KEY] = remaining
 
 
+def ids_in_session(request: HttpRequest) -> Sequence[int]:
+    """The exports of this session that are in progress, or not yet seen."""
+    return request.session.get(SESSION_KEY, []) if hasattr(request, "session") else []
+
+
 def finished_exports_of_session(request: HttpRequest) -> Sequence[BackgroundExport]:
     """Exports to show a notice of. No statement if the session has none in progress."""
-    ids = request.session.get(SESSION_KEY) if hasattr(request, "session") else None
+    ids = ids_in_session(request)
     if not ids:
         return []
     finished = (BackgroundExportState.READY, BackgroundExportState.FAILED)

@@ -11,7 +11,11 @@ from django.utils.functional import SimpleLazyObject
 
 from visibility.models import AlertState, BackgroundExportState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
-from visibility.web.background_exports import finished_exports_of_session, title_of_export
+from visibility.web.background_exports import (
+    finished_exports_of_session,
+    ids_in_session,
+    title_of_export,
+)
 from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 from visibility.web.screen_registry import SCREENS, navigation_entries
@@ -83,6 +87,8 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "nav": (nav := SimpleLazyObject(lambda: nav_items(user, request.path))),
         "has_more_sections": SimpleLazyObject(lambda: any(item.group for item in nav)),
         "bell": SimpleLazyObject(lambda: own_or_unassigned_alert_badge(user)),
+        # Only pages of people who wait for an export follow its changes.
+        "expects_exports": SimpleLazyObject(lambda: bool(ids_in_session(request))),
         "export_notices": SimpleLazyObject(lambda: export_notices(request)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
     }

@@ -111,8 +111,8 @@ class FilterChip:
     @property
     def sentence(self) -> str:
         """`Carrier: UPS`, or what is wrong with the value."""
-        words = f"{self.label}: {self.text}" if self.text else self.label
-        return f"{words} {self.error}." if self.error else words
+        label = f"{self.label}: {self.text}" if self.text else self.label
+        return f"{label} {self.error}." if self.error else label
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def _result(row: MessageRow, _: Viewer) -> str:
     return f"{label}: {problem}" if problem else label
 
 
-def _found_by_number(values: Sequence[str], _: FilterContext) -> Q:
+def _matches_number(values: Sequence[str], _: FilterContext) -> Q:
     text = values[0]
     ids = find_message_ids_by_id_key_or_event_number(text, possible_normalized_values(text))
     return Q(id__in=ids)
@@ -140,7 +140,7 @@ MESSAGE_FILTERS = by_name(
         "q",
         "Search",
         "Number of an order, shipment and so on, the sender's message ID, or the ID of a message.",
-        _found_by_number,
+        _matches_number,
         is_in_form=False,
     ),
     ListFilter(

@@ -13,7 +13,7 @@ from tests.builders.listed_orders import create_orders_with_ties_and_gaps, read_
 from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
 from visibility.export import background_exports, list_files
-from visibility.models import AuditEntry, BackgroundExport, BackgroundExportPart
+from visibility.models import AuditEntry, BackgroundExport, BackgroundExportChunk
 from visibility.pipeline.jobs import BY_NAME
 from visibility.pipeline.shutdown_flag import stopping
 from visibility.pipeline.tasks_and_fallback_loop import run_job_unless_running_then_next_job
@@ -30,7 +30,7 @@ def olga(monkeypatch: pytest.MonkeyPatch) -> Client:
     """Operations, who sees prices and names; more than four rows are many here."""
     monkeypatch.setattr(web_exports, "MAX_DIRECT_ROWS", 4)
     monkeypatch.setattr(list_files, "CHUNK_SIZE", 2)
-    monkeypatch.setattr(background_exports, "PART_SIZE", 100)
+    monkeypatch.setattr(background_exports, "FILE_CHUNK_SIZE", 100)
     return signed_in(UserRole.OPERATIONS, "olga")
 
 
@@ -56,6 +56,9 @@ def test_file_of_the_worker_equals_the_direct_one(
     create_orders_with_ties_and_gaps(7)
     export = request_export(olga)
     assert "Waiting for a worker" in page(olga, "/exports")
+    assert '<div class="flashes" id="export-notices" data-live="export">' in page(olga, "/orders")
+    other = signed_in(UserRole.OPERATIONS, "otto")
+    assert '<div class="flashes" id="export-notices">' in page(other, "/orders")
     assert f"/exports/{export.pk}/file" not in page(olga, "/exports")
     assert olga.get(f"/exports/{export.pk}/file").status_code == 404
     run_worker()
@@ -70,7 +73,7 @@ def test_file_of_the_worker_equals_the_direct_one(
     assert rows == direct_rows
     assert len(rows) == 7
     assert heading | {"As of": ""} == direct_heading | {"As of": ""}
-    assert BackgroundExportPart.objects.filter(export=export).count() > 1
+    assert BackgroundExportChunk.objects.filter(export=export).count() > 1
     entry = AuditEntry.objects.get(detail__background_export=export.pk)
     assert (entry.action, entry.object) == ("export", "7 orders")
     assert entry.user
@@ -101,7 +104,7 @@ def test_export_by_api_has_its_progress_and_file(olga: Client) -> None:
     removed = olga.delete(f"/api/v1/exports/{number}", {}, "application/json")
     assert (removed.status_code, removed.json()["id"]) == (200, number)
     assert olga.get(f"/api/v1/exports/{number}").status_code == 404
-    assert not BackgroundExportPart.objects.exists()
+    assert not BackgroundExportChunk.objects.exists()
 
 
 def test_only_the_owner_sees_downloads_and_deletes(olga: Client) -> None:
@@ -159,7 +162,7 @@ def test_person_who_lost_the_permission_meanwhile_gets_no_file(olga: Client) -> 
     run_worker()
     export.refresh_from_db()
     assert (export.state, export.detail) == ("failed", "You may no longer export this list.")
-    assert not BackgroundExportPart.objects.exists()
+    assert not BackgroundExportChunk.objects.exists()
 
 
 def interrupted(
@@ -185,7 +188,7 @@ def interrupted(
 
 
 class KilledWorker(BaseException):
-    """Stands for the end of the process."""
+    """Simulates the end of the process."""
 
 
 def test_export_of_a_killed_worker_is_taken_up_and_there_is_one_file(
@@ -249,7 +252,7 @@ def test_worker_whose_attempt_was_taken_over_stores_nothing(
     run_worker()
     export.refresh_from_db()
     assert (export.state, export.attempt, export.detail) == ("ready", attempts, "")
-    numbers = BackgroundExportPart.objects.values_list("number", flat=True)
+    numbers = BackgroundExportChunk.objects.values_list("number", flat=True)
     assert sorted(numbers) == list(range(len(numbers)))
     assert AuditEntry.objects.filter(detail__background_export=export.pk).count() == 1
 
@@ -268,7 +271,7 @@ def test_deleted_export_is_not_stored_by_its_worker(
     monkeypatch.setattr(background_exports, "_store_file", store_after_deletion)
     run_worker()
     assert not BackgroundExport.objects.exists()
-    assert not BackgroundExportPart.objects.exists()
+    assert not BackgroundExportChunk.objects.exists()
 
 
 def test_shutdown_is_no_attempt_and_a_failing_export_ends(
@@ -311,7 +314,7 @@ def test_expired_files_are_removed_by_the_scheduler(olga: Client) -> None:
     )
     run_job_unless_running_then_next_job(DELETE)
     assert list(BackgroundExport.objects.values_list("pk", flat=True)) == [stored.pk]
-    assert set(BackgroundExportPart.objects.values_list("export_id", flat=True)) == {stored.pk}
+    assert set(BackgroundExportChunk.objects.values_list("export_id", flat=True)) == {stored.pk}
 
 
 def test_person_has_a_limited_number_in_progress(olga: Client) -> None:

@@ -71,7 +71,7 @@ def first(now: datetime) -> Order:
     )
     Milestone.objects.create(order=other, code="delivered", reached_at=now)
     Milestone.objects.create(order=other, code="shipped", planned_at=now)
-    found = order(
+    listed = order(
         "SO-1",
         status="backordered",
         states=["backordered"],
@@ -84,12 +84,12 @@ def first(now: datetime) -> Order:
         ordered_at=now - 5 * DAY,
         total=Decimal("99.5"),
     )
-    OrderLine.objects.create(order=found, key="1", position=1, sku="A-1", ordered=5)
-    Milestone.objects.create(order=found, code="shipped", reached_at=now)
-    Shipment.objects.create(order=found, key="S", tracking=["1Z"], shipped_at=now - DAY)
-    alert(of=found)
-    report_event(found, "shop")
-    return found
+    OrderLine.objects.create(order=listed, key="1", position=1, sku="A-1", ordered=5)
+    Milestone.objects.create(order=listed, code="shipped", reached_at=now)
+    Shipment.objects.create(order=listed, key="S", tracking=["1Z"], shipped_at=now - DAY)
+    alert(of=listed)
+    report_event(listed, "shop")
+    return listed
 
 
 # Each filter with a value that finds only the first order.
