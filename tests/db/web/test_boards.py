@@ -466,7 +466,7 @@ def test_sentence_starts_with_a_verdict_that_is_good_only_with_evidence(ops: Cli
     now = database_now()
     long_ago = {"promised_at": now - timedelta(days=3)}
     order("SO-1", warehouse="Dallas", **long_ago)
-    assert sentence().startswith("Today is behind: 1 of 1 open order is past its promise date")
+    assert sentence().startswith("Today is behind at Dallas: 1 of 1 open order is past its")
     order("SO-2", warehouse="Dallas", **long_ago)
     assert sentence().startswith("Today is behind at Dallas: 2 of 2 open orders are past")
     order("SO-3", warehouse="Reno", **long_ago)
