@@ -93,6 +93,7 @@ SCREENS: tuple[Screen, ...] = (
             "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
         ),
     ),
+    Screen("source_changes"),
     Screen("source_requests"),
     Screen("sources_not_reporting"),
     Screen("message_replays"),

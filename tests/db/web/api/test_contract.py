@@ -12,6 +12,7 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
 from connectors.sdk.event_codec import format_rfc3339
+from tests.builders.sources import create_source
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
@@ -119,6 +120,9 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop": ("sources/{slug}", {IN, AD}, None),
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
     "sources/shop/settings": ("sources/{slug}/settings", {IN, AD}, None),
+    "sources/shop/rotate": ("sources/{slug}/rotate", {IN, AD}, {"hours": 1}),
+    "sources/shop/archive": ("sources/{slug}/archive", {IN, AD}, {}),
+    "sources/{archived}/restore": ("sources/{slug}/restore", {IN, AD}, {}),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
     "messages": ("messages", {OP, IN, AD}, None),
@@ -152,6 +156,7 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "replay": MessageReplay.objects.create(
             requested_at=database_now(), message_ids=[message.id]
         ).pk,
+        "archived": create_source("old", enabled=False, archived_at=database_now()).slug,
         "other": other,
         "decision": decision,
         "subscription": Subscription.objects.create(
