@@ -121,6 +121,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("outgoing_addresses"),
     Screen("api_tokens"),
     Screen("saved_views"),
     Screen("style_guide"),

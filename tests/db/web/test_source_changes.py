@@ -66,8 +66,8 @@ def test_the_old_secret_can_end_at_once(integrator: Client, shop: Source) -> Non
     first = integrator.post(f"{API}/rotate", {"hours": 0}, "application/json", headers=headers)
     new = first.json()["secret"]
     assert valid_secrets(shop, timedelta()) == [new]
-    again = integrator.post(f"{API}/rotate", {"hours": 0}, "application/json", headers=headers)
-    assert "secret" not in again.json()
+    repeated = integrator.post(f"{API}/rotate", {"hours": 0}, "application/json", headers=headers)
+    assert "secret" not in repeated.json()
     assert new not in IdempotencyKey.objects.get().response_body
 
 
