@@ -180,7 +180,7 @@ def _apply_plan(
 def _build_alert_for_source_condition(
     loaded: LoadedRule, watched: WatchedSource, condition: SourceCondition, title: str
 ) -> Alert:
-    """Build the alert of a condition. The team of the source goes before the team of the rule."""
+    """Build the alert of a condition. The owner of the source goes before the team of the rule."""
     rule, source = loaded.rule, watched.source
     source_team = find_or_create_team(source.owner)
     return Alert(
@@ -193,6 +193,7 @@ def _build_alert_for_source_condition(
         title=title,
         team=source_team.title if source_team else rule.team,
         owner_team_id=source_team.pk if source_team else rule.owner_team_id,
+        owner_id=source.owner_user_id,
         started_at=condition.started_at,
         due_at=condition.due_at,
         opened_at=watched.snapshot.as_of,

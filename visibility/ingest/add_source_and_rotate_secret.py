@@ -42,6 +42,7 @@ from visibility.storage.request_refold_of_open_orders import request_refold_of_o
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
+MAX_ROTATION_OVERLAP = timedelta(days=30)
 
 
 class InvalidSource(ValueError):
@@ -50,6 +51,11 @@ class InvalidSource(ValueError):
     def __init__(self, errors: Sequence[SettingError]) -> None:
         super().__init__("\n".join(f"{error.name}: {error.sentence}" for error in errors))
         self.errors = tuple(errors)
+
+    @property
+    def sentence_by_name(self) -> dict[str, str]:
+        """The sentence of each field."""
+        return {error.name: error.sentence for error in self.errors}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,15 +230,20 @@ def change_settings_and_secret(
 
 
 def rotate_secret(
-    source: Source, *, secret: str = "", now: datetime, user: User | None = None
+    source: Source,
+    *,
+    secret: str = "",
+    overlap: timedelta = ROTATION_OVERLAP,
+    now: datetime,
+    user: User | None = None,
 ) -> str:
-    """Create and return a new secret. The old secrets stay valid for 24 hours.
+    """Create and return a new secret. The old secrets stay valid for the overlap, at most 30 days.
 
     Old secrets that cannot be decrypted are lost, and are replaced. Raises WeakSecret.
     """
     kind = connectors_by_slug().get(source.connector)
     chosen = secret or new_secret()
-    ends = now + ROTATION_OVERLAP
+    ends = now + min(max(overlap, timedelta()), MAX_ROTATION_OVERLAP)
     with transaction.atomic():
         # A poll may store a new refresh token at the same time.
         row = Source.objects.select_for_update(no_key=True).get(pk=source.pk)
@@ -254,7 +265,13 @@ def rotate_secret(
             ),
             changed_at=Now(),
         )
-        append_audit_entry("source.rotate", user=user, object=source.slug, detail={}, now=now)
+        append_audit_entry(
+            "source.rotate",
+            user=user,
+            object=source.slug,
+            detail={"old_valid_until": ends.isoformat()},
+            now=now,
+        )
     return chosen
 
 

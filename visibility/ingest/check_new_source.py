@@ -26,7 +26,7 @@ def new_source_errors(
             parse_source_title(title)
     except ValueError as error:
         errors.append(SettingError("title", str(error)))
-    if sentence := _weak_or_invalid_secret_sentence(kind, secret):
+    if sentence := weak_or_invalid_secret_sentence(kind, secret):
         errors.append(SettingError(SECRET, sentence))
     return errors
 
@@ -53,7 +53,8 @@ def _slug_errors(slug: str) -> list[SettingError]:
     return []
 
 
-def _weak_or_invalid_secret_sentence(kind: type[Connector], secret: str) -> str:
+def weak_or_invalid_secret_sentence(kind: type[Connector], secret: str) -> str:
+    """Return why the secret cannot be used; empty if it can, or if it is blank."""
     if not secret:
         return ""
     try:

@@ -25,6 +25,7 @@ from connectors.sdk.webhook_and_poll_types import (
     RenewedSecret,
     parse_retry_after,
 )
+from visibility.db.release_connection import close_connection_outside_transaction
 from visibility.ingest import source_secrets
 from visibility.ingest.access_tokens import ACCESS_TOKENS
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
@@ -189,7 +190,7 @@ def _load_packages_and_close_connection(
 ) -> list[OpenPackage]:
     """Load the packages that the poller asks about, and release the database connection."""
     packages = load_open_packages(now, carriers=carriers, after=after)
-    close_old_connections()
+    close_connection_outside_transaction()
     return packages
 
 

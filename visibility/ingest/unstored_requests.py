@@ -72,5 +72,5 @@ def _signer() -> signing.TimestampSigner:
 
 def _delete_all_but_newest(source_id: int) -> None:
     ids = UnstoredRequest.objects.filter(source_id=source_id).order_by("-id")
-    for oldest_kept in ids.values_list("id", flat=True)[STORED_REQUESTS - 1 : STORED_REQUESTS]:
-        UnstoredRequest.objects.filter(source_id=source_id, id__lt=oldest_kept).delete()
+    for oldest_stored in ids.values_list("id", flat=True)[STORED_REQUESTS - 1 : STORED_REQUESTS]:
+        UnstoredRequest.objects.filter(source_id=source_id, id__lt=oldest_stored).delete()

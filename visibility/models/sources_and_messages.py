@@ -93,6 +93,13 @@ class Source(models.Model):
         return self.slug
 
     @property
+    def owner_label(self) -> str:
+        """The team or the person who owns it; empty if nobody does."""
+        if self.owner_user is not None:
+            return self.owner_user.get_full_name() or self.owner_user.get_username()
+        return self.owner
+
+    @property
     def config_or_empty_if_invalid(self) -> Mapping[str, Any]:
         """The settings by name; empty if what is stored is not pairs of names and values."""
         return self.config if isinstance(self.config, Mapping) else {}

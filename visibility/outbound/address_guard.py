@@ -2,9 +2,15 @@
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from django.conf import settings
+
+from visibility.outbound.allowed_addresses import (
+    is_allowed_by_administrator,
+    is_private_network_address,
+)
 
 SMTP_PORT = 25
 # Translation and tunnels deliver packets for these addresses to an IPv4 address that they contain,
@@ -41,7 +47,8 @@ def check_url_scheme_port_and_no_credentials(url: str) -> None:
 def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
     """Return the IP addresses of a host. Raises ForbiddenAddress or ConnectionError.
 
-    Public addresses are allowed. Others are allowed only if OUTGOING_ALLOWED lists their host:port.
+    Public addresses are allowed. Others are allowed if OUTGOING_ALLOWED lists their host:port, and
+    those of the private network also if an administrator has allowed them in the product.
     The caller connects to a returned address, so that a second lookup cannot name another one.
     """
     try:
@@ -50,13 +57,27 @@ def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
         raise ConnectionError(f"{host} cannot be resolved: {error}") from error
     addresses = [str(address[0]) for *_, address in resolved]
     if not _is_host_and_port_in_outgoing_allowed(host, port):
-        for address in addresses:
-            if not is_public_address(address):
-                raise ForbiddenAddress(
-                    f"{host} is not a public address; an administrator must allow "
-                    f"{host}:{port} in OUTGOING_ALLOWED"
-                )
+        _check_addresses_without_outgoing_allowed(host, port, addresses)
     return addresses
+
+
+def _check_addresses_without_outgoing_allowed(
+    host: str, port: int, addresses: Sequence[str]
+) -> None:
+    """Raises ForbiddenAddress."""
+    others = [address for address in addresses if not is_public_address(address)]
+    if not others:
+        return
+    if not all(map(is_private_network_address, others)):
+        raise ForbiddenAddress(
+            f"{host} is not a public address; an administrator must allow "
+            f"{host}:{port} in OUTGOING_ALLOWED"
+        )
+    if not is_allowed_by_administrator(host, port):
+        raise ForbiddenAddress(
+            f"{host} is not a public address; an administrator must allow "
+            f"{host}:{port} under Outgoing addresses"
+        )
 
 
 def is_public_address(text: str) -> bool:

@@ -16,6 +16,8 @@ import httpx2
 
 from visibility.outbound.address_guard import resolve_to_allowed_ip_addresses
 
+# How long a connection is used after its address was checked, in seconds.
+CHECKED_FOR = 30.0
 _deadline: ContextVar[float | None] = ContextVar("outgoing_deadline", default=None)
 
 
@@ -47,10 +49,16 @@ def _timeout_capped_by_deadline(timeout: float | None) -> float | None:
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
-    """A connection whose operations end at the deadline."""
+    """A connection whose operations end at the deadline.
 
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+    It is not used again after `CHECKED_FOR` seconds, so that a removed permission takes effect.
+    """
+
+    def __init__(
+        self, stream: httpcore2.NetworkStream, reusable_until: float | None = None
+    ) -> None:
         self._stream = stream
+        self._reusable_until = reusable_until or time.monotonic() + CHECKED_FOR
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _timeout_capped_by_deadline(timeout))
@@ -70,10 +78,14 @@ class _DeadlineStream(httpcore2.NetworkStream):
         return _DeadlineStream(
             self._stream.start_tls(
                 ssl_context, server_hostname, _timeout_capped_by_deadline(timeout)
-            )
+            ),
+            self._reusable_until,
         )
 
     def get_extra_info(self, info: str) -> Any:
+        # The pool closes an idle connection that has something to read.
+        if info == "is_readable" and time.monotonic() >= self._reusable_until:
+            return True
         return self._stream.get_extra_info(info)
 
 

@@ -100,6 +100,7 @@ SCREENS: tuple[Screen, ...] = (
             "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
         ),
     ),
+    Screen("source_changes"),
     Screen("source_requests"),
     Screen("sources_not_reporting"),
     Screen("message_replays"),
@@ -148,6 +149,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("teams"),
     Screen("security"),
+    Screen("outgoing_addresses"),
     Screen("api_tokens"),
     Screen("background_exports"),
     Screen("saved_views"),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.builders.rule_kinds import TooManyParked, register
 from tests.builders.sla_rules import create_rule
+from tests.builders.users import user_of_role
 from tests.builders.watched_source import send_and_process, store_message
 from visibility.alerts.source_snapshots import load_watched_sources
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep
@@ -13,6 +14,7 @@ from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Alert, AlertEntry, SlaClock, SlaRule, Source, WorkCalendar
 from visibility.pipeline import job_functions
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
+from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -77,6 +79,15 @@ def test_alert_of_a_source_with_an_owner_goes_to_the_team_of_the_source(
     alert = silent_alert()
     assert alert.owner_team is not None
     assert (alert.team, alert.owner_team.slug) == ("Dallas IT", "dallas-it")
+
+
+def test_alert_of_a_source_that_a_person_owns_is_assigned_to_that_person(
+    wms: Source, now: datetime
+) -> None:
+    owner = user_of_role(UserRole.OPERATIONS, "olga")
+    Source.objects.update(owner_user=owner)
+    open_silent_alert(wms, now)
+    assert (silent_alert().owner, silent_alert().team) == (owner, "Integration")
 
 
 def test_grace_period_of_the_rule_delays_the_alert(wms: Source, now: datetime) -> None:

@@ -117,6 +117,7 @@ def test_the_api_reads_and_changes_members_and_leaves_others(
         "title": "ERP",
         "poll_seconds": 2,
         "enabled": True,
+        "owner": "",
     }
     answer = patch(integrator, enabled=False)
     assert (answer.status_code, answer.json()["enabled"]) == (200, False)

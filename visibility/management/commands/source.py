@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from visibility.ingest.add_source_and_rotate_secret import (
     change_settings,
     rotate_secret,
 )
+from visibility.ingest.change_source import archive_source, restore_source
 from visibility.ingest.check_source_settings import (
     connector_and_common_settings,
     find_setting_errors,
@@ -81,12 +83,20 @@ class Command(BaseCommand):
         draft_parser.add_argument("sample")
         draft_parser.add_argument("--name", default="", help="the name of the connector")
         rotate_parser = subcommands.add_parser(
-            "rotate", help="create a new secret; the old one stays valid for a day"
+            "rotate", help="create a new secret; the old one stays valid for a while"
         )
         rotate_parser.add_argument("slug")
         rotate_parser.add_argument(
             "--secret", default="", help="the new secret of the system (default: a random one)"
         )
+        rotate_parser.add_argument(
+            "--hours", type=int, default=24, help="how long the old secret stays valid (0 to 720)"
+        )
+        for action, help_text in (
+            ("archive", "stop intake of a source and hide it from lists; its history stays"),
+            ("restore", "list an archived source again; it stays disabled"),
+        ):
+            subcommands.add_parser(action, help=help_text).add_argument("slug")
         subcommands.add_parser("list", help="list all sources")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -97,6 +107,8 @@ class Command(BaseCommand):
             "lint": self._lint_manifests,
             "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
+            "archive": self._archive_or_restore,
+            "restore": self._archive_or_restore,
             "list": self._list_sources,
         }
         handlers[options["action"]](options)
@@ -177,7 +189,12 @@ class Command(BaseCommand):
         if source is None:
             raise CommandError(f"Unknown source {options['slug']!r}.")
         try:
-            secret = rotate_secret(source, secret=options["secret"], now=database_now())
+            secret = rotate_secret(
+                source,
+                secret=options["secret"],
+                overlap=timedelta(hours=options["hours"]),
+                now=database_now(),
+            )
         except WeakSecret as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"secret  {secret}")
@@ -192,11 +209,19 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"changed {source.slug}")
 
+    def _archive_or_restore(self, options: dict[str, Any]) -> None:
+        source = Source.objects.filter(slug=options["slug"]).first()
+        if source is None:
+            raise CommandError(f"Unknown source {options['slug']!r}.")
+        change = archive_source if options["action"] == "archive" else restore_source
+        if not change(source, now=database_now(), user=None):
+            raise CommandError("Nothing to do.")
+
     def _list_sources(self, options: dict[str, Any]) -> None:
         for problem in own_manifest_problems():
             self.stderr.write(str(problem))
         for source in Source.objects.order_by("slug"):
-            state = "on" if source.enabled else "off"
+            state = "archived" if source.archived_at else "on" if source.enabled else "off"
             self.stdout.write(f"{source.slug}\t{source.connector}\t{source.role}\t{state}")
             for error in stored_setting_errors(source):
                 self.stderr.write(f"{source.slug}: {error.name}: {error.sentence}")

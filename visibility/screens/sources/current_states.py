@@ -55,7 +55,7 @@ def load_source_chips(now: datetime, *, limit: int = MAX_SOURCES) -> list[Source
     recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)
     rejected = dict(recent_rejections.values_list("slug").annotate(Max("last_at")))
     chips = []
-    sources = list(Source.objects.order_by("title", "slug")[:limit])
+    sources = list(Source.objects.filter(archived_at=None).order_by("title", "slug")[:limit])
     evidence = load_source_evidence(sources, now)
     parked = count_parked_messages([source.pk for source in sources], limit=MANY_PARKED)
     for source in sources:

@@ -156,10 +156,14 @@ class _SourceCounts:
 
 
 def load_source_health_reports(
-    now: datetime, sources: Iterable[Source] | None = None
+    now: datetime, sources: Iterable[Source] | None = None, *, archived: bool = False
 ) -> list[HealthReport]:
-    """The health of all (or these) sources, the worst first. Eight queries at most."""
-    wanted = list(Source.objects.order_by("title", "slug")[:500] if sources is None else sources)
+    """The health of all (or these) sources, the worst first. Eight queries at most.
+
+    `archived`: of the archived ones instead.
+    """
+    listed = Source.objects.filter(archived_at__isnull=not archived).select_related("owner_user")
+    wanted = list(listed.order_by("title", "slug")[:500] if sources is None else sources)
     counts = _fetch_counts_by_source(wanted, now)
     evidence = load_source_evidence(wanted, now)
     rows = [_build_report(s, counts[s.id], evidence.get(s.id), now) for s in wanted]

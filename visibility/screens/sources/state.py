@@ -35,6 +35,9 @@ def source_state_and_reason(
     now: datetime,
 ) -> tuple[SourceState, str]:
     """Return the state of a source, and why: a clause without a capital and a period."""
+    if source.archived_at is not None:
+        since = clock_time_with_date_unless_today(source.archived_at, now)
+        return SourceState.PAUSED, f"archived since {since}: its messages are rejected"
     if not source.enabled:
         return SourceState.PAUSED, "disabled: its messages are rejected"
     if problem := reason_source_row_is_unusable(source):

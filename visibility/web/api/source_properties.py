@@ -1,4 +1,4 @@
-"""Endpoint of a source itself: its title, its poll interval, and whether it is enabled."""
+"""Endpoint of a source itself: title, poll interval, owner, and whether it is enabled."""
 
 from typing import Any
 
@@ -35,6 +35,7 @@ class SourcePropertiesSerializer(PermissionFilteredSerializer):
     title = serializers.CharField()
     poll_seconds = serializers.IntegerField(help_text="The time between two polls.")
     enabled = serializers.BooleanField()
+    owner = serializers.CharField(help_text="`team:<title>`, `person:<username>`, or empty.")
 
 
 class SourcePropertiesBody(RequestBody):
@@ -43,6 +44,7 @@ class SourcePropertiesBody(RequestBody):
     title = serializers.CharField(required=False)
     poll_seconds = serializers.IntegerField(required=False)
     enabled = serializers.BooleanField(required=False)
+    owner = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
 
 class SourcePropertiesView(ApiView):
@@ -53,9 +55,9 @@ class SourcePropertiesView(ApiView):
 
     @extend_schema(operation_id="source", responses=SourcePropertiesSerializer)
     def get(self, request: Request, slug: str) -> Response:
-        """Retrieve the title and the poll interval of a source, and whether it is enabled."""
+        """Retrieve the title, poll interval and owner of a source, and whether it is enabled."""
         source = _source_or_404(slug)
-        return Response(_content(source, SourceProperties.of_source(source)))
+        return Response(source_content(source, SourceProperties.of_source(source)))
 
     @extend_schema(
         operation_id="source_change",
@@ -76,7 +78,7 @@ class SourcePropertiesView(ApiView):
                 )
             except InvalidSource as error:
                 raise InvalidSourceInput(error) from error
-            return ApiResponse.with_json_body(_content(source, changed))
+            return ApiResponse.with_json_body(source_content(source, changed))
 
         return run_idempotently(request, body, do)
 
@@ -94,7 +96,8 @@ def _source_or_404(slug: str) -> Source:
     return source
 
 
-def _content(source: Source, properties: SourceProperties) -> dict[str, Any]:
+def source_content(source: Source, properties: SourceProperties) -> dict[str, Any]:
+    """The response about a source."""
     return serialize(
         SourcePropertiesSerializer,
         {
@@ -102,5 +105,6 @@ def _content(source: Source, properties: SourceProperties) -> dict[str, Any]:
             "title": properties.title,
             "poll_seconds": properties.poll_seconds,
             "enabled": properties.enabled,
+            "owner": properties.owner,
         },
     )

@@ -92,6 +92,11 @@ class SourceHealthListView(ApiView):
     """`GET /sources`."""
 
     required_permissions = (Permission.SOURCES_SEE,)
+    query_parameters = (
+        QueryParameter(
+            "archived", "`yes`: archived sources instead of the others.", choices=("yes", "no")
+        ),
+    )
 
     @extend_schema(operation_id="sources", responses=SourceListSerializer)
     def get(self, request: Request) -> Response:
@@ -99,7 +104,10 @@ class SourceHealthListView(ApiView):
         return Response(
             {
                 "items": serialize_all(
-                    SourceSerializer, sources.load_source_health_reports(database_now())
+                    SourceSerializer,
+                    sources.load_source_health_reports(
+                        database_now(), archived=self.params.get("archived") == "yes"
+                    ),
                 )
             }
         )

@@ -19,7 +19,7 @@ from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
     change_settings_and_secret,
 )
-from visibility.ingest.change_source import SourceProperties, change_source
+from visibility.ingest.change_source import SourceProperties, change_source, owner_choices
 from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
@@ -54,15 +54,20 @@ UNHEALTHY = frozenset({SourceState.FAILING, SourceState.PARKED, SourceState.SILE
 def source_list(request: HttpRequest) -> HttpResponse:
     """`/sources`: the health of all sources, the pipeline, and parked messages."""
     now = database_now()
-    health_rows = sources.load_source_health_reports(now)
+    archived = request.GET.get("archived") == "yes"
+    health_rows = sources.load_source_health_reports(now, archived=archived)
     sees_parked = has_permission(request.user, Permission.PARKED_SEE)
     causes = parked.group_parked_messages_by_cause() if sees_parked else []
     replays = replay_results.latest_replays() if sees_parked else []
     context = {
         "now": now,
+        "archived": archived,
+        "archived_count": Source.objects.exclude(archived_at=None).count(),
         "rows": [_health_row(health, now) for health in health_rows],
         "has_polled_duplicates": any(h.is_polled and h.duplicates for h in health_rows),
-        "sentence": _summary_sentence(health_rows),
+        "sentence": "Archived sources receive nothing; their history stays."
+        if archived
+        else _summary_sentence(health_rows),
         "problems": operational_problems.current_problems(now),
         "manifest_problems": own_manifest_problems(),
         "pipeline": _message_queue_counts_context(now),
@@ -117,6 +122,8 @@ def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
     entered["enabled"] = "yes" if request.POST.get("enabled") else "no"
     if "poll_seconds" not in request.POST:
         del entered["poll_seconds"]
+    if "owner" in request.POST:
+        entered["owner"] = request.POST["owner"]
     try:
         change_source(source, entered, now=database_now(), user=signed_in_user(request))
     except InvalidSource as error:
@@ -178,6 +185,7 @@ def _render_source(
     else:
         context |= _webhook_setup_and_config_context(source, now)
         context |= {
+            "owners": owner_choices(),
             "properties": properties or _stored_properties(source),
             "property_errors": property_errors or {},
         }
@@ -225,7 +233,12 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
 def _stored_properties(source: Source) -> dict[str, str]:
     stored = SourceProperties.of_source(source)
     enabled = "yes" if stored.enabled else "no"
-    return {"title": stored.title, "poll_seconds": str(stored.poll_seconds), "enabled": enabled}
+    return {
+        "title": stored.title,
+        "poll_seconds": str(stored.poll_seconds),
+        "enabled": enabled,
+        "owner": stored.owner,
+    }
 
 
 def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:

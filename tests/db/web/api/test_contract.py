@@ -12,6 +12,7 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
 from connectors.sdk.event_codec import format_rfc3339
+from tests.builders.sources import create_source
 from tests.builders.users import create_user
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.database_time import database_now
@@ -141,11 +142,15 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "kpi-notes": ("kpi-notes", {EX, OP, AD}, None),
     "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
+    "outgoing-addresses": ("outgoing-addresses", {AD}, None),
     "connectors": ("connectors", {IN, AD}, None),
     "sources": ("sources", {OP, IN, AD}, None),
     "sources/shop": ("sources/{slug}", {IN, AD}, None),
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),
     "sources/shop/settings": ("sources/{slug}/settings", {IN, AD}, None),
+    "sources/shop/rotate": ("sources/{slug}/rotate", {IN, AD}, {"hours": 1}),
+    "sources/shop/archive": ("sources/{slug}/archive", {IN, AD}, {}),
+    "sources/{archived}/restore": ("sources/{slug}/restore", {IN, AD}, {}),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
     "messages": ("messages", {OP, IN, AD}, None),
@@ -180,6 +185,7 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "replay": MessageReplay.objects.create(
             requested_at=database_now(), message_ids=[message.id]
         ).pk,
+        "archived": create_source("old", enabled=False, archived_at=database_now()).slug,
         "other": other,
         "decision": decision,
         "subscription": Subscription.objects.create(
@@ -324,6 +330,7 @@ def test_openapi_document_is_valid_and_complete() -> None:
     paths.remove("sources/{slug}/test-event")  # needs a commit: test_source_requests.py
     paths.remove("calendars/{code}/versions/{starts_on}")  # only DELETE: test_calendars.py
     paths -= {"exports/{export_id}", "exports/{export_id}/file"}  # test_background_exports.py
+    paths.remove("outgoing-addresses/{address_id}")  # only DELETE: test_outgoing_addresses.py
     paths.remove("tokens/{token_id}")  # only DELETE: test_api_tokens.py
     paths.remove("orders/{order_id}/tracking-links/{link_id}")  # only DELETE: test_tracking.py
     assert paths == {path for path, _, _ in CALLS.values()} | {"events", "/hooks/{source}"}
