@@ -19,3 +19,4 @@ class LockKey(IntEnum):
     MASTER_IMPORT = 4_711_007
     EXPORT_SLOT = 4_711_008  # pair: this key and the slot
     RULE_EVALUATION = 4_711_009
+    ORGANIZATION = 4_711_010

@@ -132,6 +132,21 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen(
+        "setup",
+        NavigationEntry("Set-up", "/setup", "t", "list", Permission.ADMINISTER, group="Configure"),
+    ),
+    Screen(
+        "organization",
+        NavigationEntry(
+            "Organization",
+            "/organization",
+            "i",
+            "settings",
+            Permission.ADMINISTER,
+            group="Configure",
+        ),
+    ),
     Screen("api_tokens"),
     Screen("saved_views"),
     Screen("style_guide"),

@@ -83,7 +83,7 @@ def test_hooks_are_used_and_not_styled() -> None:
 
 def test_the_style_sheet_stays_small_and_has_colors_only_in_its_tokens() -> None:
     text = SHEET.read_text()
-    assert len(gzip.compress(text.encode())) < 17_000
+    assert len(gzip.compress(text.encode())) < 17_300
     rules = text[text.index("/* Base ---") :]
     raw = re.findall(r"#[0-9a-f]{3,8}\b", re.sub(r"light-dark\([^)]*\)", "", rules))
     assert set(raw) <= {"#08121c80", "#fff", "#333"}  # behind dialogs; print

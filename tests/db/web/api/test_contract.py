@@ -104,6 +104,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "boards/operations/duplicate": ("boards/{slug}/duplicate", {OP, AD}, {"title": "Copy"}),
     "start-page": ("start-page", ALL, None),
     "screen-links": ("screen-links", {OP, AD}, None),
+    "organization": ("organization", {AD}, None),
     "tokens": ("tokens", ALL, None),
     "channels": ("channels", {OP, IN, AD}, None),
     "subscriptions": ("subscriptions", {OP, IN, AD}, None),
