@@ -1,5 +1,6 @@
 """Fixtures of all tests: static files without hashes, empty tables, the database clock."""
 
+import math
 from datetime import datetime
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def _plain_static_files(settings: Settings) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _no_organization(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test starts without an organization, and reads it only after it changed it."""
+    from visibility.storage import organization
+
+    monkeypatch.setattr(organization, "MAX_AGE", math.inf)
+    monkeypatch.setattr(organization, "_latest", organization.StoredOrganization(None, 0.0))
 
 
 @pytest.fixture

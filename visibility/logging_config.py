@@ -19,7 +19,7 @@ SECRET_KEYS = frozenset(
 # Characters at which a reader or a terminal may begin a new line or read a command.
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 # The token of a link that opens a page without sign-in.
-TOKEN_IN_PATH = re.compile(r"(/(?:track|screens)/)[^\s\"'?#]+", re.IGNORECASE)
+TOKEN_IN_PATH = re.compile(r"(/(?:track|screens|setup|account/link)/)[^\s\"'?#]+", re.IGNORECASE)
 EventDict = MutableMapping[str, Any]
 
 

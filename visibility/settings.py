@@ -132,6 +132,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
+    "visibility.web.organization_zone.OrganizationZoneMiddleware",
 ]
 ROOT_URLCONF = "visibility.urls"
 ASGI_APPLICATION = "visibility.asgi.application"
@@ -195,7 +196,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
-# The organization's time zone, for KPI days and for times on screens.
+# The organization's time zone until an administrator enters the organization; read it with
+# organization_time_zone().
 TIME_ZONE = env_text_or_file_content("TIME_ZONE", default="UTC")
 
 STATIC_URL = "/static/"

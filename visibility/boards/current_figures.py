@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q
 
@@ -21,6 +20,7 @@ from visibility.screens.orders.at_risk_and_unknown import (
 )
 from visibility.screens.orders.promise_time import past_promise_condition
 from visibility.screens.sources.current_states import SourceChip, SourceCounts, count_sources
+from visibility.storage.organization import organization_time_zone
 
 # An order may have several alerts: its value counts once.
 VALUE_AT_RISK = """
@@ -172,7 +172,7 @@ def silence_text(figures: CurrentFigures) -> str:
     chip = silent[0]
     if chip.last_at is None:
         return f"{chip.title} sends no data"
-    return f"{chip.title}: no data since {format_timestamp(chip.last_at, settings.TIME_ZONE)}"
+    return f"{chip.title}: no data since {format_timestamp(chip.last_at, organization_time_zone())}"
 
 
 def sources_reporting_text(sources: SourceCounts) -> str:

@@ -20,3 +20,4 @@ class LockKey(IntEnum):
     EXPORT_SLOT = 4_711_008  # pair: this key and the slot
     RULE_EVALUATION = 4_711_009
     BACKGROUND_EXPORT = 4_711_010
+    ORGANIZATION = 4_711_011

@@ -17,7 +17,6 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import IO, Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, QuerySet, Window
 from django.http import QueryDict
@@ -27,6 +26,7 @@ from visibility.export.snapshot_to_temp_tables import acquire_export_slot
 from visibility.formatting import format_number, in_zone
 from visibility.master_data.file_reader import escape_formula
 from visibility.screens.lists.list_definition import ColumnValue, ListColumn, ListDefinition, Viewer
+from visibility.storage.organization import organization_time_zone
 
 CHUNK_SIZE = 2_000
 MAX_XLSX_ROWS = 50_000
@@ -77,7 +77,7 @@ class RunningListExport:
     def heading(self) -> list[tuple[str, str | int]]:
         """The lines above the table: list, filters, time with zone, person and number of rows."""
         export = self.export
-        zone = settings.TIME_ZONE
+        zone = organization_time_zone()
         return [
             ("List", export.definition.title),
             ("Filters", "; ".join(export.filter_texts) or "None"),
@@ -193,7 +193,7 @@ def _csv_cell(value: ColumnValue) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{in_zone(value, settings.TIME_ZONE):%Y-%m-%d %H:%M}"
+        return f"{in_zone(value, organization_time_zone()):%Y-%m-%d %H:%M}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -205,7 +205,7 @@ def _write_cell(sheet: Any, row: int, column: int, value: ColumnValue, formats: 
     if value is None or value == "":
         return
     if isinstance(value, datetime):
-        local = in_zone(value, settings.TIME_ZONE).replace(tzinfo=None)
+        local = in_zone(value, organization_time_zone()).replace(tzinfo=None)
         sheet.write_datetime(row, column, local, formats[datetime])
     elif isinstance(value, date):
         sheet.write_datetime(row, column, value, formats[date])

@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 import orjson
-from django.conf import settings
 from django.db import connection, transaction
 
 from visibility.db import bulk
@@ -20,6 +19,7 @@ from visibility.kpi.record_kpi_errors_and_retry import (
 )
 from visibility.kpi.registered_kpi_sql_parameters import registered_kpi_sql_parameters
 from visibility.kpi.registry import kpi_registry
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 
 # The columns of a fact and their types; `uncountable` is sent as text.
@@ -107,7 +107,7 @@ def _kpi_fact_rows_of_order(
     """Yield the facts of one order as values of FACT_COLUMNS; none while it is too early. Raises
     InvalidMeasurement."""
     of_order, subject_keys = order_dimension_values(timeline), set[str]()
-    for result in kpi.measurements(timeline, settings.TIME_ZONE):
+    for result in kpi.measurements(timeline, organization_time_zone()):
         check_measurement(result)
         if result.subject_key in subject_keys:
             raise InvalidMeasurement("two of its facts have the same subject key")

@@ -4,14 +4,13 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
 from visibility.formatting import format_duration, format_percent, in_zone
 from visibility.kpi.filters_and_values import DaySpan, KpiDimensionFilters
 from visibility.kpi.kpi import KpiUnit
 from visibility.kpi.query import summary
 from visibility.kpi.registry import kpi_registry
 from visibility.sla.kpi_and_alert_snapshots import KpiSnapshot, KpiValueRequest, UnknownKpi
+from visibility.storage.organization import organization_time_zone
 
 
 def load_kpi_snapshot(request: KpiValueRequest, now: datetime) -> KpiSnapshot:
@@ -25,7 +24,7 @@ def load_kpi_snapshot(request: KpiValueRequest, now: datetime) -> KpiSnapshot:
         raise UnknownKpi(f"no KPI is called {request.kpi!r}; the KPIs are {known}")
     if missing := sorted(set(request.filters) - set(kpi.dimensions)):
         raise UnknownKpi(f"{kpi.code} cannot be filtered by {missing[0]}")
-    today = in_zone(now, settings.TIME_ZONE).date()
+    today = in_zone(now, organization_time_zone()).date()
     span = DaySpan(today - timedelta(days=request.days - 1), today)
     current = summary(kpi, span, KpiDimensionFilters(**dict(request.filters)), now=now)
     value = current.median_seconds_or_fraction(kpi)
@@ -37,7 +36,7 @@ def load_kpi_snapshot(request: KpiValueRequest, now: datetime) -> KpiSnapshot:
         code=kpi.code,
         title=kpi.title,
         as_of=now,
-        since=datetime.combine(span.start, time(), ZoneInfo(settings.TIME_ZONE)),
+        since=datetime.combine(span.start, time(), ZoneInfo(organization_time_zone())),
         is_duration=is_duration,
         higher_is_better=kpi.higher_is_better,
         value=None if value is None else Decimal(str(value)),

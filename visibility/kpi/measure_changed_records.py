@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection, transaction
 from structlog.stdlib import get_logger
 
@@ -19,6 +18,7 @@ from visibility.kpi.load_measured_records import RecordId, load_measured_records
 from visibility.kpi.measured_records import MeasuredRecord, RecordKind, RecordKpi
 from visibility.kpi.record_kpi_errors_and_retry import check_measurement
 from visibility.kpi.registry import kpi_registry
+from visibility.storage.organization import organization_time_zone
 
 log = get_logger(__name__)
 BATCH_SIZE = 2_000
@@ -131,7 +131,7 @@ def _measure_or_log_failure(kpi: RecordKpi[Any], record: MeasuredRecord) -> KpiM
 
 def _fact_of_record(record: MeasuredRecord, measured: EventMeasurement) -> KpiMeasurement:
     return KpiMeasurement(
-        record.started_at.astimezone(ZoneInfo(settings.TIME_ZONE)).date(),
+        record.started_at.astimezone(ZoneInfo(organization_time_zone())).date(),
         measured.numerator,
         measured.denominator,
         measured.excluded,

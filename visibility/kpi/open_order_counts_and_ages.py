@@ -14,12 +14,12 @@ from itertools import accumulate
 from math import ceil
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import connection
 
 from visibility.kpi.dimensions import Dimension
 from visibility.kpi.filters_and_values import KpiDimensionFilters, KpiSlice, KpiSummary
 from visibility.kpi.select_cells_or_facts import select_sql_of_cells_or_facts
+from visibility.storage.organization import organization_time_zone
 
 FIRST_DAY = date(1, 1, 1)
 SECONDS_PER_DAY = 86_400
@@ -229,7 +229,7 @@ def _load_exact_percentiles(
     ]
     if not wanted:
         return {}
-    zone = ZoneInfo(settings.TIME_ZONE)
+    zone = ZoneInfo(organization_time_zone())
     moment = datetime.combine(end + timedelta(days=1), time(), zone)
     moment = min(moment, now) if now else moment
     condition, values = filters.sql_condition_and_values("fact.")

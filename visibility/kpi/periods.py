@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from visibility.kpi.filters_and_values import DaySpan
+from visibility.storage.organization import start_of_week
 
 # 52 weeks: each day is compared with the same day of the week.
 LAST_YEAR = timedelta(days=364)
@@ -14,7 +15,7 @@ SHORTEST_SPAN_BY_WEEK = 21
 
 
 class PeriodLength(StrEnum):
-    """How long the periods of a chart are. Weeks start on Monday."""
+    """How long the periods of a chart are. Weeks start on the organization's first day."""
 
     DAY = "day"
     WEEK = "week"
@@ -29,10 +30,10 @@ class Comparison(StrEnum):
     NONE = "none"
 
 
-# The SQL expression for the first day of the period of `day`.
+# The SQL expression for the first day of the period of `day`. PostgreSQL's weeks start on Monday.
 PERIOD_START_SQL: Mapping[PeriodLength, str] = {
     PeriodLength.DAY: "day",
-    PeriodLength.WEEK: "date_trunc('week', day)::date",
+    PeriodLength.WEEK: "date_trunc('week', day + {shift})::date - {shift}",
     PeriodLength.MONTH: "date_trunc('month', day)::date",
 }
 
@@ -48,6 +49,16 @@ class Period:
     span: DaySpan
     length_in_days: int
     is_partial: bool
+
+
+def period_start_sql(length: PeriodLength) -> str:
+    """The SQL expression for the first day of the period of `day`."""
+    return PERIOD_START_SQL[length].format(shift=-start_of_week() % 7)
+
+
+def week_start(day: date) -> date:
+    """The first day of the week of a day."""
+    return day - timedelta(days=(day.weekday() - start_of_week()) % 7)
 
 
 def default_period_length(span: DaySpan) -> PeriodLength:
@@ -79,7 +90,7 @@ def compared_span(span: DaySpan, comparison: Comparison) -> DaySpan | None:
 
 def _period_start(day: date, length: PeriodLength) -> date:
     if length is PeriodLength.WEEK:
-        return day - timedelta(days=day.weekday())
+        return week_start(day)
     return day.replace(day=1) if length is PeriodLength.MONTH else day
 
 

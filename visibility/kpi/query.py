@@ -27,7 +27,7 @@ from visibility.kpi.filters_and_values import (
     KpiSummary,
 )
 from visibility.kpi.kpi import Kpi, KpiFamily
-from visibility.kpi.periods import PERIOD_START_SQL, PeriodLength, split_into_periods
+from visibility.kpi.periods import PeriodLength, period_start_sql, split_into_periods
 from visibility.kpi.select_cells_or_facts import TooManyFacts, select_sql_of_cells_or_facts
 
 __all__ = [
@@ -110,7 +110,7 @@ def summaries_by_period(
     flows = _codes_of_non_stock_kpis(kpis)
     by_code: dict[str, list[tuple[date, KpiSummary]]] = {kpi.code: [] for kpi in kpis}
     for row in (
-        _aggregate_cells(flows, span, filters, ("kpi", PERIOD_START_SQL[length])) if flows else ()
+        _aggregate_cells(flows, span, filters, ("kpi", period_start_sql(length))) if flows else ()
     ):
         by_code[row.names[0]].append((date.fromisoformat(row.names[1]), row.summary))
     stocks = [code for code in by_code if code not in flows]
@@ -136,7 +136,7 @@ def summaries_by_dimension_and_period(
 
     Not for stock KPIs. Raises TooManyFacts.
     """
-    rows = _aggregate_cells([kpi.code], span, filters, (dimension, PERIOD_START_SQL[length]))
+    rows = _aggregate_cells([kpi.code], span, filters, (dimension, period_start_sql(length)))
     return [(row.names[0], date.fromisoformat(row.names[1]), row.summary) for row in rows]
 
 

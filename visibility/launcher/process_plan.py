@@ -111,6 +111,10 @@ def product_plan(start: StartOptions) -> ProcessPlan:
         may_exit=True,
         stop_signal=signal.SIGTERM,
     )
+    setup_link = replace(
+        child("setup_link", "django", "setup_link", "--if-needed", output_to_terminal=True),
+        may_exit=True,
+    )
     return ProcessPlan(
         setup_steps=tuple(steps),
         services=(
@@ -118,7 +122,7 @@ def product_plan(start: StartOptions) -> ProcessPlan:
             child("worker", *WORKER_COMMAND, stop_seconds=15),
             child("scheduler", *scheduler_command(str(start.data / "run" / "beat"))),
         ),
-        after_ready=(simulator,) if start.demo else (),
+        after_ready=(simulator if start.demo else setup_link,),
     )
 
 

@@ -8,9 +8,8 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.conf import settings
-
 from visibility.models.master import normalize_term
+from visibility.storage.organization import organization_time_zone
 
 CellValue = str | int | list[str] | dict[str, str] | None
 DATE_PATTERN = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -74,7 +73,7 @@ def parse_date_or_time_to_utc_text(text: str) -> str:
     """Parse a date (midnight in the organization's time zone) or an RFC 3339 time to UTC."""
     try:
         if DATE_PATTERN.fullmatch(text):
-            time = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+            time = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(organization_time_zone()))
         else:
             time = datetime.fromisoformat(text)
         if time.tzinfo is None or not 1990 <= time.year <= 2200:
@@ -89,7 +88,7 @@ def parse_date_or_time_to_utc_text(text: str) -> str:
 def format_date_or_time(value: Any) -> str:
     """Format a midnight as a date, any other time as RFC 3339."""
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
-    local: datetime = time.astimezone(ZoneInfo(settings.TIME_ZONE))
+    local: datetime = time.astimezone(ZoneInfo(organization_time_zone()))
     if not any((local.hour, local.minute, local.second, local.microsecond)):
         return local.date().isoformat()
     return str(time.astimezone(UTC).isoformat()).replace("+00:00", "Z")

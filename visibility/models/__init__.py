@@ -72,6 +72,7 @@ from visibility.models.objects_and_identifiers import (
 from visibility.models.open_conflicts import Conflict
 from visibility.models.order_notes import OrderMention, OrderNote, OrderWatch
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
+from visibility.models.organization import Organization, SetupLink, WeekStart
 from visibility.models.people import (
     AccountLink,
     AccountLinkPurpose,
@@ -179,6 +180,7 @@ __all__ = [
     "OrderMention",
     "OrderNote",
     "OrderWatch",
+    "Organization",
     "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",
@@ -186,6 +188,7 @@ __all__ = [
     "SavedView",
     "ScreenLink",
     "SecuritySettings",
+    "SetupLink",
     "Severity",
     "Shipment",
     "SignInThrottle",
@@ -207,6 +210,7 @@ __all__ = [
     "UnstoredRequest",
     "UnusableSource",
     "WatchedVocabulary",
+    "WeekStart",
     "WorkCalendar",
     "find_or_create_team",
 ]

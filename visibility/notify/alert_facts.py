@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from visibility.formatting import format_timestamp, in_zone
@@ -15,6 +14,7 @@ from visibility.models.rules_clocks_and_calendars import SlaClock
 from visibility.models.sources_and_messages import Source
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import OrderRule
+from visibility.storage.organization import organization_time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +100,5 @@ def _titles_of_expected_sources(alerts: Sequence[Alert]) -> Mapping[int, list[st
 
 def local_time(moment: datetime) -> str:
     """`Sat, Nov 28, 22:31 CST`: a time in the time zone of the organization."""
-    zone = settings.TIME_ZONE
+    zone = organization_time_zone()
     return f"{format_timestamp(moment, zone)} {in_zone(moment, zone):%Z}"

@@ -13,7 +13,6 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import orjson
-from django.conf import settings
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
 from connectors.sdk.events import Attribute
@@ -28,6 +27,7 @@ from visibility.sla.record_rule_errors_and_retry import RuleFailure
 from visibility.sla.rule import Clock
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.storage.order_ids_sorted_by_key import order_ids_sorted_by_key
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline, TimelineConflict
 
 # Orders that are folded at a time. Memory grows with this number, and not with all orders.
@@ -241,7 +241,7 @@ def _add_order_to_kpi_cells(timeline: Timeline, cells: dict[KpiCellKey, dict[str
         if kpi.family is KpiFamily.MEASURE:
             # These state when events were received, which the canonical form leaves out.
             continue
-        for measured in kpi.measurements(timeline, settings.TIME_ZONE):
+        for measured in kpi.measurements(timeline, organization_time_zone()):
             cell = (code, measured.day.isoformat(), dimensions[0], dimensions[1], dimensions[2])
             _add_measurement(measured, cells.setdefault(cell, _empty_cell()))
 

@@ -22,6 +22,7 @@ from visibility.projection import fold_and_write_orders
 from visibility.storage import refold_queue
 from visibility.storage.load_events import OrderIdsAndTimesByEvent
 from visibility.storage.lock_order_families import lock_all_order_families_or_none
+from visibility.storage.organization import use_stored_organization
 
 log = get_logger(__name__)
 BATCH_SIZE = 200
@@ -40,14 +41,7 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
         try:
             with transaction.atomic():
                 claimed = refold_queue.claim_batch(limit, due_by=due_by)
-                with bulk.switch_prepared_statements(
-                    enabled=len(claimed.orders) <= MAX_LIVE_ORDERS
-                ):
-                    number = (
-                        refold_orders_clocks_alerts_and_kpi_facts(claimed.orders)
-                        if claimed.orders
-                        else 0
-                    )
+                number = _refold_claimed_orders(claimed.orders) if claimed.orders else 0
             if number:
                 broadcast_change_number(number, ["order", "alert"])
             return len(claimed.request_ids)
@@ -64,6 +58,15 @@ def refold_batch(*, due_by: datetime | None = None) -> int:
                 return 1
             limit //= 2
     return 0
+
+
+def _refold_claimed_orders(order_ids: Sequence[int]) -> int:
+    with (
+        # A change of the time zone requests refolds, which must not use the zone before.
+        use_stored_organization(),
+        bulk.switch_prepared_statements(enabled=len(order_ids) <= MAX_LIVE_ORDERS),
+    ):
+        return refold_orders_clocks_alerts_and_kpi_facts(order_ids)
 
 
 def refold_orders_clocks_alerts_and_kpi_facts(order_ids: Sequence[int]) -> int:

@@ -1,1 +1,1 @@
-"""What people choose for themselves: saved views and columns of lists."""
+"""What people choose: saved views and columns of lists, and what holds for the organization."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Model
 
 from connectors.sdk.event_codec import format_rfc3339
@@ -13,6 +12,7 @@ from visibility.models.open_conflicts import Conflict
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.storage.load_events import OrderIdsAndTimesByEvent
 from visibility.storage.order_folding import load_and_fold_orders
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import MilestoneCode, Timeline
 from visibility.timeline.kpi_inputs import promise_deadline_and_day
 from visibility.timeline.model import parse_timestamp_or_none
@@ -91,7 +91,7 @@ def _store_customer_names(writes: bulk.CombinedWrites, rows: Sequence[bulk.Row])
 
 def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
     """Return the row of one order."""
-    answer = status_answer(timeline, zone=settings.TIME_ZONE)
+    answer = status_answer(timeline, zone=organization_time_zone())
     texts = timeline.attributes
     counted = [line for line in timeline.lines if line.is_counted]
     first = timeline.first_promise_of_kind(FIRST)
@@ -144,7 +144,7 @@ def order_row(order_id: int, timeline: Timeline, *, now: datetime) -> bulk.Row:
 
 def _future_promise_end_of_undelivered_order(timeline: Timeline) -> datetime | None:
     """Return the end of the promised date if it is in the future and goods are still due."""
-    promised = promise_deadline_and_day(timeline, settings.TIME_ZONE)
+    promised = promise_deadline_and_day(timeline, organization_time_zone())
     if promised is None or timeline.milestone_completed_at(MilestoneCode.DELIVERED):
         return None
     deadline, _ = promised

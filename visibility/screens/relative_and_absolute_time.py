@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
-
 from visibility.formatting import format_duration, format_relative_time, format_timestamp
+from visibility.storage.organization import organization_time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ def displayed_time(moment: datetime | None, now: datetime) -> IsoRelativeAndAbso
     """The moment in its three forms, None if there is none."""
     if moment is None:
         return None
-    absolute = format_timestamp(moment, settings.TIME_ZONE)
+    absolute = format_timestamp(moment, organization_time_zone())
     return IsoRelativeAndAbsoluteTime(
         moment.isoformat(), format_relative_time(moment, now), absolute
     )

@@ -1,8 +1,8 @@
 """Cache sources, rules and settings in memory until somebody changes them.
 
-Triggers renew `visibility_configurationversion` when a person changes a source, rule, calendar or
-watched vocabulary. A statement that a batch needs anyway also reads the version. Outside
-`use_cached_values_of_version` nothing is cached, and each call loads.
+Triggers renew `visibility_configurationversion` when a person changes a source, rule, calendar,
+watched vocabulary or the organization. A statement that a batch needs anyway also reads the
+version. Outside `use_cached_values_of_version` nothing is cached, and each call loads.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,6 +30,11 @@ def use_cached_values_of_version(version: UUID | None) -> Iterator[None]:
         yield
     finally:
         _known_version.reset(token)
+
+
+def is_version_known() -> bool:
+    """Whether the caller is inside `use_cached_values_of_version` with a version."""
+    return _known_version.get() is not None
 
 
 def load_once_per_configuration_version(name: str, load: Callable[[], Value]) -> Value:

@@ -1,4 +1,4 @@
-"""Refold all open orders: at once if they are few, else behind live work."""
+"""Refold all open orders: at once if they are few, else behind live work; and all others."""
 
 from django.db import connection
 
@@ -19,6 +19,13 @@ now AS (
 )
 SELECT n FROM counted
 """
+REFOLD_CLOSED = """
+INSERT INTO visibility_backfillrequest (object_id)
+SELECT object_id FROM visibility_order WHERE NOT is_open AND NOT EXISTS (
+    SELECT FROM visibility_backfillrequest pending
+    WHERE pending.object_id = visibility_order.object_id
+)
+"""
 
 
 def request_refold_of_open_orders() -> int:
@@ -26,3 +33,11 @@ def request_refold_of_open_orders() -> int:
     with connection.cursor() as cursor:
         cursor.execute(REFOLD_OPEN, {"direct_limit": DIRECT_LIMIT})
         return int(cursor.fetchone()[0])
+
+
+def request_refold_of_all_orders() -> int:
+    """Request the refolds, of closed orders behind live work; return the number of orders."""
+    number = request_refold_of_open_orders()
+    with connection.cursor() as cursor:
+        cursor.execute(REFOLD_CLOSED)
+        return number + int(cursor.rowcount)

@@ -6,11 +6,11 @@ from decimal import Decimal
 from typing import Protocol
 
 from django import template
-from django.conf import settings
 
 from connectors.sdk.events import EventType
 from visibility import formatting
 from visibility.screens.orders.event_labels import EVENT_LABELS
+from visibility.storage.organization import organization_time_zone
 
 register = template.Library()
 NO_VALUE = "\u2013"
@@ -31,7 +31,7 @@ def date_in_organization_zone(at: datetime) -> date:
     `|date` alone converts a bare date, which is stored as midnight UTC, to the day before in any
     zone west of Greenwich.
     """
-    return formatting.local_or_bare_utc_date(at, settings.TIME_ZONE)
+    return formatting.local_or_bare_utc_date(at, organization_time_zone())
 
 
 @register.filter

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from django import template
-from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -14,6 +13,7 @@ from visibility.formatting import (
     format_timestamp,
 )
 from visibility.models import ACTIVE_ALERT_STATES, Alert
+from visibility.storage.organization import organization_time_zone
 
 register = template.Library()
 
@@ -28,7 +28,7 @@ def live_time(at: datetime | None, now: datetime, format_code: str = "ago") -> S
     """
     if at is None:
         return "\N{EN DASH}"
-    absolute = format_timestamp(at, settings.TIME_ZONE)
+    absolute = format_timestamp(at, organization_time_zone())
     text = {
         "ago": format_relative_time(at, now),
         "span": format_duration(now - at),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from visibility.alerts import actions as stage
@@ -14,6 +13,7 @@ from visibility.alerts.snooze_ends import MAX_SNOOZE, SnoozeEnd
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import in_zone
 from visibility.models import Alert
+from visibility.storage.organization import organization_time_zone
 from visibility.web.permissions import Permission, has_permission
 
 MAX_NOTE = 4_000
@@ -111,11 +111,13 @@ def snooze_end(preset: str, at: str, *, now: datetime) -> datetime:
     if preset in {"1h", "4h"}:
         return now + timedelta(hours=int(preset[0]))
     if preset == "tomorrow":
-        day = in_zone(now, settings.TIME_ZONE) + timedelta(days=1)
+        day = in_zone(now, organization_time_zone()) + timedelta(days=1)
         return day.replace(hour=8, minute=0, second=0, microsecond=0)
     try:
         end = (
-            datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
+            datetime.fromisoformat(at)
+            .replace(tzinfo=ZoneInfo(organization_time_zone()))
+            .astimezone(UTC)
         )
     except (ValueError, OverflowError):
         raise InvalidActionField("until", "Choose when the snooze ends.") from None

@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from visibility.models import AlertState, BackgroundExportState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
+from visibility.storage.organization import is_checklist_closed, time_zone_without_database
 from visibility.web.background_exports import (
     finished_exports_of_session,
     ids_in_session,
@@ -18,7 +19,7 @@ from visibility.web.background_exports import (
 )
 from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
-from visibility.web.screen_registry import SCREENS, navigation_entries
+from visibility.web.screen_registry import SCREENS, NavigationEntry, navigation_entries
 
 ROLE_TITLES = {
     UserRole.CUSTOMER_SERVICE: "Customer service",
@@ -80,7 +81,7 @@ class UserSummary:
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """The template context. Values are lazy, so a page without navigation runs no query."""
     user = getattr(request, "user", None)
-    context: dict[str, Any] = {"demo": settings.DEMO, "TIME_ZONE": settings.TIME_ZONE}
+    context: dict[str, Any] = {"demo": settings.DEMO, "TIME_ZONE": time_zone_without_database()}
     if user is None or not user.is_authenticated or request.META.get(LACKS_SECOND_FACTOR):
         return context
     return context | {
@@ -107,8 +108,13 @@ def nav_items(user: User, path: str) -> list[NavItem]:
             group=entry.group,
         )
         for entry in navigation_entries(SCREENS)
-        if has_permission(user, entry.permission)
+        if has_permission(user, entry.permission) and not _is_closed_checklist(entry)
     ]
+
+
+def _is_closed_checklist(entry: NavigationEntry) -> bool:
+    """The set-up is listed until an administrator closes it; the demo needs none."""
+    return entry.path == "/setup" and (settings.DEMO or is_checklist_closed())
 
 
 def own_or_unassigned_alert_badge(user: User) -> OwnOrUnassignedAlertBadge | None:

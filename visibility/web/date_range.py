@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from visibility.formatting import format_date
+from visibility.kpi.periods import week_start
 from visibility.kpi.query import DaySpan
+from visibility.storage.organization import fiscal_year_start
 
 MAX_DAYS = 731
 
@@ -38,7 +40,17 @@ def _yesterday(today: date) -> date:
 
 
 def _start_of_quarter(day: date) -> date:
-    return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+    """Quarters and years are those of the organization's fiscal year."""
+    return _start_of_months(day, (day.month - fiscal_year_start()) % 3)
+
+
+def _start_of_year(day: date) -> date:
+    return _start_of_months(day, (day.month - fiscal_year_start()) % 12)
+
+
+def _start_of_months(day: date, months_before: int) -> date:
+    month = day.year * 12 + day.month - 1 - months_before
+    return date(month // 12, month % 12 + 1, 1)
 
 
 PRESETS: Mapping[str, DateRangePreset] = {
@@ -46,7 +58,7 @@ PRESETS: Mapping[str, DateRangePreset] = {
     for preset in (
         _last_days_preset(1),
         DateRangePreset("yesterday", "Yesterday", _yesterday, _yesterday),
-        DateRangePreset("week", "This week", lambda today: today - timedelta(today.weekday())),
+        DateRangePreset("week", "This week", week_start),
         _last_days_preset(7),
         _last_days_preset(28),
         _last_days_preset(90),
@@ -64,7 +76,7 @@ PRESETS: Mapping[str, DateRangePreset] = {
             lambda today: _start_of_quarter(_day_before(_start_of_quarter(today))),
             lambda today: _day_before(_start_of_quarter(today)),
         ),
-        DateRangePreset("year", "This year", lambda today: today.replace(month=1, day=1)),
+        DateRangePreset("year", "This year", _start_of_year),
     )
 }
 # The presets that are shown beside each other; the others are in a menu.

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
@@ -16,6 +15,7 @@ from visibility.kpi.query import DaySpan, KpiDimensionFilters
 from visibility.screens.kpis.matrix_and_worst_cells import KpiMatrixByTwoDimensions
 from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.value_and_comparison_texts import dimension_value_label
+from visibility.storage.organization import organization_time_zone
 from visibility.web.date_range import (
     DEFAULT,
     default_range,
@@ -83,7 +83,7 @@ class KpiRequest:
 
 def parse_kpi_query_string(request: HttpRequest, now: datetime) -> KpiRequest:
     """Parse date range and filters. An invalid range becomes the last 28 days with a `problem`."""
-    today = now.astimezone(ZoneInfo(settings.TIME_ZONE)).date()
+    today = now.astimezone(ZoneInfo(organization_time_zone())).date()
     given = {name: request.GET.get(name, "").replace("\0", "")[:200] for name in request.GET}
     get = {name: given[name] for name in ("from", "to", *FILTER_PARAMS) if given.get(name)}
     other = {name: given[name] for name in ("kpi", "part", "reason") if given.get(name)}

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.utils.http import urlencode
 
@@ -26,6 +25,7 @@ from visibility.screens.lists.list_definition import (
     Viewer,
 )
 from visibility.screens.lists.load_page_and_count import RowCount, count_text
+from visibility.storage.organization import organization_time_zone
 from visibility.web.permissions import (
     Permission,
     UserRole,
@@ -269,7 +269,7 @@ def display_text(value: ColumnValue) -> str:
     if value is None or value == "":
         return NO_VALUE
     if isinstance(value, datetime):
-        return format_timestamp(value, settings.TIME_ZONE)
+        return format_timestamp(value, organization_time_zone())
     if isinstance(value, date):
         return format_date(value, year=True)
     return format_number(value) if isinstance(value, int | Decimal) else value

@@ -150,6 +150,21 @@ SCREENS: tuple[Screen, ...] = (
     Screen("teams"),
     Screen("security"),
     Screen("outgoing_addresses"),
+    Screen(
+        "setup",
+        NavigationEntry("Set-up", "/setup", "t", "list", Permission.ADMINISTER, group="Configure"),
+    ),
+    Screen(
+        "organization",
+        NavigationEntry(
+            "Organization",
+            "/organization",
+            "i",
+            "settings",
+            Permission.ADMINISTER,
+            group="Configure",
+        ),
+    ),
     Screen("api_tokens"),
     Screen("background_exports"),
     Screen("saved_views"),

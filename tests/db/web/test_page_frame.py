@@ -38,7 +38,7 @@ NAMES = {
     ],
     UserRole.ADMIN: [
         *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules"),
-        *("Subscriptions", "People"),
+        *("Subscriptions", "People", "Set-up", "Organization"),
     ],
 }
 

@@ -165,9 +165,9 @@ def test_demo_sign_in_accepts_only_active_demo_users(client: Client, settings: S
 def test_sign_in_page_of_an_empty_installation_says_how_to_create_the_first_user(
     client: Client,
 ) -> None:
-    assert "manage.py createsuperuser" in client.get("/signin").content.decode()
+    assert "manage.py setup_link" in client.get("/signin").content.decode()
     person()
-    assert "manage.py createsuperuser" not in client.get("/signin").content.decode()
+    assert "manage.py setup_link" not in client.get("/signin").content.decode()
 
 
 def test_a_page_can_ask_when_its_session_ends(client: Client) -> None:

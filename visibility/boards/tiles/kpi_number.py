@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
 from visibility.formatting import in_zone
@@ -17,6 +15,7 @@ from visibility.kpi.registry import kpi_registry
 from visibility.models.permission import Permission
 from visibility.screens.kpis.kpi_tile import build_tile
 from visibility.screens.kpis.selection import comparison_phrase
+from visibility.storage.organization import organization_time_zone
 
 
 def check_kpi_code(text: str) -> None:
@@ -72,7 +71,7 @@ class KpiNumber(Tile):
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The value of the last days and of as many before, with a few SQL statements."""
         days = self.values.integer("days")
-        today = in_zone(now, settings.TIME_ZONE).date()
+        today = in_zone(now, organization_time_zone()).date()
         span = DaySpan(today - timedelta(days=days - 1), today)
         current = query.summary(self.kpi, span, now=now)
         comparison = Comparison(self.values.text("compare"))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from visibility.boards.tile import Tile
@@ -16,6 +15,7 @@ from visibility.screens.orders.at_risk_and_unknown import (
     silent_slugs,
     unknown_status_sql,
 )
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline.model import MilestoneCode, Status
 
 # The stages of the main flow, then those beside it.
@@ -216,7 +216,7 @@ class OrderFunnel(Tile):
                 MOVES.format(scope=scope), [*columns, now, codes, hour, now, *values, hour]
             )
             moves = {(stage, before): many for stage, before, many in cursor.fetchall()}
-            midnight = start_of_day(now, settings.TIME_ZONE)
+            midnight = start_of_day(now, organization_time_zone())
             cursor.execute(COMPLETED_TODAY.format(scope=scope), [midnight, *values])
             return counts, moves, cursor.fetchone()[0]
 

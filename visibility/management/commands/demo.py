@@ -26,6 +26,7 @@ from visibility.sla.silence_limits import (
     WAREHOUSES_SETTING,
     silence_limit_of_settings,
 )
+from visibility.storage.organization import organization_time_zone
 from visibility.web.permissions import UserRole
 
 DEMO_USERS = {
@@ -127,7 +128,7 @@ class Command(BaseCommand):
             code="warehouses",
             defaults={
                 "title": "Warehouses, around the clock",
-                "zone": settings.TIME_ZONE,
+                "zone": organization_time_zone(),
                 "hours": ROUND_THE_CLOCK,
                 "cutoffs": [
                     {"warehouse": warehouse, "carrier": carrier, "times": dict.fromkeys(DAYS, at)}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count
 
 from visibility.formatting import format_duration, format_timestamp
@@ -31,6 +30,7 @@ from visibility.screens.alerts.silence_sentences import (
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
+from visibility.storage.organization import organization_time_zone
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -164,7 +164,7 @@ def _rule_breach_cost_labels(alert: Alert) -> list[str]:
 
 
 def _format_time(moment: datetime) -> str:
-    return format_timestamp(moment, settings.TIME_ZONE)
+    return format_timestamp(moment, organization_time_zone())
 
 
 def _expected_sources_phrase(clock: SlaClock | None) -> str:

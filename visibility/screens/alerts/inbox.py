@@ -7,7 +7,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.conf import settings
 from django.db.models import (
     Case,
     Count,
@@ -34,6 +33,7 @@ from visibility.models import (
 )
 from visibility.screens.alerts.grouping import AlertGrouping, GroupSort, alerts_in_group
 from visibility.screens.orders.order_scope import ALL_ORDERS, OrderScope
+from visibility.storage.organization import organization_time_zone
 
 PAGE_SIZE = 50
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(reversed(list(Severity)))}
@@ -139,7 +139,7 @@ def view_condition(view: InboxViewName, *, user_id: int, now: datetime) -> Q:
         InboxViewName.SNOOZED: Q(state=AlertState.SNOOZED),
         InboxViewName.SUPPRESSED: Q(state=AlertState.SUPPRESSED),
         InboxViewName.RESOLVED: Q(
-            state__in=CLOSED, resolved_at__gte=start_of_day(now, settings.TIME_ZONE)
+            state__in=CLOSED, resolved_at__gte=start_of_day(now, organization_time_zone())
         ),
     }[view]
 

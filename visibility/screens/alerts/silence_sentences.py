@@ -1,17 +1,16 @@
 """Sentences about a silent source: which data is missing, and what closes the alert."""
 
-from django.conf import settings
-
 from visibility.formatting import format_timestamp
 from visibility.models import Alert, Source
 from visibility.sla.rules.source_silent import ALL_PARKED, event_type_of_subject_key
 from visibility.sla.silence_limits import silence_limit_origin
+from visibility.storage.organization import organization_time_zone
 
 
 def explain_silence(alert: Alert, source: Source) -> str:
     """Return since when data is missing, and whose limit says so."""
-    since = format_timestamp(alert.started_at, settings.TIME_ZONE)
-    due = format_timestamp(alert.due_at, settings.TIME_ZONE)
+    since = format_timestamp(alert.started_at, organization_time_zone())
+    due = format_timestamp(alert.due_at, organization_time_zone())
     if alert.subject_key == ALL_PARKED:
         return (
             f"{source.title} sends messages, but since {since} none of them could be processed. "

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Q
 from holidays.registry import COUNTRIES
 
@@ -15,6 +14,7 @@ from visibility.models.master import Location
 from visibility.screens.calendars.form_texts import spans_text, week_text
 from visibility.sla.calendar_versions import CalendarVersion, version_on, versions_of_calendar
 from visibility.sla.cutoff_times import local_date
+from visibility.storage.organization import organization_time_zone
 
 PAGE_SIZE = 50
 MAX_HISTORY = 50
@@ -160,4 +160,4 @@ def known_zones() -> list[str]:
     """The time zones of the organization, the locations and the calendars."""
     locations = Location.objects.values_list("zone", flat=True).distinct()[:MAX_ZONES]
     calendars = WorkCalendar.objects.values_list("zone", flat=True).distinct()[:MAX_ZONES]
-    return sorted({settings.TIME_ZONE, *locations, *calendars})
+    return sorted({organization_time_zone(), *locations, *calendars})

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
-from visibility.kpi.periods import PeriodLength
+from visibility.kpi.periods import PeriodLength, week_start
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary
 from visibility.screens.kpis.chart_axes import ratio_axis
 from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value, format_target
@@ -35,8 +35,8 @@ def load_weekly_values(
     kpis: Sequence[Kpi], end: date, filters: KpiDimensionFilters
 ) -> Mapping[str, WeeklyValues]:
     """By KPI code the values of the weeks; none if they had to be added up from too many facts."""
-    monday = end - timedelta(days=end.weekday())
-    span = DaySpan(monday - timedelta(weeks=WEEKS - 1), end)
+    current_week = week_start(end)
+    span = DaySpan(current_week - timedelta(weeks=WEEKS - 1), end)
     flows = [kpi for kpi in kpis if kpi.family is not KpiFamily.STOCK]
     try:
         return query.summaries_by_period(flows, span, PeriodLength.WEEK, filters)
@@ -46,9 +46,9 @@ def load_weekly_values(
 
 def build_sparkline(kpi: Kpi, weeks: WeeklyValues, end: date) -> Sparkline | None:
     """The line of one KPI; None with fewer than two weeks that have a value."""
-    monday = end - timedelta(days=end.weekday())
+    current_week = week_start(end)
     values = {
-        WEEKS - 1 - (monday - week).days // 7: value
+        WEEKS - 1 - (current_week - week).days // 7: value
         for week, summary in weeks
         if (value := summary.median_seconds_or_fraction(kpi)) is not None
     }

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
-
 from visibility.formatting import (
     count_with_noun,
     format_date,
@@ -18,6 +16,7 @@ from visibility.formatting import (
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.measure_changed_records import FAILED
 from visibility.kpi.query import KpiSummary
+from visibility.storage.organization import organization_time_zone
 
 NO_VALUE = "\u2013"
 UNKNOWN_LABEL = "Unknown"
@@ -243,10 +242,10 @@ def describe_how_order_counts_in_kpi(
     For a stock KPI: `Since Mar 2, 2026`, or `Mar 2, 2026 to Mar 5, 2026`.
     """
     if kpi.family is KpiFamily.STOCK and not exclusion and started_at:
-        start = format_date(in_zone(started_at, settings.TIME_ZONE).date())
+        start = format_date(in_zone(started_at, organization_time_zone()).date())
         if ended_at is None:
             return f"Since {start}"
-        return f"{start} to {format_date(in_zone(ended_at, settings.TIME_ZONE).date())}"
+        return f"{start} to {format_date(in_zone(ended_at, organization_time_zone()).date())}"
     if exclusion or numerator is None or not denominator:
         return f"Excluded: {exclusion_reason(kpi, exclusion)}"
     if kpi.unit is KpiUnit.DURATION:

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from django.conf import settings
-
 from visibility.formatting import count_with_noun, format_date, format_number, in_zone
 from visibility.models.imports import ImportState, MasterImport
+from visibility.storage.organization import organization_time_zone
 
 KIND_LABELS = {
     "item": ("Items", "item"),
@@ -81,7 +80,7 @@ def _rejected_sentence(master_import: MasterImport) -> str:
 
 
 def _format_date_range(first: datetime, last: datetime) -> str:
-    first_day, last_day = (in_zone(at, settings.TIME_ZONE).date() for at in (first, last))
+    first_day, last_day = (in_zone(at, organization_time_zone()).date() for at in (first, last))
     if first_day == last_day:
         return format_date(first_day, weekday=False, year=True)
     return " to ".join(format_date(day, weekday=False, year=True) for day in (first_day, last_day))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.conf import settings
-
 from visibility.formatting import count_with_noun, format_date, in_zone
 from visibility.models.message_bodies import MessageBodyPartition
+from visibility.storage.organization import organization_time_zone
 
 MAX_MONTHS = 500
 
@@ -111,4 +110,4 @@ def _what_needs(partition: MessageBodyPartition) -> str:
 
 
 def _day(moment: datetime) -> str:
-    return format_date(in_zone(moment, settings.TIME_ZONE).date(), weekday=False, year=True)
+    return format_date(in_zone(moment, organization_time_zone()).date(), weekday=False, year=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from visibility.db.keyset import InvalidCursor, decode_cursor, encode_cursor
@@ -14,6 +13,7 @@ from visibility.formatting import format_date, in_zone
 from visibility.models.message_bodies import removed_bodies_of
 from visibility.models.orders import Order
 from visibility.models.sources_and_messages import InboundMessage
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline.model import CLOCK_SKEW
 
 PAGE_SIZE = 50
@@ -217,7 +217,9 @@ def message_detail(message_id: int) -> MessageDetail | None:
 
 def removed_payload_sentence(removed_at: datetime) -> str:
     """Says when retention removed the payload of a message."""
-    day = format_date(in_zone(removed_at, settings.TIME_ZONE).date(), weekday=False, year=True)
+    day = format_date(
+        in_zone(removed_at, organization_time_zone()).date(), weekday=False, year=True
+    )
     return f"The payload was removed by the retention policy on {day}."
 
 

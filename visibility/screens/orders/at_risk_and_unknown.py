@@ -8,7 +8,6 @@ data.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
@@ -16,6 +15,7 @@ from visibility.formatting import start_of_day
 from visibility.screens.orders.promise_time import past_promise_condition
 from visibility.screens.sources.current_states import SourceChip, load_source_chips
 from visibility.screens.sources.role_and_state_labels import SourceState
+from visibility.storage.organization import organization_time_zone
 
 # States in which the absence of a report proves nothing.
 NOT_REPORTING = frozenset({SourceState.FAILING, SourceState.PARKED, SourceState.SILENT})
@@ -44,7 +44,7 @@ OR EXISTS (SELECT FROM visibility_slaclock clock
 
 def end_of_today(now: datetime) -> datetime:
     """Midnight at the end of the current day of the organization."""
-    noon_tomorrow = start_of_day(now, settings.TIME_ZONE) + timedelta(days=1, hours=12)
+    noon_tomorrow = start_of_day(now, organization_time_zone()) + timedelta(days=1, hours=12)
     return noon_tomorrow.replace(hour=0)
 
 

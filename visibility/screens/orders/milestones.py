@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
-
 from visibility.formatting import format_date, local_or_bare_utc_date
 from visibility.models import Alert, FailedClock
 from visibility.models.alerts import ACTIVE_ALERT_STATES
@@ -15,6 +13,7 @@ from visibility.screens.orders.expected_steps import slack_text
 from visibility.screens.orders.progress_steps import STEPS
 from visibility.screens.orders.swimlane_bars import deviation_text
 from visibility.storage.order_folding import load_and_fold_orders
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
 from visibility.timeline.milestones import MEASURED
 from visibility.timeline.shipping_progress import progress_text
@@ -105,10 +104,10 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
         planned = milestone.planned_at if milestone else None
         if not planned:
             return MilestoneStep(title, "none", None, 0, "", "")
-        slack, is_overdue = slack_text(planned, now=timeline.as_of, zone=settings.TIME_ZONE)
+        slack, is_overdue = slack_text(planned, now=timeline.as_of, zone=organization_time_zone())
         is_late = is_overdue and timeline.is_open
         note = slack if timeline.is_open else ""
-        due_day = local_or_bare_utc_date(planned, settings.TIME_ZONE)
+        due_day = local_or_bare_utc_date(planned, organization_time_zone())
         due = f"due {format_date(due_day, weekday=False)}"
         return MilestoneStep(title, "planned", planned, 0, note, "late" if is_late else "", due)
     if milestone.share is None and milestone.completed_at is None:
@@ -122,7 +121,7 @@ def _milestone_step(timeline: Timeline, code: MilestoneCode) -> MilestoneStep:
     note, tone = "", "ok"
     if milestone.planned_at and milestone.completed_at:
         note, tone = deviation_text(
-            milestone.planned_at, milestone.completed_at, settings.TIME_ZONE
+            milestone.planned_at, milestone.completed_at, organization_time_zone()
         )
     return MilestoneStep(title, "done", at, 100, note, tone)
 

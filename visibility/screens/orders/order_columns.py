@@ -5,7 +5,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import QueryDict
 
@@ -26,6 +25,7 @@ from visibility.screens.orders.order_list import (
     order_rows,
 )
 from visibility.screens.orders.progress_steps import STEPS
+from visibility.storage.organization import organization_time_zone
 
 
 def _customer(row: OrderRow, viewer: Viewer) -> str:
@@ -35,12 +35,12 @@ def _customer(row: OrderRow, viewer: Viewer) -> str:
 
 def _promise_day(row: OrderRow, _: Viewer) -> date | None:
     at = row.order.promised_at
-    return local_or_bare_utc_date(at, settings.TIME_ZONE) if at else None
+    return local_or_bare_utc_date(at, organization_time_zone()) if at else None
 
 
 def _order_day(row: OrderRow, _: Viewer) -> date | None:
     at = row.order.ordered_at
-    return local_or_bare_utc_date(at, settings.TIME_ZONE) if at else None
+    return local_or_bare_utc_date(at, organization_time_zone()) if at else None
 
 
 def _total(row: OrderRow, _: Viewer) -> Decimal | None:

@@ -7,7 +7,6 @@ from operator import or_
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Milestone, OrderLine, Shipment
@@ -17,6 +16,7 @@ from visibility.screens.lists.list_filters import (
 )
 from visibility.screens.orders.cutoff_orders import CutoffFilter
 from visibility.screens.orders.suppress_conflicts_if_silent import unsuppressed_conflict_condition
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline.state_and_flag_enums import OrderState
 
 Condition = Callable[[Sequence[Any], FilterContext], Q]
@@ -57,13 +57,13 @@ def _midnight(day: date, zone: str) -> datetime:
 
 def promised_from_condition(values: Sequence[date], _: FilterContext) -> Q:
     """A date without a time is stored as midnight UTC."""
-    start = _midnight(values[0], settings.TIME_ZONE)
+    start = _midnight(values[0], organization_time_zone())
     return Q(promised_at__gte=start) | Q(promised_at=datetime.combine(values[0], time(), UTC))
 
 
 def promised_to_condition(values: Sequence[date], _: FilterContext) -> Q:
     following = values[0] + timedelta(days=1)
-    end = _midnight(following, settings.TIME_ZONE)
+    end = _midnight(following, organization_time_zone())
     last_bare_date = Q(promised_at=datetime.combine(values[0], time(), UTC))
     next_bare_date = Q(promised_at=datetime.combine(following, time(), UTC))
     return (Q(promised_at__lt=end) & ~next_bare_date) | last_bare_date

@@ -6,8 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 
-from django.conf import settings
-
 from visibility.models import Alert, Order, OrderLine
 from visibility.screens.orders.activity import ActivityItem, activity_item
 from visibility.screens.orders.claims_and_discrepancies import discrepancies
@@ -16,6 +14,7 @@ from visibility.screens.orders.order_list import STATUS_TONES
 from visibility.screens.orders.promise_time import slack_text_and_tone
 from visibility.screens.orders.source_reports import load_source_reports
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline.state_and_flag_enums import LineFlag, LineState
 from visibility.timeline.status_answer import STATUS_LABELS, StatusAnswer, status_answer
 
@@ -91,7 +90,7 @@ def load_order_preview(
         tone="late" if slack_tone == "late" else STATUS_TONES[timeline.status],
         slack_text=slack_text,
         slack_tone=slack_tone,
-        answer=status_answer(timeline, zone=settings.TIME_ZONE),
+        answer=status_answer(timeline, zone=organization_time_zone()),
         discrepancies=[conflict.sentence for conflict in conflicts[:MAX_ALERTS]],
         alerts=alerts[:MAX_ALERTS],
         more_alerts=max(len(alerts) - MAX_ALERTS, 0),

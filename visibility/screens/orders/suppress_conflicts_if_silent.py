@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -16,6 +15,7 @@ from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.formatting import format_timestamp
 from visibility.models import Source
 from visibility.sla.source_evidence import SourceEvidence
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline, TimelineConflict
 from visibility.timeline.state_and_flag_enums import OrderState
 
@@ -48,7 +48,9 @@ class FeedGap:
     def text(self) -> str:
         """`ERP, no data since Mon, Mar 2, 09:12`."""
         reason = "messages not processed" if self.is_unprocessed else "no data"
-        return f"{self.title}, {reason} since {format_timestamp(self.since, settings.TIME_ZONE)}"
+        return (
+            f"{self.title}, {reason} since {format_timestamp(self.since, organization_time_zone())}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

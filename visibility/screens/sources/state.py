@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration, format_timestamp, in_zone
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
 from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
 from visibility.sla.source_evidence import EvidenceGap, SourceEvidence
+from visibility.storage.organization import organization_time_zone
 
 NORMAL = "reporting normally"
 # How recent a rejected request must be to count.
@@ -124,7 +123,7 @@ def reason_source_row_is_unusable(source: Source) -> str:
 
 def clock_time_with_date_unless_today(moment: datetime, now: datetime) -> str:
     """`14:05` today, `Mon, Nov 3, 14:05` on another day, in the organization's time zone."""
-    zone = settings.TIME_ZONE
+    zone = organization_time_zone()
     local = in_zone(moment, zone)
     if local.date() == in_zone(now, zone).date():
         return f"{local:%H:%M}"

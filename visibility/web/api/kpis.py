@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
@@ -22,6 +21,7 @@ from visibility.kpi.kpi import Kpi, KpiFamily
 from visibility.kpi.periods import Comparison, PeriodLength, compared_span
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary, TooManyFacts
 from visibility.kpi.registry import kpi_registry
+from visibility.storage.organization import organization_time_zone
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import serialize_all
 from visibility.web.api.kpi_serializers import (
@@ -176,7 +176,7 @@ def _parse_kpi_query(code: str, params: Mapping[str, Any]) -> KpiQuery:
     kpi = kpi_registry().get(code)
     if kpi is None:
         raise Http404
-    end = params.get("to") or in_zone(database_now(), settings.TIME_ZONE).date()
+    end = params.get("to") or in_zone(database_now(), organization_time_zone()).date()
     start = params.get("from") or end - DEFAULT_RANGE
     if start > end:
         raise InvalidInput("from", "must not be after `to`")

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -19,6 +18,7 @@ from visibility.screens.lists.list_filters import combined_condition
 from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.screens.orders.order_filters import ORDER_FILTERS
 from visibility.screens.orders.suppress_conflicts_if_silent import split_suppressed_conflicts
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.model import MilestoneCode
 from visibility.timeline.status_answer import status_answer
@@ -179,7 +179,7 @@ class OrderTimelineView(PaginatedView):
                 lambda row: (row[0], instant),
             )
         )
-        current_answer = status_answer(order_timeline, zone=settings.TIME_ZONE)
+        current_answer = status_answer(order_timeline, zone=organization_time_zone())
         milestones = sorted(
             order_timeline.milestones.values(), key=lambda m: MILESTONE_ORDER.index(m.code)
         )
@@ -222,7 +222,7 @@ def _conflict_count_states_and_status_answer(folded: Timeline) -> dict[str, obje
     return {
         "conflict_count": len(folded.conflicts),
         "states": [state.value for state in folded.states],
-        "status_answer": status_answer(folded, zone=settings.TIME_ZONE).text,
+        "status_answer": status_answer(folded, zone=organization_time_zone()).text,
     }
 
 

@@ -41,7 +41,7 @@ from visibility.web.api.list_filter_parameters import (
 )
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError
-from visibility.web.api.query_params import enum_param
+from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission

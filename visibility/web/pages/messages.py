@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages as notes
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -43,6 +42,7 @@ from visibility.screens.relative_and_absolute_time import (
     displayed_time,
     format_time_from_start_to_end,
 )
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 from visibility.web.list_filter_context import build_filter_tools
@@ -127,7 +127,7 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         "events": [
             (
                 event,
-                format_timestamp(event.occurred_at, settings.TIME_ZONE),
+                format_timestamp(event.occurred_at, organization_time_zone()),
                 format_duration(event.delay_from_event_to_receipt)
                 if event.delay_from_event_to_receipt.total_seconds() >= 1
                 else "",

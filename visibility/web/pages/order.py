@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -28,6 +27,7 @@ from visibility.screens.orders import (
     suppress_conflicts_if_silent,
 )
 from visibility.screens.orders.activity import activity_item
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.pages import exports
@@ -83,7 +83,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
     back = _as_known_at_query_string_or_empty(known_at)
-    answer = status_answer(timeline, zone=settings.TIME_ZONE)
+    answer = status_answer(timeline, zone=organization_time_zone())
     identifiers = order_numbers.order_identifiers(order.pk)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
     notes = [
@@ -97,7 +97,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         ()
         if known_at
         else expected_steps.load_expected_steps(
-            order.pk, timeline, reports, now=now, zone=settings.TIME_ZONE
+            order.pk, timeline, reports, now=now, zone=organization_time_zone()
         )
     )
     read = ReadOrder(order, timeline, reports, names, steps, tuple(notes), known_at, now, back)
@@ -111,9 +111,9 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             timeline,
             {} if known_at else reports,
             now=known_at or now,
-            zone=settings.TIME_ZONE,
+            zone=organization_time_zone(),
         ),
-        "late": answer_links.lateness(timeline, now=known_at or now, zone=settings.TIME_ZONE),
+        "late": answer_links.lateness(timeline, now=known_at or now, zone=organization_time_zone()),
         "title": STATUS_LABELS[timeline.status],
         "tone": order_list.STATUS_TONES[timeline.status],
         "states": answer_links.further_states(timeline, answer),
@@ -157,7 +157,7 @@ def _parse_known_at(request: HttpRequest) -> datetime | None:
     if moment := parse_plausible_time(text):
         return moment
     try:
-        local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+        local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(organization_time_zone()))
         return parse_plausible_time(local.astimezone(UTC).isoformat())
     except (ValueError, OverflowError):
         return None

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import urlencode
 
@@ -23,6 +22,7 @@ from visibility.screens.orders.expected_steps import ExpectedStep
 from visibility.screens.orders.people_on_order import team_entries
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layout_swimlanes
+from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.web.mentionable_users import mentionable_users
 from visibility.web.pages import lineage_context
@@ -96,7 +96,7 @@ def _mention_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
-    zone, query = settings.TIME_ZONE, request.GET
+    zone, query = organization_time_zone(), request.GET
     contacts = has_permission(request.user, Permission.CONTACTS)
     until = read.known_at or read.now
     team = team_entries(read.order.pk, read.notes, until=until, contacts=contacts)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path
@@ -13,6 +12,7 @@ from visibility.screens.orders.source_reports import load_source_reports
 from visibility.screens.tracking import dates_and_quantities as formats
 from visibility.screens.tracking.customer_page import TrackedOrder, tracked_order
 from visibility.storage.order_folding import load_and_fold_orders
+from visibility.storage.organization import organization_time_zone
 from visibility.web.request_limit import RequestLimit
 from visibility.web.tracking_links import OrdersOfLink, find_valid_link, orders_of_link
 
@@ -40,7 +40,7 @@ HEADERS = {
 @require_safe
 def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
     """Where the orders of a link are. Unknown, expired and revoked links look alike: 404."""
-    now, zone = database_now(), settings.TIME_ZONE
+    now, zone = database_now(), organization_time_zone()
     link = find_valid_link(token, now)
     if link and not requests_per_link.take(link.name):
         return _too_many()

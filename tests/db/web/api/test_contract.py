@@ -109,6 +109,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "boards/operations/duplicate": ("boards/{slug}/duplicate", {OP, AD}, {"title": "Copy"}),
     "start-page": ("start-page", ALL, None),
     "screen-links": ("screen-links", {OP, AD}, None),
+    "organization": ("organization", {AD}, None),
     "tokens": ("tokens", ALL, None),
     "people": ("people", {AD}, None),
     "people/{leaver}": ("people/{person_id}", {AD}, None),

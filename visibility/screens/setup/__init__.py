@@ -1,0 +1,1 @@
+"""The checklist of what an installation needs before it is useful."""

@@ -1,0 +1,69 @@
+"""The link that creates the first administrator: create, find, and whether it is still needed.
+
+The address is `/setup/<name><seal>`: the seal is a keyed hash of the row. A new link replaces the
+one before, and all end when an administrator exists.
+"""
+
+import hmac
+import secrets
+from datetime import UTC, datetime
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import Q
+
+from connectors.sdk.event_codec import format_rfc3339
+from visibility.db.keyed_seal import seal_text
+from visibility.db.lock_keys import LockKey
+from visibility.models import SetupLink
+from visibility.web.permissions import UserRole
+
+PURPOSE = "set-up link"
+NAME_LENGTH, SEAL_LENGTH = 16, 40
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def administrator_exists() -> bool:
+    """Whether anybody can administer the installation."""
+    is_administrator = Q(is_superuser=True) | Q(groups__name=UserRole.ADMIN.value)
+    return User.objects.filter(is_administrator, is_active=True).exists()
+
+
+def create_setup_link(now: datetime) -> str | None:
+    """Replace the link, and return its path; None if an administrator exists."""
+    with transaction.atomic():
+        lock_set_up()
+        if administrator_exists():
+            return None
+        name = secrets.token_urlsafe(NAME_LENGTH * 3 // 4)
+        link, _ = SetupLink.objects.update_or_create(
+            id=1, defaults={"name": name, "created_at": now}
+        )
+        return f"/setup/{link.name}{_seal(link)}"
+
+
+def is_valid_setup_link(token: str) -> bool:
+    """Whether this is the token of the latest link, and no administrator exists."""
+    link = SetupLink.objects.first()
+    # Without a link, the same is computed for a name that nobody knows.
+    expected = link or SetupLink(name=secrets.token_urlsafe(NAME_LENGTH), created_at=NEVER)
+    valid = f"{expected.name}{_seal(expected)}"
+    is_equal = hmac.compare_digest(valid.encode(), token.encode())
+    return is_equal and link is not None and not administrator_exists()
+
+
+def lock_set_up() -> None:
+    """Until the end of the transaction, nobody else creates a link or the first administrator."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.ORGANIZATION])
+
+
+def end_setup_link() -> None:
+    """Forget the link: it was used."""
+    SetupLink.objects.all().delete()
+
+
+def _seal(link: SetupLink) -> str:
+    return seal_text(f"{link.name}\0{format_rfc3339(link.created_at)}", purpose=PURPOSE)[
+        :SEAL_LENGTH
+    ]
