@@ -7,7 +7,6 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Q
 from django.http import QueryDict
 
@@ -19,6 +18,7 @@ from visibility.formatting import (
     format_timestamp,
 )
 from visibility.models.permission import Permission
+from visibility.storage.organization import organization_time_zone
 
 YES = "1"
 MAX_TEXT_LENGTH = 250
@@ -88,7 +88,7 @@ class ListFilter:
         if self.kind is FilterKind.SWITCH:
             return ""
         if isinstance(value, datetime):
-            return format_timestamp(value, settings.TIME_ZONE)
+            return format_timestamp(value, organization_time_zone())
         if isinstance(value, date):
             return format_date(value, year=True)
         if self.kind is FilterKind.DAYS:

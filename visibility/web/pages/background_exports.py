@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages as notes
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,6 +13,7 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import BackgroundExport, BackgroundExportState
 from visibility.screens.list_registry import LISTS
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.storage.organization import organization_time_zone
 from visibility.web import background_exports
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission, require_permission, signed_in_user
@@ -58,7 +58,7 @@ def _export_context(request: HttpRequest, export: BackgroundExport, now: Any) ->
         "label": label,
         "tone": tone,
         "requested": displayed_time(export.requested_at, now),
-        "until": background_exports.expiry_text(export, settings.TIME_ZONE),
+        "until": background_exports.expiry_text(export, organization_time_zone()),
         "refusal": background_exports.why_not_downloadable(export, viewer) if is_ready else "",
         "is_ready": is_ready,
     }
