@@ -165,7 +165,12 @@ class KpiNoteView(ApiView):
         def do() -> ApiResponse:
             fields: dict[str, Any] = parse_body(KpiNoteChangeBody, body)
             note, version = _note_or_404(note_id), fields.pop("version", None)
-            stored = {"kpi": note.kpi, "start": note.start, "end": note.end, "text": note.text}
+            stored: dict[str, Any] = {
+                "kpi": note.kpi,
+                "start": note.start,
+                "end": note.end,
+                "text": note.text,
+            }
             changed = _checked(
                 lambda: change_kpi_note(
                     note,

@@ -1,6 +1,5 @@
 """KPI pages: the overview, one KPI, and the orders of a KPI."""
 
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
