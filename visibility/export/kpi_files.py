@@ -30,7 +30,7 @@ from visibility.screens.lists.list_definition import ColumnValue
 # Further segments of one dimension are left out, and counted in the heading.
 MAX_SEGMENTS = 1_000
 COLUMNS = (
-    "Part",
+    "Section",
     "Segment",
     "First day",
     "Last day",
@@ -146,18 +146,18 @@ def _segment_rows(export: KpiExport, omitted: list[str]) -> Iterator[Row]:
     if breakdowns.selected.problem:
         omitted.append(f"{breakdowns.selected.title}: {breakdowns.selected.problem}")
     for dimensions, segments in breakdowns.segments:
-        part = " and ".join(DIMENSIONS[name] for name in dimensions)
+        section = " and ".join(DIMENSIONS[name] for name in dimensions)
         if len(segments) > MAX_SEGMENTS:
-            omitted.append(f"{part}: {format_number(len(segments) - MAX_SEGMENTS)} segments")
+            omitted.append(f"{section}: {format_number(len(segments) - MAX_SEGMENTS)} segments")
         for segment in segments[:MAX_SEGMENTS]:
             names = ", ".join(texts.dimension_value_label(name) for name in segment.names)
             yield _row(
-                part, names, segment.summary, segment.before, segment.contribution, selection
+                section, names, segment.summary, segment.before, segment.contribution, selection
             )
 
 
 def _row(
-    part: str,
+    section: str,
     segment: str,
     now: KpiSummary,
     before: KpiSummary | None,
@@ -165,7 +165,7 @@ def _row(
     selection: KpiSelection,
 ) -> Row:
     return [
-        part,
+        section,
         segment,
         selection.span.start,
         selection.span.end,

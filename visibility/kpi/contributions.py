@@ -20,7 +20,7 @@ from visibility.kpi.query import NO_ORDERS, DaySpan, KpiDimensionFilters, KpiSum
 class Segment:
     """A segment of a breakdown: its values of the dimensions, now and before.
 
-    `before` is None without a comparison. `contribution`: its part of the change of the value, a
+    `before` is None without a comparison. `contribution`: its contribution to the change of the value, a
     fraction or seconds; None if one of the two totals has no value.
     """
 
@@ -107,5 +107,9 @@ def _contribution(
 
 
 def _worsens(kpi: Kpi, segment: Segment, least: Decimal) -> bool:
-    part = segment.contribution
-    return part is not None and abs(part) >= least and (part < 0) == kpi.higher_is_better
+    contribution = segment.contribution
+    return (
+        contribution is not None
+        and abs(contribution) >= least
+        and (contribution < 0) == kpi.higher_is_better
+    )

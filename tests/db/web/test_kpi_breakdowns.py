@@ -72,13 +72,13 @@ def test_segments_that_explain_the_change_are_worst_first_and_open_their_orders(
 ) -> None:
     different = section(text(reader, PAGE), "different")
     rows = re.findall(r'<th scope="row"><a href="([^"]+)">([^<]+)</a></th>', different)
-    parts = re.findall(r'change-part">([^<]+)</b>', different)
-    by_name = dict(zip((name for _, name in rows), parts, strict=True))
+    contributions = re.findall(r'change-part">([^<]+)</b>', different)
+    by_name = dict(zip((name for _, name in rows), contributions, strict=True))
     assert by_name["Channel Web, Warehouse Dallas"] == "\u221212.0 points"
     assert by_name["Warehouse Dallas"] == "\u221215.0 points"
     assert by_name["Channel EDI"] == "\u22123.0 points"
     assert "Warehouse Reno" not in by_name
-    amounts = [float(part[1:].split()[0]) for part in parts]
+    amounts = [float(contribution[1:].split()[0]) for contribution in contributions]
     assert amounts == sorted(amounts, reverse=True)
     address = next(link for link, name in rows if name == "Channel Web, Warehouse Dallas")
     assert "52.0%, 13 of 25 lines, 1 order" in text(reader, address.replace("&amp;", "&"))
@@ -160,20 +160,20 @@ def test_contribution_to_a_duration_is_that_of_the_mean(reader: Client) -> None:
     assert "+30 min" in page
     assert "of the mean" in page
     span = {"from": str(today() - timedelta(days=27)), "to": str(today())}
-    found: Any = reader.get("/api/v1/kpis/order_cycle_time/differences", span).json()
-    assert {"channel": "Web"} in [each["segment"] for each in found["items"]]
-    assert {each["contribution"] for each in found["items"]} == {"1800"}
+    answer: Any = reader.get("/api/v1/kpis/order_cycle_time/differences", span).json()
+    assert {"channel": "Web"} in [each["segment"] for each in answer["items"]]
+    assert {each["contribution"] for each in answer["items"]} == {"1800"}
 
 
 def test_api_lists_the_differences_of_the_page(reader: Client) -> None:
     span = {"from": str(today() - timedelta(days=27)), "to": str(today())}
-    found: Any = reader.get("/api/v1/kpis/fill_rate/differences", span).json()
-    by_segment = {tuple(each["segment"].values()): each for each in found["items"]}
+    answer: Any = reader.get("/api/v1/kpis/fill_rate/differences", span).json()
+    by_segment = {tuple(each["segment"].values()): each for each in answer["items"]}
     assert by_segment["Web", "Dallas"]["contribution"] == "-0.12"
     assert by_segment["Web", "Dallas"]["compared"]["value"] == "1"
     assert reader.get("/api/v1/kpis/fill_rate", span | {"and": "channel"}).status_code == 400
-    one = span | {"by": "channel", "and": "channel"}
-    assert reader.get("/api/v1/kpis/fill_rate", one).status_code == 400
+    twice = span | {"by": "channel", "and": "channel"}
+    assert reader.get("/api/v1/kpis/fill_rate", twice).status_code == 400
 
 
 def test_export_says_what_it_contains(reader: Client) -> None:

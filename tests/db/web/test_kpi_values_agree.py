@@ -67,7 +67,7 @@ def test_tile_page_api_export_and_orders_agree_for_every_preset(compare: str) ->
     for preset in PRESETS:
         query = f"?from={preset}&compare={compare}"
         heading, rows = exported(client, f"/numbers/fill_rate/export{query}&format=csv")
-        total = next(row for row in rows if row["Part"] == "Total")
+        total = next(row for row in rows if row["Section"] == "Total")
         span = {"from": total["First day"], "to": total["Last day"]}
         api: Any = client.get(API, span | {"by": "channel", "and": "warehouse", "compare": compare})
         api = api.json()
@@ -94,23 +94,23 @@ def test_tile_page_api_export_and_orders_agree_for_every_preset(compare: str) ->
             assert sum(tabs[:2]) == int(total["Counted"]), preset
             assert tabs[2] == int(heading["Orders excluded"]), preset
         # Every order behind the value.
-        found = {
+        answer = {
             outcome: list(orders_of_api(client, span, outcome))
             for outcome in ("missed", "counted", "excluded")
         }
-        counted = found["missed"] + found["counted"]
+        counted = answer["missed"] + answer["counted"]
         assert len(counted) == api["total"]["orders"], preset
-        assert len(found["excluded"]) == int(heading["Orders excluded"]), preset
+        assert len(answer["excluded"]) == int(heading["Orders excluded"]), preset
         for field in ("numerator", "denominator"):
             assert sum(Decimal(each[field]) for each in counted) == Decimal(api["total"][field])
         # Periods and segments add up to it, and contributions to its change.
-        parts = {row["Part"] for row in rows} - {"Total"}
+        sections = {row["Section"] for row in rows} - {"Total"}
         if total["Counted"] != "0":
-            assert parts & {"Day", "Week"}, preset
-            assert "Channel and Warehouse" in parts
-        for part in parts:
-            counts = [int(row["Counted"]) for row in rows if row["Part"] == part]
-            assert sum(counts) == api["total"]["orders"], (preset, part)
+            assert sections & {"Day", "Week"}, preset
+            assert "Channel and Warehouse" in sections
+        for section in sections:
+            counts = [int(row["Counted"]) for row in rows if row["Section"] == section]
+            assert sum(counts) == api["total"]["orders"], (preset, section)
         slices = {(s["name"], s["and_name"]): s["orders"] for s in api["slices"]}
         assert sum(slices.values()) == api["total"]["orders"]
         if total["Value"] and total["Compared value"]:

@@ -22,7 +22,7 @@ MAX_ROWS, MAX_TABLE_ROWS, MAX_COLUMNS, MAX_EXPLAINING = 200, 10, 12, 8
 
 @dataclass(frozen=True, slots=True)
 class BreakdownCell:
-    """A cell around the target: its value, number, tone, and part of the change.
+    """A cell around the target: its value, number, tone, and contribution to the change.
 
     `filters`: the value of each dimension, which select the orders behind the cell.
     """
@@ -172,11 +172,11 @@ def build_cell(kpi: Kpi, segment: Segment, largest: Decimal) -> BreakdownCell:
     """The cell of a segment; `largest` is the largest contribution beside it."""
     value = segment.summary.median_seconds_or_fraction(kpi)
     tone = texts.target_tone(kpi, value)
-    part = segment.contribution
-    if part is not None and abs(part) < smallest_shown_contribution(kpi):
-        part = Decimal(0)
-    worse = part is not None and (part < 0) == kpi.higher_is_better
-    text = format_contribution(kpi, part)
+    contribution = segment.contribution
+    if contribution is not None and abs(contribution) < smallest_shown_contribution(kpi):
+        contribution = Decimal(0)
+    worse = contribution is not None and (contribution < 0) == kpi.higher_is_better
+    text = format_contribution(kpi, contribution)
     return BreakdownCell(
         filters=dict(zip(segment.dimensions, segment.names, strict=True)),
         value=format_kpi_value(kpi, value),
@@ -186,19 +186,21 @@ def build_cell(kpi: Kpi, segment: Segment, largest: Decimal) -> BreakdownCell:
         tone_label=texts.TONE_LABELS[tone],
         before=_value_before(kpi, segment.before),
         contribution=text,
-        contribution_tone="unknown" if not part else "late" if worse else "ok",
-        contribution_width=round(abs(part) / largest * 100) if part and largest else 0,
+        contribution_tone="unknown" if not contribution else "late" if worse else "ok",
+        contribution_width=round(abs(contribution) / largest * 100)
+        if contribution and largest
+        else 0,
     )
 
 
-def format_contribution(kpi: Kpi, part: Decimal | None) -> str:
+def format_contribution(kpi: Kpi, contribution: Decimal | None) -> str:
     """`+0.9 points`, `+2.0 h`, with a minus sign if it is lower; "" if there is none."""
-    if part is None:
+    if contribution is None:
         return ""
-    sign = "\u2212" if part < 0 else "+" if part else ""
+    sign = "\u2212" if contribution < 0 else "+" if contribution else ""
     if kpi.unit is KpiUnit.DURATION:
-        return f"{sign}{texts.format_kpi_duration(abs(float(part)))}"
-    return f"{sign}{abs(part) * 100:.1f}\u00a0points"
+        return f"{sign}{texts.format_kpi_duration(abs(float(contribution)))}"
+    return f"{sign}{abs(contribution) * 100:.1f}\u00a0points"
 
 
 def smallest_shown_contribution(kpi: Kpi) -> Decimal:
@@ -218,12 +220,12 @@ def _largest(segments: Sequence[Segment]) -> Decimal:
 
 def _badness(kpi: Kpi, segment: Segment) -> Decimal:
     """Lower is worse."""
-    part = segment.contribution
-    if part is None:
+    contribution = segment.contribution
+    if contribution is None:
         counts = segment.summary
         missed = counts.denominator - counts.numerator
         return -missed if kpi.higher_is_better else -counts.numerator
-    return part if kpi.higher_is_better else -part
+    return contribution if kpi.higher_is_better else -contribution
 
 
 def _names_with_most_orders(segments: Sequence[Segment], axis: int) -> list[str]:

@@ -146,9 +146,9 @@ def serialize_kpi_summary(summary: KpiSummary) -> dict[str, Any]:
 
 
 def serialize_segment(segment: Segment) -> dict[str, Any]:
-    """The value of a segment, that before, and its part of the change."""
-    part = segment.contribution
+    """The value of a segment, that before, and its contribution to the change."""
+    contribution = segment.contribution
     return serialize_kpi_summary(segment.summary) | {
         "compared": serialize_kpi_summary(segment.before) if segment.before else None,
-        "contribution": None if part is None else format_decimal(round(part, 6)),
+        "contribution": None if contribution is None else format_decimal(round(contribution, 6)),
     }
