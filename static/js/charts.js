@@ -2,8 +2,11 @@
 // Draw the JSON figures of the page in the theme colors. Each chart can be switched to a table. Dragging across a
 // chart over time opens the page with the selected periods; the links in its table do the same.
 (() => {
-  const NARROW = 480;
+  const NARROW = 480, PAPER = { width: 810, height: 170 };
   const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  const root = document.documentElement;
+  let theme, printed;
 
   // Replace "var(--chart-1)" with the color that the browser computes for it in the current theme.
   function withThemeColors(value, probe) {
@@ -51,9 +54,9 @@
     const { data, layout } = withThemeColors(figure, probe);
     probe.remove();
     layout.font = { ...layout.font, family: getComputedStyle(chart).fontFamily };
-    const width = plot.clientWidth;
+    const width = printed ? printed.width : plot.clientWidth;
     const named = data.filter((trace) => trace.showlegend !== false).length > 1;
-    const shown = { ...fitted(layout, width, named), width };
+    const shown = { ...fitted(layout, width, named), width, ...printed };
     const periods = "zoom" in chart.dataset && layout.meta?.periods;
     shown.dragmode = periods && canDrag ? "zoom" : false;
     if (periods && canDrag) shown.xaxis = { ...shown.xaxis, fixedrange: false };
@@ -92,6 +95,13 @@
   addEventListener("resize", redraw);
   // Back shows the page as it was left: in the middle of a zoom.
   addEventListener("pageshow", (event) => event.persisted && charts.forEach(draw));
-  addEventListener("beforeprint", () => charts.forEach((chart) => show(chart, true)));
-  addEventListener("afterprint", () => charts.forEach((chart) => show(chart, false)));
+  // On paper charts have the light colors and the width of an A4 page; the page of a KPI fits on one.
+  addEventListener("beforeprint", () => {
+    [theme, printed, root.dataset.theme] = [root.dataset.theme, PAPER, "light"];
+    charts.forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    [printed, root.dataset.theme] = [undefined, theme];
+    charts.forEach(draw);
+  });
 })();

@@ -5,14 +5,11 @@ connection. One statement reads all rows and their number, through a server-side
 is of one moment, and memory does not grow with the number of rows.
 """
 
-import csv
-import io
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from enum import StrEnum
 from itertools import chain, islice
 from typing import IO, Any
@@ -23,18 +20,13 @@ from django.http import QueryDict
 
 from visibility.db.sorted_pages import SortOrder, count_rows_up_to, sort_all_rows
 from visibility.export.snapshot_to_temp_tables import acquire_export_slot
+from visibility.export.table_files import TableOfFile, write_csv_table, write_xlsx_table
 from visibility.formatting import format_number, in_zone
-from visibility.master_data.file_reader import escape_formula
 from visibility.screens.lists.list_definition import ColumnValue, ListColumn, ListDefinition, Viewer
 from visibility.storage.organization import organization_time_zone
 
 CHUNK_SIZE = 2_000
 MAX_XLSX_ROWS = 50_000
-# The longest text that a cell of a spreadsheet can have.
-MAX_CELL_LENGTH = 32_767
-# Excel stores numbers with 15 significant digits.
-MAX_NUMBER_DIGITS = 15
-DAY_FORMAT, TIME_FORMAT = "yyyy-mm-dd", "yyyy-mm-dd hh:mm"
 
 
 class ListFileFormat(StrEnum):
@@ -86,6 +78,12 @@ class RunningListExport:
             ("Rows", self.total),
         ]
 
+    def table(self) -> TableOfFile:
+        """The heading and the table, whose rows are read when they are written."""
+        export = self.export
+        columns = [column.title for column in export.columns]
+        return TableOfFile(export.definition.title, self.heading(), columns, self.rows())
+
     def rows(self) -> Iterator[Sequence[ColumnValue]]:
         """The values of each row, in the order of the columns."""
         export, objects = self.export, chain(self.first, self.cursor)
@@ -112,13 +110,13 @@ def write_list_file(export: ListExport, file_format: ListFileFormat) -> WrittenL
     here: the garbage collector could close it within another statement of the connection, whose
     lock the thread already has.
     """
-    write = _write_xlsx if file_format is ListFileFormat.XLSX else _write_csv
+    write = write_xlsx_table if file_format is ListFileFormat.XLSX else write_csv_table
     with transaction.atomic():
         acquire_export_slot()
         running = _run_statement(export, file_format)
         with closing(running.cursor), ExitStack() as on_error:
             file = on_error.enter_context(tempfile.TemporaryFile())
-            write(running, file)
+            write(running.table(), file)
             file.seek(0)
             on_error.pop_all()
     return WrittenListFile(file, running.total)
@@ -134,7 +132,7 @@ def write_csv_reporting_progress(
     """
     running = replace(_run_statement(export, ListFileFormat.CSV), report=report)
     with closing(running.cursor):
-        _write_csv(running, file)
+        write_csv_table(running.table(), file)
     return running.total
 
 
@@ -149,72 +147,3 @@ def _run_statement(export: ListExport, file_format: ListFileFormat) -> RunningLi
     assert isinstance(cursor, Generator)
     first = list(islice(cursor, 1))
     return RunningListExport(export, first[0].export_total if first else 0, first, cursor)
-
-
-def _write_csv(running: RunningListExport, file: IO[bytes]) -> None:
-    """Texts that look like formulas are escaped."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text)
-    for label, value in running.heading():
-        writer.writerow([label, _csv_cell(value)])
-    writer.writerow([])
-    writer.writerow([column.title for column in running.export.columns])
-    writer.writerows([_csv_cell(value) for value in row] for row in running.rows())
-    text.detach()  # writes the rest, and leaves the file open
-
-
-def _write_xlsx(running: RunningListExport, file: IO[bytes]) -> None:
-    """Texts are never formulas."""
-    import xlsxwriter  # 10 MB of memory that few requests need
-
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(file, options) as book:
-        sheet = book.add_worksheet(running.export.definition.title[:31])
-        bold = book.add_format({"bold": True})
-        formats = {
-            date: book.add_format({"num_format": DAY_FORMAT}),
-            datetime: book.add_format({"num_format": TIME_FORMAT}),
-        }
-        heading = running.heading()
-        for index, (label, value) in enumerate(heading):
-            sheet.write_string(index, 0, label, bold)
-            _write_cell(sheet, index, 1, value, formats)
-        top = len(heading) + 1
-        for index, column in enumerate(running.export.columns):
-            sheet.write_string(top, index, column.title, bold)
-        sheet.freeze_panes(top + 1, 0)
-        for row_index, row in enumerate(running.rows(), start=top + 1):
-            for index, cell in enumerate(row):
-                _write_cell(sheet, row_index, index, cell, formats)
-
-
-def _csv_cell(value: ColumnValue) -> str:
-    """The text of a value: times in the organization's zone, amounts without separators."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return f"{in_zone(value, organization_time_zone()):%Y-%m-%d %H:%M}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return escape_formula(value) if isinstance(value, str) else str(value)
-
-
-def _write_cell(sheet: Any, row: int, column: int, value: ColumnValue, formats: Any) -> None:
-    if value is None or value == "":
-        return
-    if isinstance(value, datetime):
-        local = in_zone(value, organization_time_zone()).replace(tzinfo=None)
-        sheet.write_datetime(row, column, local, formats[datetime])
-    elif isinstance(value, date):
-        sheet.write_datetime(row, column, value, formats[date])
-    elif isinstance(value, int | Decimal) and _fits_spreadsheet_number(value):
-        sheet.write_number(row, column, value)
-    else:
-        text = format(value, "f") if isinstance(value, Decimal) else str(value)
-        sheet.write_string(row, column, text[:MAX_CELL_LENGTH])
-
-
-def _fits_spreadsheet_number(value: int | Decimal) -> bool:
-    return len(Decimal(value).normalize().as_tuple().digits) <= MAX_NUMBER_DIGITS

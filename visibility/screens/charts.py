@@ -180,7 +180,7 @@ def _label_line_ends(
     if not ends:
         return
     low, high = axis.ends or (min(known), max(known))
-    gap = ((high - low) or 1) * 0.09
+    gap = ((high - low) or 1) * 0.12
     last = max(day for single in series for day in single.x).isoformat()
     ends.sort()
     for at, (_, index) in zip(
@@ -195,6 +195,7 @@ def _label_line_ends(
                 "text": _shorten_and_escape_name(series[index].name),
                 "xanchor": "left",
                 "xshift": 10,
+                "bgcolor": "var(--surface)",
                 "font": {"color": SOFT if series[index].is_compared else SERIES[index]},
                 "name": "end",
             }

@@ -10,15 +10,17 @@ from django.shortcuts import render
 
 from visibility.db.database_time import database_now
 from visibility.kpi import query as numbers
+from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.notes import MAX_TEXT, KpiNoteEditor
 from visibility.kpi.registry import kpi_registry
 from visibility.models import KpiNote
+from visibility.screens.kpis.breakdown import Breakdown, BreakdownCell
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
-from visibility.screens.kpis.kpi_page import KpiPage, build_kpi_page
-from visibility.screens.kpis.value_and_comparison_texts import dimension_value_label
+from visibility.screens.kpis.kpi_page import build_kpi_page
 from visibility.web.kpi_page_context import shared_kpi_context
 from visibility.web.kpi_query_string import (
+    BREAKDOWN_PARAMS,
     FILTER_PARAMS,
     KpiRequest,
     parse_kpi_query_string,
@@ -26,6 +28,9 @@ from visibility.web.kpi_query_string import (
     undelivered_orders_query_string,
 )
 from visibility.web.permissions import Permission, has_permission, signed_in_user
+
+BREAKDOWN_TITLES = dict(zip(BREAKDOWN_PARAMS, ("Rows", "Columns"), strict=True))
+PARAM_OF_DIMENSION = {dimension: name for name, dimension in FILTER_PARAMS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,27 @@ def render_kpi_page(
     context = {
         "content": kpi_page,
         "kpi": kpi,
-        "tables": _tables_with_links(asked, kpi_page),
+        "breakdown": _link_breakdown(asked, kpi_page.breakdowns.selected),
+        "tables": [
+            {
+                **_link_breakdown(asked, table),
+                "name": DIMENSIONS[table.dimensions[0]],
+                "all": asked.query_string_with(rows=table.dimensions[0], columns=""),
+            }
+            for table in kpi_page.breakdowns.tables
+        ],
+        "explaining": [
+            (segment.label, segment.cell, _cell_query(asked, segment.cell))
+            for segment in kpi_page.breakdowns.explaining
+        ],
+        "breakdown_choices": [
+            (param, title, kpi_page.breakdowns.selected.dimensions[index : index + 1])
+            for index, (param, title) in enumerate(BREAKDOWN_TITLES.items())
+        ],
+        "breakdown_dimensions": [(name, DIMENSIONS[name]) for name in kpi.dimensions],
+        "other_params": [
+            (name, value) for name, value in asked.query.items() if name not in BREAKDOWN_TITLES
+        ],
         "undelivered": undelivered_orders_query_string(asked),
         "failures": kpi_failure_notes(code),
     }
@@ -90,22 +115,19 @@ def render_kpi_page(
     return render(request, "kpis/detail.html", context, status=status)
 
 
-def _tables_with_links(asked: KpiRequest, kpi_page: KpiPage) -> list[Any]:
-    address = {dimension: name for name, dimension in FILTER_PARAMS.items()}
-    return [
-        (
-            title,
-            [
-                (
-                    cell,
-                    dimension_value_label(cell.row),
-                    slice_query_string(asked, {address[dimension]: cell.row}),
-                )
-                for cell in cells
-            ],
-        )
-        for dimension, title, cells in kpi_page.tables
+def _link_breakdown(asked: KpiRequest, breakdown: Breakdown) -> dict[str, Any]:
+    """The breakdown, and its rows with the query string of the orders behind each cell."""
+    rows = [
+        (name, [(cell, _cell_query(asked, cell)) if cell else None for cell in cells])
+        for name, cells in breakdown.rows
     ]
+    return {"content": breakdown, "rows": rows}
+
+
+def _cell_query(asked: KpiRequest, cell: BreakdownCell) -> str:
+    return slice_query_string(
+        asked, {PARAM_OF_DIMENSION[name]: value for name, value in cell.filters.items()}
+    )
 
 
 def _notes_context(

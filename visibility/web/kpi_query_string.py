@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.periods import Comparison, PeriodLength, default_period_length
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
-from visibility.screens.kpis.matrix_and_worst_cells import KpiMatrixByTwoDimensions
+from visibility.screens.kpis.overview_matrix import KpiMatrixByTwoDimensions
 from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.value_and_comparison_texts import dimension_value_label
 from visibility.storage.organization import organization_time_zone

@@ -87,6 +87,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("list_exports"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen("kpi_notes"),
+    Screen("kpi_exports"),
     Screen(
         "identity",
         NavigationEntry(

@@ -87,3 +87,19 @@ def test_nothing_moves_when_charts_are_drawn(
         page.goto(f"{live_server.url}/numbers/fill_rate")
         page.wait_for_selector("[data-chart] .main-svg")
         assert page.evaluate(BOXES) == before
+
+
+def test_the_page_is_printed_on_one_sheet_with_its_chart(
+    live_server: LiveServer, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{live_server.url}/numbers/fill_rate")
+    page.wait_for_selector("[data-chart] .main-svg")
+    sheet = page.pdf(prefer_css_page_size=True)
+    assert sheet.count(b"/Type /Page\n") == 1
+    page.emulate_media(media="print")
+    expect(page.locator(".kpi-printed").first).to_be_visible()
+    expect(page.locator("#chart-fill_rate-by-period .main-svg").first).to_be_visible()
+    for hidden in (".range-bar", ".rail", ".breakdowns", ".kpi-exports"):
+        expect(page.locator(hidden).first).to_be_hidden()

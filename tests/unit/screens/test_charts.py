@@ -53,7 +53,7 @@ def test_line_at_axis_maximum_is_not_clipped_and_labels_stay_below() -> None:
     drawn = build_line_figure(series, ValueAxisFormat(".1%", maximum=1.005))
     assert [trace["cliponaxis"] for trace in drawn["data"]] == [False] * 3
     ends = {a["text"]: a["y"] for a in drawn["layout"]["annotations"] if a.get("name") == "end"}
-    assert ends == pytest.approx({"a": 0.0, "b": 0.91, "c": 1.0})
+    assert ends == pytest.approx({"a": 0.0, "b": 0.88, "c": 1.0})
 
 
 def test_plotly_accepts_every_kind_of_figure() -> None:

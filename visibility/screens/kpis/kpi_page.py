@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from visibility.kpi import query
-from visibility.kpi.dimensions import DIMENSIONS, Dimension
+from visibility.kpi.dimensions import Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import KpiSummary
 from visibility.models.kpi_notes import KpiNote
 from visibility.screens.charts import Chart, ChartNote
+from visibility.screens.kpis.breakdown import KpiBreakdowns, load_breakdowns
 from visibility.screens.kpis.chart_notes import chart_notes, load_notes_of_charts
 from visibility.screens.kpis.charts import build_channel_chart, build_duration_histogram_chart
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
-from visibility.screens.kpis.matrix_and_worst_cells import MatrixCell, build_cells_worst_first
 from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.sparklines import load_weekly_values
 from visibility.screens.kpis.trend import load_trends
@@ -36,7 +36,7 @@ class KpiPage:
     tile: KpiTile
     charts: Sequence[Chart]
     notes: Sequence[KpiNote]
-    tables: Sequence[tuple[Dimension, str, Sequence[MatrixCell]]]
+    breakdowns: KpiBreakdowns
     choices: Mapping[Dimension, Sequence[str]]
 
 
@@ -62,17 +62,7 @@ def build_kpi_page(kpi: Kpi, selection: KpiSelection, *, now: datetime) -> KpiPa
         tile=tile,
         charts=_charts(kpi, selection, current, chart_notes(notes, kpi.code, span)),
         notes=notes,
-        tables=[
-            (
-                dimension,
-                title,
-                build_cells_worst_first(
-                    kpi, query.summaries_by_dimensions(kpi, span, (dimension,), filters)
-                ),
-            )
-            for dimension, title in DIMENSIONS.items()
-            if dimension in kpi.dimensions
-        ],
+        breakdowns=load_breakdowns(kpi, selection),
         choices=query.dimension_values_with_most_orders(span, kpi.dimensions),
     )
 

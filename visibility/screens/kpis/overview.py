@@ -15,7 +15,7 @@ from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.chart_notes import chart_notes, load_notes_of_charts
 from visibility.screens.kpis.charts import build_channel_chart
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
-from visibility.screens.kpis.matrix_and_worst_cells import (
+from visibility.screens.kpis.overview_matrix import (
     KpiMatrixByTwoDimensions,
     build_kpi_matrix_by_two_dimensions,
 )

@@ -47,6 +47,11 @@ class KpiSelection:
         return comparison_phrase(self.comparison, self.span)
 
     @property
+    def dates(self) -> str:
+        """The dates of the range."""
+        return format_span(self.span)
+
+    @property
     def compared_dates(self) -> str:
         """The dates of the comparison: `Mon, Jan 5, 2026 to Sun, Jan 11, 2026`."""
         span = self.compared

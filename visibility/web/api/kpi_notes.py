@@ -216,10 +216,10 @@ def _note_or_404(note_id: int) -> KpiNote:
     return note
 
 
-def _checked(act: Callable[[], Result]) -> Result:
+def _checked(change: Callable[[], Result]) -> Result:
     """Raises InvalidInput, PermissionDenied, ConflictError or Http404 instead of their errors."""
     try:
-        return act()
+        return change()
     except InvalidKpiNote as error:
         raise InvalidKpiNoteInput(error) from error
     except NotAuthorOfKpiNote as error:

@@ -74,10 +74,38 @@ class KpiTotalWithExclusionsSerializer(KpiNumeratorDenominatorSerializer):
     )
 
 
-class KpiSliceSerializer(KpiNumeratorDenominatorSerializer):
+class KpiSegmentSerializer(KpiNumeratorDenominatorSerializer):
+    """The KPI value of a segment, that of the compared range, and its part of the change."""
+
+    compared = KpiNumeratorDenominatorSerializer(
+        allow_null=True, help_text="Null for a period, and without a comparison."
+    )
+    contribution = DecimalTextField(
+        allow_null=True,
+        help_text="What it contributes to the change of `value`: a ratio, or seconds of the mean. "
+        "Those of all slices add up to the change. Null for a period, and without a comparison.",
+    )
+
+
+class KpiSliceSerializer(KpiSegmentSerializer):
     """The KPI value of one slice."""
 
     name = serializers.CharField()
+    and_name = serializers.CharField(
+        allow_null=True, help_text="The value of the second dimension."
+    )
+
+
+class KpiDifferenceSerializer(KpiSegmentSerializer):
+    """A segment that made the value worse. `segment` has its value of each dimension."""
+
+    segment = serializers.DictField(child=serializers.CharField())
+
+
+class KpiDifferenceListSerializer(PermissionFilteredSerializer):
+    """The segments that explain a worse value, the worst first."""
+
+    items = KpiDifferenceSerializer(many=True)
 
 
 class ComparedKpiValueSerializer(KpiNumeratorDenominatorSerializer):
@@ -101,13 +129,16 @@ class KpiValueSerializer(PermissionFilteredSerializer):
         allow_null=True, help_text="Null if the value is compared with nothing."
     )
     by = EnumField([*DIMENSIONS, *PeriodLength], allow_null=True)
+    second = EnumField(list(DIMENSIONS), allow_null=True, source="and")
     slices = KpiSliceSerializer(many=True)
     slices_omitted = serializers.IntegerField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is a Python keyword and cannot be a class attribute."""
+        """Add `from` and `and`, Python keywords that cannot be class attributes."""
         fields = super().get_fields()
         fields.pop("since")
+        fields.pop("second")
+        fields["and"] = EnumField(list(DIMENSIONS), allow_null=True)
         return {"from": serializers.DateField(), "to": serializers.DateField()} | fields
 
 

@@ -94,6 +94,8 @@ NEEDED: dict[str, set[Permission]] = {
     "kpis": {P.KPIS},
     "kpis/fill_rate?by=channel&from=2026-01-01&to=2026-12-31": {P.KPIS},
     "kpis/fill_rate/orders?outcome=counted&from=2026-01-01&to=2026-12-31": {P.KPIS, P.ORDERS},
+    "kpis/fill_rate/differences": {P.KPIS},
+    "kpis/fill_rate/export?format=xlsx": {P.KPIS},
     "kpi-notes": {P.KPIS},
     "kpi-notes/{note}": {P.KPIS},
     "sources": {P.SOURCES_SEE},

@@ -141,6 +141,8 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {EX, OP, AD},
         None,
     ),
+    "kpis/fill_rate/differences": ("kpis/{code}/differences", {EX, OP, AD}, None),
+    "kpis/fill_rate/export?format=xlsx": ("kpis/{code}/export", {EX, OP, AD}, None),
     "kpi-notes": ("kpi-notes", {EX, OP, AD}, None),
     "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
     "outgoing-addresses": ("outgoing-addresses", {AD}, None),

@@ -26,7 +26,7 @@ from tests.builders.listed_orders import (
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
 from visibility.db.lock_keys import LockKey
-from visibility.export import list_files
+from visibility.export import list_files, table_files
 from visibility.export.snapshot_to_temp_tables import MAX_CONCURRENT
 from visibility.models import Alert, AuditEntry, Order
 from visibility.web import send_files
@@ -233,7 +233,7 @@ def test_export_that_fails_leaves_no_cursor_open(
     def fail(*_: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(list_files, "_csv_cell", fail)
+    monkeypatch.setattr(table_files, "csv_cell", fail)
     with pytest.raises(OSError, match="No space left"):
         ops.get("/orders/export?format=csv")
     with connection.cursor() as cursor:

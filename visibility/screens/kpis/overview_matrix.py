@@ -1,4 +1,4 @@
-"""Build the breakdowns of a KPI: the matrix of channels and warehouses, and lists of cells."""
+"""Build the matrix of channels and warehouses of the overview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,20 +58,6 @@ def build_kpi_matrix_by_two_dimensions(
             for row in rows
         ],
     )
-
-
-def build_cells_worst_first(kpi: Kpi, slices: Sequence[KpiSlice]) -> list[MatrixCell]:
-    """The cells of slices, worst first: by missed amount, or by median for a duration."""
-
-    def weight(kpi_slice: KpiSlice) -> float:
-        if kpi.unit is KpiUnit.DURATION:
-            return -(kpi_slice.summary.median or 0)
-        counts = kpi_slice.summary
-        if not kpi.higher_is_better:
-            return -float(counts.numerator)
-        return -float(counts.denominator - counts.numerator)
-
-    return [_build_matrix_cell(kpi, kpi_slice) for kpi_slice in sorted(slices, key=weight)]
 
 
 def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
