@@ -1,5 +1,6 @@
 """The order page while it changes: nothing that is read moves."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -100,3 +101,15 @@ def test_lanes_are_moved_by_keyboard_and_the_menu_stays_open(page: Page) -> None
     assert "lanes=" not in page.url
     page.set_viewport_size({"width": 390, "height": 844})
     assert horizontal_overflow(page) == []
+
+
+def test_an_order_is_printed_in_portrait_and_a_board_on_one_page_in_landscape(page: Page) -> None:
+    def pages() -> tuple[int, bool]:
+        """The number of pages, and whether they are wider than high."""
+        pdf = page.pdf(prefer_css_page_size=True, format="A4")
+        boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+        return len(boxes), all(float(width) > float(height) for width, height in boxes)
+
+    assert pages()[1] is False
+    page.goto("/boards/operations")
+    assert pages() == (1, True)

@@ -1,6 +1,7 @@
 """How well the alerts work: the page and the API."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -24,10 +25,14 @@ def test_health_counts_noise_ages_and_times(ops: Client) -> None:
     now = database_now()
     alert("SO-1", opened_at=now - 30 * HOUR, episode=4)
     alert("SO-2", opened_at=now - HOUR)
-    closed = {"opened_at": now - 5 * HOUR, "resolved_at": now - HOUR}
-    withdrawn = {**closed, "state": AlertState.WITHDRAWN, "closing_reason": "completed_on_time"}
+    closed: dict[str, Any] = {"opened_at": now - 5 * HOUR, "resolved_at": now - HOUR}
+    withdrawn: dict[str, Any] = {
+        **closed,
+        "state": AlertState.WITHDRAWN,
+        "closing_reason": "completed_on_time",
+    }
     alert("SO-3", **withdrawn)
-    by_user = {**closed, "state": AlertState.RESOLVED, "closing_reason": "by_user"}
+    by_user: dict[str, Any] = {**closed, "state": AlertState.RESOLVED, "closing_reason": "by_user"}
     alert("SO-4", acknowledged_at=now - 3 * HOUR, **by_user)
     alert("SO-5", opened_at=now - timedelta(days=40))
     health = ops.get("/api/v1/alerts/health").json()

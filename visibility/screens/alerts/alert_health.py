@@ -98,7 +98,7 @@ def load_alert_health(alerts: QuerySet[Alert], *, days: int, now: datetime) -> A
     """The figures of these alerts. Three statements."""
     opened = alerts.filter(opened_at__gt=now - timedelta(days=days), opened_at__lte=now)
     aggregates = _aggregates(now)
-    by_rule = opened.values("rule__code", "rule__title", "kind").annotate(**aggregates)
+    by_rule: Any = opened.values("rule__code", "rule__title", "kind").annotate(**aggregates)
     hours = opened.values(hour=TruncHour("opened_at")).annotate(many=Count("pk"))
     busiest = hours.order_by("-many", "-hour").first()
     return AlertHealth(

@@ -124,7 +124,7 @@ class EscalateAlertView(AlertActionView):
         operation_id="alert_escalate", request=RequiredNoteBody, responses=AlertSerializer
     )
     def post(self, request: Request, alert_id: int) -> HttpResponse:
-        """Raise the severity of an alert by one level, with a reason, and notify subscribers."""
+        """Raise the severity of an alert by one level, and notify its subscribers."""
         return self.run_alert_action(request, alert_id)
 
 
