@@ -28,6 +28,7 @@ from visibility.models import (
 )
 from visibility.pipeline import job_functions
 from visibility.pipeline.record_and_retention_jobs import send_account_mails
+from visibility.web.board_changes import Author
 from visibility.web.live import hub as hubs
 from visibility.web.people import accounts
 from visibility.web.people.people_list import PersonState, load_person
@@ -237,10 +238,10 @@ def test_open_pages_of_a_person_are_closed_and_those_of_others_stay(
 
 def test_the_last_administrator_stays(admin: Client) -> None:
     me, second = user_of_role(AD), create_user(AD, "second")
-    by = accounts.Author(second, database_now())
+    by = Author(second, database_now())
     accounts.deactivate_person(me.pk, by=by)
     # Two administrators who deactivate each other at the same time: the second one comes too late.
-    by = accounts.Author(me, database_now())
+    by = Author(me, database_now())
     with pytest.raises(accounts.InvalidPerson, match="last active administrator"):
         accounts.deactivate_person(second.pk, by=by)
     with pytest.raises(accounts.InvalidPerson, match="last active administrator"):
@@ -352,7 +353,7 @@ def test_teams_have_members_and_a_default_owner(admin: Client, leaver: User) -> 
     accounts.change_person(
         leaver.pk,
         accounts.PersonValues(teams=()),
-        by=accounts.Author(user_of_role(AD), database_now()),
+        by=Author(user_of_role(AD), database_now()),
     )
     assert Team.objects.get().default_owner is None
 

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -20,7 +21,7 @@ from visibility.models import AuditEntry
 from visibility.web.api_tokens import create_api_token
 from visibility.web.board_changes import Author
 from visibility.web.live import hub as hubs
-from visibility.web.people import second_factor
+from visibility.web.people import second_factor, second_factor_middleware
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -269,6 +270,18 @@ def test_sockets_need_a_second_factor_and_close_when_it_becomes_required(
         await other.disconnect()
 
     async_to_sync(run)()
+
+
+def test_without_the_database_the_answer_is_503(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr(second_factor_middleware, "lacks_second_factor", fail)
+    answer = client.get("/orders")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert client.get("/healthz").status_code == 200
 
 
 def test_the_demo_needs_none(client: Client, settings: Settings) -> None:

@@ -46,6 +46,11 @@ EVERY_PAGE: Mapping[str, str] = {
     "rule": "/rules/stuck-in-released",
     "subscriptions": "/subscriptions",
     "subscription-new": "/subscriptions/new/email",
+    "people": "/people",
+    "person-new": "/people/new",
+    "teams": "/teams",
+    "account": "/account",
+    "second-factor": "/account/second-factor",
     "styleguide": "/styleguide",
     "not-found": "/nothing",
 }

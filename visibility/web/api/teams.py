@@ -29,7 +29,7 @@ from visibility.web.permissions import Permission
 MAX_USER_ID = 2**31 - 1
 
 
-class TeamSerializer(PermissionFilteredSerializer):
+class TeamWithMembersSerializer(PermissionFilteredSerializer):
     """A team. `default_owner`: who owns its new alerts at first."""
 
     slug = serializers.CharField()
@@ -64,7 +64,7 @@ class TeamListView(ApiListView):
     required_permissions = (Permission.ADMINISTER,)
     http_method_names = ["get", "head", "post"]
     query_parameters = PAGING
-    serializer_class = TeamSerializer
+    serializer_class = TeamWithMembersSerializer
 
     def get_queryset(self) -> Any:
         """The teams, loaded page by page."""
@@ -73,7 +73,9 @@ class TeamListView(ApiListView):
             lambda team: [team.title],
         )
 
-    @extend_schema(operation_id="team_create", request=TeamBody, responses={201: TeamSerializer})
+    @extend_schema(
+        operation_id="team_create", request=TeamBody, responses={201: TeamWithMembersSerializer}
+    )
     def post(self, request: Request) -> HttpResponse:
         """Create a team without members."""
         body = read_body(request)
@@ -85,7 +87,9 @@ class TeamListView(ApiListView):
                 team = team_changes.create_team(values["title"], by=by)
             except InvalidTeam as error:
                 raise InvalidFieldsInput(error.errors) from error
-            return ApiResponse.with_json_body(serialize(TeamSerializer, team), status=201)
+            return ApiResponse.with_json_body(
+                serialize(TeamWithMembersSerializer, team), status=201
+            )
 
         return run_idempotently(request, body, do)
 
@@ -96,15 +100,17 @@ class TeamView(ApiView):
     http_method_names = ["get", "head", "patch"]
     required_permissions = (Permission.ADMINISTER,)
 
-    @extend_schema(operation_id="team", responses=TeamSerializer)
+    @extend_schema(operation_id="team", responses=TeamWithMembersSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve a team."""
         team = Team.objects.filter(slug=slug).first()
         if team is None:
             raise Http404
-        return Response(serialize(TeamSerializer, team))
+        return Response(serialize(TeamWithMembersSerializer, team))
 
-    @extend_schema(operation_id="team_change", request=TeamChangeBody, responses=TeamSerializer)
+    @extend_schema(
+        operation_id="team_change", request=TeamChangeBody, responses=TeamWithMembersSerializer
+    )
     def patch(self, request: Request, slug: str) -> HttpResponse:
         """Change the members and the default owner, who must be an active member."""
         body = read_body(request)
@@ -123,6 +129,6 @@ class TeamView(ApiView):
                 raise InvalidFieldsInput(error.errors) from error
             if team is None:
                 raise Http404
-            return ApiResponse.with_json_body(serialize(TeamSerializer, team))
+            return ApiResponse.with_json_body(serialize(TeamWithMembersSerializer, team))
 
         return run_idempotently(request, body, do)

@@ -82,7 +82,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def end_one_session(request: HttpRequest, number: int) -> HttpResponse:
+def end_own_session(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /account/sessions/<id>/end`."""
     if end_session(signed_in_user(request), number) is None:
         raise Http404
@@ -137,5 +137,5 @@ urlpatterns = [
     path("account", account_page, name="account"),
     path("account/password", change_password),
     path("account/sessions/end-others", end_other_sessions),
-    path("account/sessions/<int:number>/end", end_one_session),
+    path("account/sessions/<int:number>/end", end_own_session),
 ]

@@ -109,10 +109,9 @@ def _render_link_page(
     is_invitation = link.purpose == AccountLinkPurpose.INVITATION
     # Without the frame of the person who is signed in.
     context = {"form": form, "owner": link.user, "is_invitation": is_invitation, "nav": None}
-    response = render(request, "account/set_password.html", context, status=status)
-    # The address is a secret: it must not be sent on.
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    # The Referrer-Policy stays "same-origin", so that the address, a secret, is sent nowhere else.
+    # With "no-referrer", browsers send `Origin: null`, and Django refuses the form.
+    return render(request, "account/set_password.html", context, status=status)
 
 
 urlpatterns = [

@@ -13,7 +13,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from visibility.db.database_time import database_now
-from visibility.models import AccountLink, Team
+from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.notify.account_links import LIFETIMES, account_link_path
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.board_changes import Author
@@ -179,7 +179,7 @@ def _render_person(
 
 
 def _render_link(request: HttpRequest, user: User, link: AccountLink) -> HttpResponse:
-    lifetime = LIFETIMES[accounts.AccountLinkPurpose(link.purpose)]
+    lifetime = LIFETIMES[AccountLinkPurpose(link.purpose)]
     context = {
         "owner": user,
         "link": link,

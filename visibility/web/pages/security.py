@@ -23,7 +23,8 @@ PAGE_URL = "/people/security"
 def security_page(request: HttpRequest) -> HttpResponse:
     """The requirement; POST changes it, after the password or a code was confirmed."""
     if request.method == "POST":
-        return _change(request)
+        response: HttpResponse = _change(request)
+        return response
     return _render(request)
 
 

@@ -29,6 +29,7 @@ from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.web.database_unavailable import RETRY_SECONDS
 from visibility.web.people.local_paths import local_path_or_empty as local_path_or_empty
+from visibility.web.people.sessions import record_session
 from visibility.web.people.throttle import forgive_attempt, take_attempt, wait_sentence
 from visibility.web.permissions import HOME_PAGES, UserRole, roles, signed_in_user
 
@@ -188,6 +189,7 @@ def sign_in_demo(request: HttpRequest) -> HttpResponse:
     if user is None:
         raise Http404
     login(request, user, backend=BACKEND)
+    record_session(request)
     _audit_sign_in("session.signed_in", user)
     return HttpResponseRedirect(local_path_or_empty(request.POST.get("next", "")) or "/")
 

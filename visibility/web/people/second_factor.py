@@ -92,4 +92,4 @@ def record_set_up(request: HttpRequest, user: User) -> None:
 def may_remove(authenticator: Authenticator) -> bool:
     """Whether a second factor may be removed: where one is required, the last one stays."""
     others = Authenticator.objects.filter(user_id=authenticator.user_id, type__in=FACTOR_TYPES)
-    return not is_required() or others.exclude(pk=authenticator.pk).exists()
+    return not is_required() or bool(others.exclude(pk=authenticator.pk).exists())

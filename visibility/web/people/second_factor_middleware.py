@@ -3,26 +3,22 @@
 from collections.abc import Callable
 from http import HTTPStatus
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from visibility.web.database_unavailable import unavailable_response
 from visibility.web.intake.problem_body import PROBLEM_TYPE, problem_body
 from visibility.web.people.second_factor import has_second_factor, lacks_second_factor
 
 LACKS_SECOND_FACTOR = "throughline.lacks_second_factor"
 API = "/api/"
-# Pages that need no second factor: those that set one up or ask for it, and those without sign-in.
-OPEN_PATHS = ("/signin", "/signout", "/healthz", "/readyz")
-SET_UP_PREFIX = "/account/second-factor"
-OPEN_PREFIXES = (
-    "/signin/",
-    "/account/confirm",
-    "/account/link/",
-    "/track/",
-    "/screens/",
-    "/static/",
-)
+# These look at no session.
+WITHOUT_SESSION = ("/healthz", "/readyz", "/track/", "/screens/", "/account/link/", "/static/")
+# These ask for a second factor, or end the session.
+ALWAYS_OPEN = ("/signin", "/signout", "/account/confirm")
+SET_UP = "/account/second-factor"
 DETAIL = "A second factor is required. Set one up or confirm it on the page /account/second-factor."
 
 
@@ -33,18 +29,27 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if has_api_token(request) or not lacks_second_factor(request.user, request.session):
+        if request.path.startswith(WITHOUT_SESSION) or has_api_token(request):
             return self.get_response(request)
+        try:
+            refusal = self.refusal(request)
+        except (OperationalError, InterfaceError) as error:
+            return unavailable_response(request, error)
+        return refusal or self.get_response(request)
+
+    def refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """The response instead of the page; None if the page is open."""
+        if not lacks_second_factor(request.user, request.session):
+            return None
         request.META[LACKS_SECOND_FACTOR] = True
-        if request.path in OPEN_PATHS or request.path.startswith(OPEN_PREFIXES):
-            return self.get_response(request)
+        if request.path.startswith(ALWAYS_OPEN):
+            return None
         if request.path.startswith(API):
             body = problem_body(403, HTTPStatus.FORBIDDEN.phrase, detail=DETAIL)
             return HttpResponse(body, status=403, content_type=PROBLEM_TYPE)
         if not has_second_factor(request.user):
-            if request.path.startswith(SET_UP_PREFIX):
-                return self.get_response(request)
-            return HttpResponseRedirect(reverse("mfa_index"))
+            is_set_up = request.path.startswith(SET_UP)
+            return None if is_set_up else HttpResponseRedirect(reverse("mfa_index"))
         # A session from before it was required, or before it was set up elsewhere.
         query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
         return HttpResponseRedirect(f"{reverse('mfa_reauthenticate')}?{query}")
