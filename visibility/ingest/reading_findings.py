@@ -20,7 +20,7 @@ class FindingKind(StrEnum):
     SHIPMENTS_WITHOUT_QUANTITIES = "shipments_without_quantities"
     TIMES_WITHOUT_ZONE = "times_without_zone"
     NUMBERS_OF_UNKNOWN_ISSUERS = "numbers_of_unknown_issuers"
-    UNMAPPED_WORDS = "unmapped_words"
+    UNMAPPED_TERMS = "unmapped_terms"
 
 
 # The title, the setting that mends it (or nothing), and what to do.
@@ -50,8 +50,8 @@ DESCRIPTIONS: Mapping[FindingKind, tuple[str, str, str]] = {
         ISSUER_SETTING,
         "Say which source issues these numbers, such as invoice:erp.",
     ),
-    FindingKind.UNMAPPED_WORDS: (
-        "Words that are not mapped",
+    FindingKind.UNMAPPED_TERMS: (
+        "Terms that are not mapped",
         "",
         "Map them under Mappings; each is then read in all messages.",
     ),
@@ -133,7 +133,7 @@ def _count_findings_of_event(
     event_type, objects = str(event.get("type", "")), event.get("objects") or []
     label = f"{event_type} {_first_number(objects)}".strip()
     if event_type == EventType.UNMAPPED:
-        counter.add(FindingKind.UNMAPPED_WORDS, str(event.get("raw_type", ""))[:200], reference)
+        counter.add(FindingKind.UNMAPPED_TERMS, str(event.get("raw_type", ""))[:200], reference)
     if Flag.ZONE_ASSUMED in (event.get("flags") or ()):
         counter.add(FindingKind.TIMES_WITHOUT_ZONE, label, reference)
     kinds = {str(ref.get("kind", "")) for ref in objects}

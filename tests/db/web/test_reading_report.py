@@ -93,7 +93,7 @@ def test_times_without_zone(integrator: Client) -> None:
     assert "has no time zone" in finding["example"]
 
 
-def test_lines_without_a_counterpart_and_unmapped_words(integrator: Client, wms: Source) -> None:
+def test_lines_without_a_counterpart_and_unmapped_terms(integrator: Client, wms: Source) -> None:
     receive(wms, ("order.received", {"order": "SO-1", "lines": LINES}))
     order = Order.objects.get()
     OrderLine.objects.update(flags=["no_counterpart"])
@@ -111,7 +111,7 @@ def test_lines_without_a_counterpart_and_unmapped_words(integrator: Client, wms:
     result = findings(integrator)
     assert result["lines_without_counterpart"]["count"] == 1
     assert result["lines_without_counterpart"]["url"] == f"/orders/{order.pk}?tab=lines"
-    assert (result["unmapped_words"]["count"], result["unmapped_words"]["example"]) == (1, "KIT")
+    assert (result["unmapped_terms"]["count"], result["unmapped_terms"]["example"]) == (1, "KIT")
     for finding in result.values():
         assert integrator.get(finding["url"]).status_code == 200
 

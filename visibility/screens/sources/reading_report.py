@@ -94,13 +94,13 @@ def load_reading_report(source: Source) -> ReadingReport:
         ),
         issuers=issuers,
     )
-    # Whether an object has an order, and a word a meaning, is known only after the matching.
+    # Whether an object has an order, and a term a meaning, is known only after the matching.
     findings.pop(FindingKind.OBJECTS_WITHOUT_ORDER, None)
-    unmapped = findings.pop(FindingKind.UNMAPPED_WORDS, None)
+    unmapped = findings.pop(FindingKind.UNMAPPED_TERMS, None)
     linked = [LinkedFinding(f, f"/messages/{f.reference}") for f in findings.values()]
     linked += _objects_without_order(ids)
     linked += _lines_without_counterpart(ids)
-    linked += _unmapped_words(source, unmapped)
+    linked += _unmapped_terms(source, unmapped)
     order = list(FindingKind)
     linked.sort(key=lambda row: order.index(row.finding.kind))
     count = sum(len(of_message) for of_message in events.values())
@@ -150,17 +150,17 @@ def _lines_without_counterpart(ids: Sequence[int]) -> list[LinkedFinding]:
     return [LinkedFinding(finding, f"/orders/{order_id}?tab=lines")]
 
 
-def _unmapped_words(source: Source, unmapped: Finding | None) -> list[LinkedFinding]:
-    """The words of mapped vocabularies if they are watched, else those the connector reports."""
-    words = list(
+def _unmapped_terms(source: Source, unmapped: Finding | None) -> list[LinkedFinding]:
+    """The terms of watched vocabularies if there are any, else those the connector reports."""
+    terms = list(
         TermUsage.objects.filter(source=source.slug, unmapped=True)
         .order_by("kind", "term")
         .values_list("kind", "raw")
         .distinct()[:MAX_COUNTED]
     )
-    if words:
-        kind, raw = words[0]
-        finding = Finding(FindingKind.UNMAPPED_WORDS, len(words), raw, kind)
+    if terms:
+        kind, raw = terms[0]
+        finding = Finding(FindingKind.UNMAPPED_TERMS, len(terms), raw, kind)
         return [LinkedFinding(finding, f"/mappings/{kind}?source={source.slug}")]
     if unmapped is None:
         return []
