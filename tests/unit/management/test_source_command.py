@@ -54,3 +54,25 @@ def test_implausible_quantity_is_parked_as_in_the_pipeline(tmp_path: Path) -> No
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"gone\.edi: No such file"):
         call_command("source", "try", "x12", str(tmp_path / "gone.edi"))
+
+
+def test_what_is_missing_is_reported_beside_the_json(tmp_path: Path) -> None:
+    names = []
+    for number, event in enumerate(
+        (
+            {"type": "shipment.confirmed", "data": {"shipment": "SH-1"}},
+            {"type": "order.received", "data": {"order": {"number": "SO-1"}}},
+        )
+    ):
+        path = tmp_path / f"{number}.json"
+        envelope = {"specversion": "1.0", "id": "1", "source": "/x", "time": "2026-01-05T10:00:00Z"}
+        path.write_text(json.dumps({**envelope, **event}))
+        names.append(str(path))
+    out, err = StringIO(), StringIO()
+    call_command("source", "try", "cloudevents", *names, stdout=out, stderr=err)
+    assert len(out.getvalue().splitlines()) == 2
+    assert "Objects without an order: 1, such as shipment.confirmed SH-1" in err.getvalue()
+    assert "Shipments without quantities: 1" in err.getvalue()
+    assert f"{names[0]}: " in err.getvalue()
+    call_command("source", "try", "cloudevents", names[1], stdout=out, stderr=(err := StringIO()))
+    assert err.getvalue().strip() == "nothing is missing in what was read"

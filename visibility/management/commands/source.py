@@ -29,6 +29,7 @@ from visibility.ingest.check_source_settings import (
 )
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.parse_payload_without_storing import try_message
+from visibility.ingest.reading_findings import ReadMessage, find_in_messages, finding_lines
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
@@ -36,6 +37,7 @@ from visibility.management.lint_and_draft_manifests import (
 )
 from visibility.models import Source
 from visibility.screens.sources.connector_catalog import example_request
+from visibility.screens.sources.reading_report import load_reading_report
 
 
 class Command(BaseCommand):
@@ -93,6 +95,7 @@ class Command(BaseCommand):
             "--hours", type=int, default=24, help="how long the old secret stays valid (0 to 720)"
         )
         for action, help_text in (
+            ("report", "show what the newest messages of a source lack"),
             ("archive", "stop intake of a source and hide it from lists; its history stays"),
             ("restore", "list an archived source again; it stays disabled"),
         ):
@@ -107,6 +110,7 @@ class Command(BaseCommand):
             "lint": self._lint_manifests,
             "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
+            "report": self._print_reading_report,
             "archive": self._archive_or_restore,
             "restore": self._archive_or_restore,
             "list": self._list_sources,
@@ -150,6 +154,7 @@ class Command(BaseCommand):
         if errors := find_setting_errors(kind, config):
             raise CommandError("\n".join(f"{error.name}: {error.sentence}" for error in errors))
         connector = kind({"source": kind.slug, **config})
+        read: list[ReadMessage] = []
         for name in options["files"]:
             try:
                 body = Path(name).read_bytes()
@@ -159,10 +164,21 @@ class Command(BaseCommand):
                 k.lower(): v for k, v in _parse_key_value_pairs(options["header"]).items()
             }
             headers = {**connector.guess_headers(body), **given_headers}
-            self._print_json(try_message(connector, RawMessage(body, headers, _system_clock_now())))
+            result = try_message(connector, RawMessage(body, headers, _system_clock_now()))
+            self.stdout.write(json.dumps(result, ensure_ascii=False))
+            read.append(ReadMessage(name, result.get("events", ()), result.get("parked", "")))
+        # Standard output has one line of JSON for each file.
+        for line in finding_lines(find_in_messages(read).values()):
+            self.stderr.write(line)
 
-    def _print_json(self, result: dict[str, Any]) -> None:
-        self.stdout.write(json.dumps(result, ensure_ascii=False))
+    def _print_reading_report(self, options: dict[str, Any]) -> None:
+        source = Source.objects.filter(slug=options["slug"]).first()
+        if source is None:
+            raise CommandError(f"Unknown source {options['slug']!r}.")
+        report = load_reading_report(source)
+        self.stdout.write(f"{report.messages} messages and {report.events} events examined")
+        for line in finding_lines(row.finding for row in report.findings):
+            self.stdout.write(line)
 
     def _lint_manifests(self, options: dict[str, Any]) -> None:
         count = 0

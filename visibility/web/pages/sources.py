@@ -27,7 +27,7 @@ from visibility.operations import operational_problems
 from visibility.screens.messages import message_queries, parked, replay_results
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources import health as sources
-from visibility.screens.sources import settings_form
+from visibility.screens.sources import reading_report, settings_form
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
@@ -42,6 +42,7 @@ from visibility.web.permissions import (
 TABS = (
     ("overview", "Overview"),
     ("requests", "Requests"),
+    ("reading", "Reading"),
     ("messages", "Messages"),
     ("parked", "Parked"),
 )
@@ -173,6 +174,8 @@ def _render_source(
         context["message_rows"] = [message_row_context(row, now) for row in rows[:10]]
     elif tab == "requests":
         context |= requests_context(request, source, now)
+    elif tab == "reading":
+        context["report"] = reading_report.load_reading_report(source)
     elif tab == "messages":
         context |= message_list_context(
             request, now, source_id=source.id, filters={"tab": "messages"}

@@ -7,15 +7,19 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 def test_docs_page_renders_all_operations_without_errors_or_other_hosts(
     live_server: LiveServer, signed_in: Callable[[UserRole], Client]
 ) -> None:
     session = signed_in(UserRole.ADMIN).cookies["sessionid"].value
+    paths = openapi_document()["paths"].values()
+    operations = sum(method in METHODS for path in paths for method in path)
     errors: list[str] = []
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
@@ -29,7 +33,7 @@ def test_docs_page_renders_all_operations_without_errors_or_other_hosts(
         page.on("request", lambda request: requested_urls.append(request.url))
         page.goto(f"{live_server.url}/api/v1/docs")
         page.wait_for_selector(".opblock")
-        assert page.locator(".opblock").count() == 102
+        assert page.locator(".opblock").count() == operations
         assert page.locator("html").get_attribute("lang") == "en"
         page.click("#operations-kpis-kpis .opblock-summary-control")
         page.click("#operations-kpis-kpis .try-out__btn")

@@ -154,6 +154,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/rotate": ("sources/{slug}/rotate", {IN, AD}, {"hours": 1}),
     "sources/shop/archive": ("sources/{slug}/archive", {IN, AD}, {}),
     "sources/{archived}/restore": ("sources/{slug}/restore", {IN, AD}, {}),
+    "sources/shop/reading": ("sources/{slug}/reading", {OP, IN, AD}, None),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
     "messages": ("messages", {OP, IN, AD}, None),

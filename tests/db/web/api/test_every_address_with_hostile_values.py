@@ -89,6 +89,7 @@ def fill_route(route: str, installation: Installation, row_id: str = "") -> str:
         "kpis/": "fill_rate",
         "rules/": installation.rule.code,
         "boards/": "operations",
+        "sources/new/": "shopify",
         "sources/": "shop",
         "mappings/": "item",
         "master/": "item",
