@@ -110,8 +110,9 @@ def _render_link_page(
     # Without the frame, whoever is signed in.
     context = {"form": form, "owner": link.user, "is_invitation": is_invitation, "nav": None}
     response = render(request, "account/set_password.html", context, status=status)
-    # The address is a secret: it must not be sent on.
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The address is a secret: it must not be sent on. With "no-referrer", browsers send the form
+    # with `Origin: null`, which the check of the CSRF token refuses.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 
