@@ -1,16 +1,18 @@
 """Template context of every page: navigation, alert badge, signed-in user and demo flag."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from visibility.models import AlertState
 from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
+from visibility.web.page_access import may_open
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 from visibility.web.screen_registry import SCREENS, navigation_entries
 
@@ -74,7 +76,11 @@ class UserSummary:
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """The template context. Values are lazy, so a page without navigation runs no query."""
     user = getattr(request, "user", None)
-    context: dict[str, Any] = {"demo": settings.DEMO, "TIME_ZONE": settings.TIME_ZONE}
+    context: dict[str, Any] = {
+        "demo": settings.DEMO,
+        "TIME_ZONE": settings.TIME_ZONE,
+        "may_open": partial(may_open, user or AnonymousUser()),
+    }
     if user is None or not user.is_authenticated:
         return context
     return context | {
