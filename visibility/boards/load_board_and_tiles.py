@@ -84,10 +84,17 @@ class LoadedBoard:
 
 
 def load_board(
-    stored: StoredBoard, *, now: datetime, permissions: Collection[Permission]
+    stored: StoredBoard,
+    *,
+    now: datetime,
+    permissions: Collection[Permission],
+    sources_only: bool = False,
 ) -> LoadedBoard:
-    """The board with the data of its tiles for a user with these permissions."""
-    scope = BoardScope(stored.scope)
+    """The board with the data of its tiles for a user with these permissions.
+
+    `sources_only`: the user sees only alerts about sources.
+    """
+    scope = BoardScope(stored.scope, sources_only)
     tiles = [
         replace(load_tile(entry, now=now, permissions=permissions, board=scope), number=number)
         for number, entry in enumerate(stored.entries, start=1)
