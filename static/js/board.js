@@ -1,5 +1,5 @@
 "use strict";
-// Boards: pause a tile, copy the link of a tile. Kiosk: clock, wake lock, warning of old data, rotation, way out.
+// Boards: pause a tile. Kiosk: clock, wake lock, warning of old data, rotation, way out.
 (() => {
   const FIELD = "input, select, textarea, [contenteditable]";
   const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
@@ -11,14 +11,9 @@
     button.querySelector("[data-pause-text]").textContent = paused ? "Resume, newer events are not shown" : "Pause";
     say(paused ? "Recent events paused" : "Recent events resumed");
   }
-  document.addEventListener("click", async ({ target }) => {
-    const pause = target.closest("[data-pause]"), copy = target.closest("[data-copy-link]");
+  document.addEventListener("click", ({ target }) => {
+    const pause = target.closest("[data-pause]");
     if (pause) toggle(pause);
-    if (!copy) return;
-    const url = new URL(copy.dataset.copyLink, location.href).href;
-    const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
-    copy.querySelector("span").textContent = copied ? "Link copied" : url;
-    say(copied ? "Link copied" : url);
   });
   document.addEventListener("keydown", (event) => {
     const { key, target } = event;

@@ -1,20 +1,44 @@
 "use strict";
-// Buttons with data-copy copy the text of the element with that id, and say so for two seconds.
+// Copies the text of the element with the id `data-copy`, the text `data-copy-text`, or the URL `data-copy-link` (of a link: its
+// own), and says so for two seconds. Without a clipboard, buttons stay hidden or show the URL, and links stay links.
 (() => {
-  const show = () => document.querySelectorAll("[data-copy][hidden]").forEach((button) => { button.hidden = !navigator.clipboard; });
+  const TEXTS = "[data-copy], [data-copy-text]", LINKS = "[data-copy-link]";
+  const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
+  const write = (text) => navigator.clipboard?.writeText(text).then(() => true, () => false);
+  const show = () => document.querySelectorAll(`:is(${TEXTS})[hidden]`).forEach((button) => { button.hidden = !navigator.clipboard; });
   show();
   for (const id of ["main", "preview"]) {
     const element = document.getElementById(id);
     if (element) new MutationObserver(show).observe(element, { childList: true, subtree: true });
   }
-  document.addEventListener("click", async ({ target }) => {
-    const button = target.closest("[data-copy]");
-    if (!button) return;
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-    const label = button.lastElementChild, text = label.textContent;
-    if (text === "Copied") return;
-    label.textContent = "Copied";
-    document.dispatchEvent(new CustomEvent("live:say", { detail: { text: "Copied" } }));
-    setTimeout(() => { label.textContent = text; }, 2000);
+  function textOf({ href, dataset }) {
+    if ("copyLink" in dataset) return href || new URL(dataset.copyLink, location.href).href;
+    return dataset.copyText || document.getElementById(dataset.copy).textContent.trim();
+  }
+  function showCopied(button) {
+    if ("copied" in button.dataset) return;
+    const label = button.querySelector("[data-copy-label]"), use = button.querySelector("use");
+    const before = { icon: use?.getAttribute("href"), text: label?.textContent };
+    button.dataset.copied = "";
+    use?.setAttribute("href", before.icon.replace(/#.*/, "#check"));
+    if (label) label.textContent = "Copied";
+    setTimeout(() => {
+      delete button.dataset.copied;
+      use?.setAttribute("href", before.icon);
+      if (label) label.textContent = before.text;
+    }, 2000);
+  }
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest(`${TEXTS}, ${LINKS}`);
+    if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (button.href && !navigator.clipboard) return;
+    event.preventDefault();
+    const text = textOf(button), label = button.querySelector("[data-copy-label]");
+    if (await write(text)) {
+      showCopied(button);
+      say(button.matches(LINKS) ? "Link copied" : "Copied");
+    } else if (label && button.matches(LINKS)) say(label.textContent = text);
   });
+  // The key "l" copies the link of the page.
+  document.addEventListener("copy:page", async () => say(await write(location.href) ? "Link copied" : "The browser does not allow this page to copy"));
 })();

@@ -1,14 +1,12 @@
 "use strict";
-// The order page: copy, keys, the walk over the markers of the lanes, zoom and event panel without a new page.
+// The order page: keys, the walk over the markers of the lanes, zoom and event panel without a new page.
 (() => {
   const FIELD = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
   const main = document.getElementById("main"), panel = document.getElementById("event-panel");
-  const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
   const inPage = (url) => new URL(url, location.href).href.split("#")[0];
   let opener = null;
 
   function reveal() {
-    for (const button of main.querySelectorAll("[data-copy], [data-copy-text]")) button.hidden = !navigator.clipboard;
     for (const button of main.querySelectorAll("[data-mention], [data-print]")) button.hidden = false;
   }
   reveal();
@@ -17,22 +15,6 @@
   if (address.searchParams.has("lanes")) { address.searchParams.delete("lanes"); history.replaceState(null, "", address); }
   new MutationObserver(reveal).observe(main, { childList: true, subtree: true });
 
-  async function copy(button) {
-    const text = button.dataset.copyText || document.getElementById(button.dataset.copy).textContent.trim();
-    await navigator.clipboard.writeText(text);
-    say("Copied");
-    if ("copied" in button.dataset) return;
-    const label = button.querySelector("[data-copy-label]"), use = button.querySelector("use");
-    const before = { icon: use.getAttribute("href"), text: label?.textContent };
-    button.dataset.copied = "";
-    use.setAttribute("href", before.icon.replace(/#.*/, "#check"));
-    if (label) label.textContent = "Copied";
-    setTimeout(() => {
-      delete button.dataset.copied;
-      use.setAttribute("href", before.icon);
-      if (label) label.textContent = before.text;
-    }, 2000);
-  }
   async function load(url) {
     const answer = await fetch(inPage(url), { headers: { "X-Live": "1" } });
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
@@ -129,10 +111,8 @@
   document.addEventListener("click", (event) => {
     const { target } = event, link = target.closest("a");
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-    const button = target.closest("[data-copy], [data-copy-text]");
     if (bar?.contains(target)) showActivity(); // the link then leads to the head of the list
-    if (button) copy(button);
-    else if (target.closest("[data-mention]")) mention(target.closest("[data-mention]"));
+    if (target.closest("[data-mention]")) mention(target.closest("[data-mention]"));
     else if (target.closest("[data-print]")) { target.closest("details").open = false; print(); }
     else if (link?.matches("[data-zoom][href]")) { event.preventDefault(); zoom(link); }
     else if (link?.matches("[data-event]")) { event.preventDefault(); openEvent(link); }

@@ -25,10 +25,7 @@
     opener.click();
     opener.closest("details[open]")?.querySelector("select, input:not([type=hidden])")?.focus();
   }
-  async function copyLink() {
-    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-    document.dispatchEvent(new CustomEvent("live:say", { detail: { text: copied ? "Link copied" : "The browser does not allow this page to copy" } }));
-  }
+  const copyLink = () => document.dispatchEvent(new CustomEvent("copy:page"));
   const show = () => dialog && !dialog.open && dialog.showModal();
   for (const button of document.querySelectorAll("button[data-keys]")) {
     button.hidden = false;

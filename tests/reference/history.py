@@ -57,10 +57,11 @@ def messages(n: int) -> list[ReceivedMessage]:
     """Every message about order `n`, including duplicates and truncated messages."""
     order = world().order(n)
     sent = [(i, step) for i, step in enumerate(order.steps) if step.send_at <= STARTED]
-    return [_message(order, step, index) for index, step in sent]
+    return [message_of_step(order, step, index) for index, step in sent]
 
 
-def _message(order: SimulatedOrder, step: SimulatedStep, index: int) -> ReceivedMessage:
+def message_of_step(order: SimulatedOrder, step: SimulatedStep, index: int) -> ReceivedMessage:
+    """The message that the system sends at this step, maybe truncated."""
     if step.kind in ERP_KINDS:
         name = business_central.COLLECTIONS[step.kind]
         body = orjson.dumps(business_central.build_entity(order, step))

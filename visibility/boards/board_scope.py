@@ -1,4 +1,4 @@
-"""What all tiles of a board share: the orders it is limited to, and the states of the sources."""
+"""What all tiles of a board share: its orders, which alerts its reader sees, and the sources."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +11,13 @@ from visibility.screens.sources.current_states import SourceChip, load_source_ch
 class BoardScope:
     """The orders of a board, and the states of the sources, which are read once per board.
 
-    `events`: the kind of recent events that the reader chose, or "" for all.
+    `events`: the kind of recent events that the reader chose, or "" for all. `sources_only`: who
+    reads it sees only alerts about sources, as in their inbox.
     """
 
     orders: OrderScope = field(default_factory=OrderScope)
     events: str = ""
+    sources_only: bool = False
     _chips: tuple[datetime, list[SourceChip]] | None = None
 
     def source_chips(self, now: datetime) -> list[SourceChip]:

@@ -10,9 +10,9 @@ from django.db.models import Count, Q
 
 from visibility.boards.board_scope import BoardScope
 from visibility.formatting import count_with_noun, format_number, format_timestamp
-from visibility.models import ACTIVE_ALERT_STATES, Alert, Order
+from visibility.models import ACTIVE_ALERT_STATES, Order
 from visibility.operations.operational_problems import processing_lag_notices
-from visibility.screens.alerts.inbox import InboxViewName, view_condition
+from visibility.screens.alerts.inbox import InboxViewName, view_condition, visible_alerts
 from visibility.screens.orders.at_risk_and_unknown import (
     NOT_REPORTING,
     at_risk_today_condition,
@@ -97,7 +97,7 @@ def load_current_figures(board: BoardScope, now: datetime) -> CurrentFigures:
 
 
 def _count_alerts(board: BoardScope, now: datetime) -> dict[str, int]:
-    active = Alert.objects.filter(
+    active = visible_alerts(sources_only=board.sources_only).filter(
         board.orders.condition("order__order__"), state__in=ACTIVE_ALERT_STATES
     )
     unassigned = view_condition(InboxViewName.UNASSIGNED, user_id=0, now=now)

@@ -84,13 +84,19 @@ class LoadedBoard:
 
 
 def load_board(
-    stored: StoredBoard, *, now: datetime, permissions: Collection[Permission], events: str = ""
+    stored: StoredBoard,
+    *,
+    now: datetime,
+    permissions: Collection[Permission],
+    events: str = "",
+    sources_only: bool = False,
 ) -> LoadedBoard:
     """The board with the data of its tiles for a user with these permissions.
 
-    `events`: the kind of recent events that the reader chose.
+    `events`: the kind of recent events that the reader chose. `sources_only`: the user sees only
+    alerts about sources.
     """
-    scope = BoardScope(stored.scope, events)
+    scope = BoardScope(stored.scope, events, sources_only)
     tiles = [
         replace(load_tile(entry, now=now, permissions=permissions, board=scope), number=number)
         for number, entry in enumerate(stored.entries, start=1)

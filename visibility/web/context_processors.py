@@ -1,10 +1,11 @@
 """Template context of every page: navigation, alert badge, signed-in user and demo flag."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -17,6 +18,7 @@ from visibility.web.background_exports import (
     ids_in_session,
     title_of_export,
 )
+from visibility.web.page_access import may_open
 from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 from visibility.web.screen_registry import SCREENS, NavigationEntry, navigation_entries
@@ -81,7 +83,11 @@ class UserSummary:
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """The template context. Values are lazy, so a page without navigation runs no query."""
     user = getattr(request, "user", None)
-    context: dict[str, Any] = {"demo": settings.DEMO, "TIME_ZONE": time_zone_without_database()}
+    context: dict[str, Any] = {
+        "demo": settings.DEMO,
+        "TIME_ZONE": time_zone_without_database(),
+        "may_open": partial(may_open, user or AnonymousUser()),
+    }
     if user is None or not user.is_authenticated or request.META.get(LACKS_SECOND_FACTOR):
         return context
     return context | {

@@ -16,6 +16,9 @@ from visibility.models.permission import Permission as Permission
 # Attribute of a user object of a request with an API token.
 TOKEN_PERMISSIONS = "_token_permissions"  # noqa: S105  # a name
 
+# Attribute of a view with the permissions that protect it.
+REQUIRED_PERMISSIONS = "required_permissions"
+
 
 class UserRole(StrEnum):
     """A user's roles are the names of their groups."""
@@ -114,7 +117,10 @@ def signed_in_user(request: HttpRequest) -> User:
 def require_permission(
     permission: Permission,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Require sign-in and this permission; raises PermissionDenied (403) without it."""
+    """Require sign-in and this permission; raises PermissionDenied (403) without it.
+
+    The view's attribute `required_permissions` names all that protect it (`page_access.py`).
+    """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
@@ -124,6 +130,14 @@ def require_permission(
             answer: HttpResponseBase = view(request, *args, **kwargs)
             return answer
 
+        inner = required_permissions(view)
+        setattr(guarded, REQUIRED_PERMISSIONS, frozenset({*inner, permission}))
         return login_required(guarded)
 
     return decorate
+
+
+def required_permissions(view: Callable[..., Any]) -> frozenset[Permission]:
+    """The permissions that `require_permission` asks for before it calls the view."""
+    found: frozenset[Permission] = getattr(view, REQUIRED_PERMISSIONS, frozenset())
+    return found

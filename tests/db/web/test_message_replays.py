@@ -132,7 +132,7 @@ def test_causes_are_grouped_across_sources_and_link_to_exactly_their_messages(
     message(create_source("third"), state="parked", reason="schema", detail="")
     page = text(session.get("/sources"))
     query = "state=parked&amp;reason=schema&amp;detail=sku%3A+expected+text"
-    assert f'href="/messages?{query}">4</a>' in page
+    assert f'href="/messages?{query}" data-count-of-list="4">4</a>' in page
     listed = text(session.get(f"/messages?{query.replace('&amp;', '&')}"))
     assert listed.count("<tr data-id=") == 4
     listed = text(session.get("/messages?state=parked&reason=schema&detail="))

@@ -55,7 +55,7 @@ def test_counts_of_quick_views_equal_their_lists(clerk: Client, now: datetime) -
     assert counts["/orders?late=1"] == counts["/orders?due_today=1"] == 1
     assert counts["/orders?open=1"] == 4
     assert counts["/orders"] == 5
-    assert '<a href="/orders?late=1"><b>1</b> past promise date</a>' in page
+    assert '<a href="/orders?late=1" data-count-of-list="1"><b>1</b> past promise date</a>' in page
 
 
 def test_date_without_a_time_is_due_until_the_end_of_the_day(clerk: Client, now: datetime) -> None:

@@ -42,7 +42,11 @@ class TopAlerts(Tile):
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The first rows of the inbox in the same order."""
         wanted = InboxQuery(
-            user_id=0, view=InboxViewName.OPEN, sort=BY_VALUE, scope=self.board.orders
+            user_id=0,
+            view=InboxViewName.OPEN,
+            sort=BY_VALUE,
+            scope=self.board.orders,
+            sources_only=self.board.sources_only,
         )
         limit = self.values.integer("limit")
         alerts = alerts_matching_filters_in_any_view(wanted).filter(

@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
-from visibility.models import ACTIVE_ALERT_STATES, Alert, AuditEntry, SlaRule, Team, WorkCalendar
+from visibility.models import (
+    ACTIVE_ALERT_STATES,
+    Alert,
+    AlertState,
+    AuditEntry,
+    SlaRule,
+    Team,
+    WorkCalendar,
+)
 from visibility.screens.rules.recheck_progress import RecheckProgress, load_recheck_progress
 from visibility.screens.rules.subject_and_consequence_labels import (
     CONSEQUENCE_LABELS,
@@ -30,7 +38,9 @@ class RuleSummary:
     kind: Rule | None
     sentence: str
     problem: str
+    # Of the active alerts, the open ones are what the inbox shows first.
     active_alerts: int = 0
+    open_alerts: int = 0
     # None for a rule about sources, which is checked for all sources at once.
     recheck: RecheckProgress | None = None
 
@@ -72,47 +82,50 @@ class ParameterInput:
 
 def list_rule_summaries(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
     """Return rules in the order of their codes, after a code. Three statements."""
-    rules = list(
-        SlaRule.objects.select_related("calendar", "owner_team")
-        .filter(code__gt=after)
-        .order_by("code")[:limit]
-    )
-    counts = dict(
-        Alert.objects.filter(rule__in=rules, state__in=ACTIVE_ALERT_STATES)
-        .values_list("rule")
-        .annotate(number=Count("pk"))
-    )
-    rechecks = load_recheck_progress(rules)
-    return [
-        replace(
-            summarize_rule(rule, active_alerts=counts.get(rule.pk, 0)),
-            recheck=rechecks.get(rule.pk),
-        )
-        for rule in rules
-    ]
+    rules = SlaRule.objects.select_related("calendar", "owner_team").filter(code__gt=after)
+    return _with_alerts_and_rechecks(list(rules.order_by("code")[:limit]))
 
 
 def load_rule_summary(code: str) -> RuleSummary | None:
     """Return one rule, or None if there is none with this code. Three statements."""
-    rule = SlaRule.objects.select_related("calendar", "owner_team").filter(code=code).first()
-    if rule is None:
-        return None
-    active = Alert.objects.filter(rule=rule, state__in=ACTIVE_ALERT_STATES).count()
-    recheck = load_recheck_progress([rule]).get(rule.pk)
-    return replace(summarize_rule(rule, active_alerts=active), recheck=recheck)
+    rules = SlaRule.objects.select_related("calendar", "owner_team").filter(code=code)
+    return next(iter(_with_alerts_and_rechecks(list(rules))), None)
 
 
-def summarize_rule(rule: SlaRule, *, active_alerts: int = 0) -> RuleSummary:
+def _with_alerts_and_rechecks(rules: Sequence[SlaRule]) -> list[RuleSummary]:
+    """The rules with their active and open alerts, and how far they are rechecked."""
+    if not rules:
+        return []
+    counts = {
+        rule: (active, number)
+        for rule, active, number in Alert.objects.filter(
+            rule__in=rules, state__in=ACTIVE_ALERT_STATES
+        )
+        .values_list("rule")
+        .annotate(active=Count("pk"), open=Count("pk", filter=Q(state=AlertState.OPEN)))
+    }
+    rechecks = load_recheck_progress(rules)
+    summaries = []
+    for rule in rules:
+        active, number = counts.get(rule.pk, (0, 0))
+        recheck = rechecks.get(rule.pk)
+        summaries.append(
+            replace(summarize_rule(rule), recheck=recheck, active_alerts=active, open_alerts=number)
+        )
+    return summaries
+
+
+def summarize_rule(rule: SlaRule) -> RuleSummary:
     """Put a rule into words."""
     kind = rule_kinds().get(rule.kind)
     if kind is None:
         problem = f"No kind of rule is called “{rule.kind}”."
-        return RuleSummary(rule, None, "", problem, active_alerts)
+        return RuleSummary(rule, None, "", problem)
     try:
         sentence = kind.sentence(kind.parse_params(rule.params))
     except InvalidParameters as error:
-        return RuleSummary(rule, kind, "", f"Its parameters are invalid: {error}.", active_alerts)
-    return RuleSummary(rule, kind, sentence, "", active_alerts)
+        return RuleSummary(rule, kind, "", f"Its parameters are invalid: {error}.")
+    return RuleSummary(rule, kind, sentence, "")
 
 
 def parameter_inputs(summary: RuleSummary) -> list[ParameterInput]:

@@ -12,8 +12,10 @@ from visibility.db.database_time import database_now
 from visibility.screens.alerts import detail as alert_detail
 from visibility.screens.alerts import groups, inbox
 from visibility.screens.alerts.grouping import AlertGrouping
+from visibility.web.page_access import check_record
 from visibility.web.pages.alerts import (
     inbox_query_string,
+    may_see_alert,
     parse_inbox_query,
     sees_source_alerts_only,
 )
@@ -22,6 +24,7 @@ from visibility.web.permissions import Permission, has_permission, require_permi
 
 @require_GET
 @require_permission(Permission.ALERTS_SEE)
+@check_record(may_see_alert)
 def alert_preview(request: HttpRequest, alert_id: int) -> HttpResponse:
     """`/alerts/<id>/preview`: enough of one alert to act on it."""
     now = database_now()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -36,14 +37,18 @@ from visibility.web.list_page_context import (
     sort_or_default_with_problem,
     viewer_of_request,
 )
+from visibility.web.page_access import check_record
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
     Permission,
+    UserRole,
     has_permission,
     require_permission,
+    roles,
     signed_in_user,
 )
 
+MAX_ID = 2**63 - 1
 GROUPING_TITLES = {
     AlertGrouping.CAUSE: "By cause",
     AlertGrouping.ORDER: "By order",
@@ -240,8 +245,16 @@ def _permissions_and_form_options(request: HttpRequest) -> dict[str, object]:
     }
 
 
+def may_see_alert(user: User | AnonymousUser, alert_id: int) -> bool:
+    """Whether the user may open the alert; integrators see only those about sources."""
+    if roles(user) != {UserRole.INTEGRATOR}:
+        return True
+    return inbox.visible_alerts(sources_only=True).filter(pk=min(alert_id, MAX_ID)).exists()
+
+
 @require_GET
 @require_permission(Permission.ALERTS_SEE)
+@check_record(may_see_alert)
 def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     """`/alerts/<id>`: one alert with its explanation, response and history."""
     newest = latest_change_number()

@@ -19,9 +19,9 @@ from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id, parse_row_version
 from visibility.operations.operational_problems import processing_lag_notices
 from visibility.web.arrange_form import arrange_context
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import (
     Permission,
-    granted_permissions,
     has_permission,
     require_permission,
     signed_in_user,
@@ -47,11 +47,13 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
     stored = load_stored_board(slug, user_id=user.pk)
     if stored is None:
         raise Http404
+    viewer = viewer_of_request(request)
     shown = load_board(
         stored,
         now=now,
-        permissions=granted_permissions(user),
+        permissions=viewer.permissions,
         events=request.GET.get("events", ""),
+        sources_only=viewer.sources_only,
     )
     titles = board_titles_by_slug(user.pk)
     context = {"live_head": newest, "now": now, "board": shown, "titles": titles.items()}

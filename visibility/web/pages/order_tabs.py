@@ -56,7 +56,10 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     """The template context of one tab."""
     timeline, names = read.timeline, read.names
     if tab == "lines":
-        return {"table": lines_and_billing.line_table(timeline, names)}
+        return {
+            "table": lines_and_billing.line_table(timeline, names),
+            "currency": lines_and_billing.order_currency(timeline),
+        }
     if tab == "money":
         return {
             "matches": lines_and_billing.compare_shipped_with_invoiced_by_line(timeline),

@@ -2,12 +2,14 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
+from visibility.web.page_access import check_record
 from visibility.web.permissions import Permission, has_permission
 
 TONES = (
@@ -24,11 +26,17 @@ TOKENS = (
 )
 
 
+def may_see_style_guide(user: User | AnonymousUser) -> bool:
+    """Administrators may, and everybody while debugging."""
+    return settings.DEBUG or has_permission(user, Permission.ADMINISTER)
+
+
 @require_GET
 @login_required
+@check_record(may_see_style_guide)
 def style_guide_view(request: HttpRequest) -> HttpResponse:
-    """GET /styleguide: for administrators, and for everybody while debugging."""
-    if not (settings.DEBUG or has_permission(request.user, Permission.ADMINISTER)):
+    """GET /styleguide."""
+    if not may_see_style_guide(request.user):
         raise PermissionDenied(Permission.ADMINISTER.value)
     context = {
         "tones": TONES,

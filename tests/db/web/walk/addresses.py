@@ -1,0 +1,157 @@
+"""For every URL pattern of the pages: URLs that the walk opens. A pattern without one is a POST."""
+
+from collections.abc import Mapping, Sequence
+
+# Pages without a permission: for everybody, or for everybody who is signed in.
+PUBLIC = frozenset(
+    {
+        *("signin", "track/<str:token>", "screens/<str:token>", "api/v1/docs"),
+        *("healthz", "readyz", "metrics"),
+    }
+)
+SIGNED_IN = frozenset({"", "sources-not-reporting", "tokens", "styleguide"})
+# Only forms send requests there.
+POST_ONLY = frozenset(
+    {
+        "signin/demo",
+        "signout",
+        "boards/<slug:slug>/arrange",
+        "boards/<slug:slug>/settings",
+        "boards/<slug:slug>/duplicate",
+        "boards/<slug:slug>/delete",
+        "boards/<slug:slug>/start",
+        "screen-links/<int:number>/revoke",
+        "orders/<int:order_id>/notes",
+        "orders/<int:order_id>/watch",
+        "orders/<int:order_id>/unwatch",
+        "orders/<int:order_id>/tracking-links",
+        "orders/<int:order_id>/tracking-links/<int:number>/revoke",
+        "alerts/bulk",
+        "alerts/selection",
+        "alerts/undo",
+        "alerts/<int:alert_id>/<slug:action>",
+        "joins/join",
+        "joins/distinct",
+        "joins/split/<int:order_id>/do",
+        "joins/<int:decision_id>/undo",
+        "sources/<slug:slug>/settings",
+        "sources/<slug:slug>/properties",
+        "messages/<int:message_id>/replay",
+        "messages/replays",
+        "mappings/accept",
+        "mappings/accept-all",
+        "mappings/ignore",
+        "mappings/unignore",
+        "mappings/files/<int:import_id>/apply",
+        "mappings/files/<int:import_id>/discard",
+        "mappings/<slug:code>/file",
+        "mappings/<slug:code>/<int:row_id>/back/<int:change_id>",
+        "rules/<slug:code>/save",
+        "subscriptions/<int:number>/save",
+        "subscriptions/<int:number>/delete",
+        "subscriptions/<int:number>/test",
+        "subscriptions/<int:number>/enable",
+        "subscriptions/<int:number>/disable",
+        "tokens/<int:number>/revoke",
+        "lists/<slug:code>/columns",
+        "saved-views",
+        "saved-views/<int:view_id>/change",
+        "saved-views/<int:view_id>/delete",
+    }
+)
+ORDER_TABS = ("timeline", "lines", "shipments", "money", "discrepancies", "lineage", "notes")
+ALERT_VIEWS = ("mine", "team", "open", "acknowledged", "snoozed", "suppressed", "resolved")
+# A saved view of one person does not open for another.
+PRIVATE = frozenset({"saved-views/<int:view_id>"})
+PAGES: Mapping[str, Sequence[str]] = {
+    "": ["/"],
+    "signin": ["/signin"],
+    "boards/<slug:slug>": [
+        "/boards/operations",
+        "/boards/operations?arrange=1",
+        "/boards/operations?kiosk=1",
+    ],
+    "screens/<str:token>": ["/{screen}"],
+    "screen-links": ["/screen-links"],
+    "orders/export": ["/orders/export?format=ocel-json"],
+    "orders": ["/orders", "/orders?open=1", "/orders?status=cancelled&customer=nobody"],
+    "orders/<int:order_id>/preview": ["/orders/{busy}/preview", "/orders/{contested}/preview"],
+    "orders/<int:order_id>": [
+        *(f"/orders/{{busy}}?tab={tab}" for tab in ORDER_TABS),
+        *(f"/orders/{{contested}}?tab={tab}" for tab in ORDER_TABS),
+        *(f"/orders/{{alerted}}?tab={tab}" for tab in ORDER_TABS),
+        "/orders/{order}?tab=notes",
+        "/orders/{busy}?event={event}",
+    ],
+    "mentions": ["/mentions"],
+    "track/<str:token>": ["/track/{track}", "/track/nothing"],
+    "search": [
+        "/search",
+        "/search?q=Electric",
+        "/search?q=nothing-of-the-kind",
+        "/search?q=SO-CONTESTED%0A4712",
+        "/search?q=A-1",
+    ],
+    "search/suggest": ["/search/suggest?q=SO"],
+    "alerts": [
+        *(f"/alerts?view={view}" for view in ALERT_VIEWS),
+        *(f"/alerts?by={by}" for by in ("one", "order", "customer")),
+    ],
+    "alerts/<int:alert_id>": ["/alerts/{alert}", "/alerts/{source_alert}"],
+    "alerts/<int:alert_id>/preview": ["/alerts/{alert}/preview", "/alerts/{source_alert}/preview"],
+    "alerts/groups/preview": [],
+    "alerts/groups/rows": [],
+    "alerts/export": ["/alerts/export?format=csv"],
+    "numbers": ["/numbers"],
+    "numbers/<slug:code>": ["/numbers/fill_rate", "/numbers/parked_messages"],
+    "numbers/<slug:code>/orders": [
+        "/numbers/fill_rate/orders",
+        "/numbers/fill_rate/orders?part=excluded",
+        "/numbers/fill_rate/orders?part=uncountable",
+        "/numbers/parked_messages/orders",
+        "/numbers/undelivered_orders/orders",
+    ],
+    "joins": ["/joins", "/joins?open={orphan}"],
+    "joins/pair": ["/joins/pair?left={order}&right={orphan}"],
+    "joins/split/<int:order_id>": ["/joins/split/{order}"],
+    "joins/<int:decision_id>": ["/joins/{decision}"],
+    "sources": ["/sources"],
+    "sources/<slug:slug>": [
+        f"/sources/{slug}" for slug in ("wms", "desk?tab=parked", "wms?tab=messages")
+    ],
+    "messages": ["/messages", "/messages?state=parked", "/messages?q=nothing"],
+    "messages/<int:message_id>": [
+        "/messages/{message}",
+        "/messages/{parked}",
+        "/messages/{message}?preview=1",
+    ],
+    "sources-not-reporting": ["/sources-not-reporting"],
+    "messages/replay": ["/messages/replay?source=wms", "/messages/replay?id={parked}"],
+    "messages/replays/<int:replay_id>": ["/messages/replays/{replay}"],
+    "messages/retention": ["/messages/retention"],
+    "mappings": ["/mappings"],
+    "mappings/affected": ["/mappings/affected?kind=item&source=partner&term=ZX-1"],
+    "mappings/files/<int:import_id>": ["/mappings/files/{import}"],
+    "mappings/<slug:code>/export.<slug:form>": ["/mappings/item/export.csv"],
+    "mappings/<slug:kind>": [
+        "/mappings/item",
+        "/mappings/item?tab=rows",
+        "/mappings/customer?tab=rows",
+        "/mappings/location",
+        "/mappings/status",
+    ],
+    "mappings/<slug:code>/new": ["/mappings/mapping/new?kind=item", "/mappings/item/new"],
+    "mappings/<slug:code>/<int:row_id>": ["/mappings/mapping/{mapping}"],
+    "rules": ["/rules"],
+    "rules/<slug:code>": ["/rules/stuck-in-released", "/rules/unmapped-status"],
+    "subscriptions": ["/subscriptions"],
+    "subscriptions/new/<slug:code>": ["/subscriptions/new/email"],
+    "subscriptions/<int:number>": ["/subscriptions/{subscription}"],
+    "tokens": ["/tokens"],
+    "saved-views/<int:view_id>": ["/saved-views/{view}"],
+    "styleguide": ["/styleguide"],
+    "healthz": ["/healthz"],
+    "readyz": ["/readyz"],
+    "metrics": ["/metrics"],
+    "api/v1/docs": ["/api/v1/docs"],
+}

@@ -1,0 +1,53 @@
+"""The template tag for links to pages that not every role may open."""
+
+import html
+import re
+from collections.abc import Callable
+
+from django import template
+from django.template.base import NodeList, Parser, Token
+from django.template.context import Context
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+LINK = re.compile(r'(?s)<a(\s[^>]*?)\s?href="([^"]*)"([^>]*)>(.*?)</a>')
+
+
+class LinksIfAllowed(template.Node):
+    """Renders its content, without the links to pages that the user may not open."""
+
+    def __init__(self, nodelist: NodeList, *, keeps_text: bool) -> None:
+        self.nodelist = nodelist
+        self._keeps_text = keeps_text
+
+    def render(self, context: Context) -> SafeString:
+        """The content. A link that the user may not open becomes its text, or nothing.
+
+        `may_open` comes from `page_context`; without a request, all links stay.
+        """
+        may_open: Callable[[str], bool] | None = context.get("may_open")
+        content = self.nodelist.render(context)
+        if may_open is None:
+            return content
+
+        def link_or_text(found: re.Match[str]) -> str:
+            if may_open(html.unescape(found[2])):
+                return found[0]
+            if not self._keeps_text:
+                return ""
+            attributes = found[1].rstrip() + found[3]
+            role = ' role="img"' if "aria-label=" in attributes else ""
+            return f"<span{attributes}{role}>{found[4]}</span>" if attributes else found[4]
+
+        return mark_safe(LINK.sub(link_or_text, content))  # noqa: S308
+
+
+@register.tag
+def links_if_allowed(parser: Parser, token: Token) -> LinksIfAllowed:
+    """`{% links_if_allowed %}...{% end_links_if_allowed %}`, with `or_nothing` to drop the text."""
+    words = token.split_contents()[1:]
+    if words not in ([], ["or_nothing"]):
+        raise template.TemplateSyntaxError("links_if_allowed takes only the word or_nothing.")
+    nodelist = parser.parse(("end_links_if_allowed",))
+    parser.delete_first_token()
+    return LinksIfAllowed(nodelist, keeps_text=not words)
