@@ -15,7 +15,7 @@ PAGE_SIZE = 2
 
 
 @dataclass(frozen=True)
-class ReceivedRequest:
+class VendorRequest:
     """A request as it arrived. Names of headers are lower case; `target` is path and query."""
 
     method: str
@@ -49,9 +49,9 @@ class VendorServer(ThreadingHTTPServer):
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         super().__init__(("127.0.0.1", 0), _VendorHandler)
         self.rows = rows
-        self.requests: list[ReceivedRequest] = []
-        self.authorize: Callable[[ReceivedRequest], bool] = lambda _request: True
-        self.answers: dict[str, Callable[[ReceivedRequest], Answer]] = {
+        self.requests: list[VendorRequest] = []
+        self.authorize: Callable[[VendorRequest], bool] = lambda _request: True
+        self.answers: dict[str, Callable[[VendorRequest], Answer]] = {
             "/orders": self._answer_list,
             "/graphql": self._answer_graphql,
             "/jsonrpc": self._answer_json_rpc,
@@ -76,7 +76,7 @@ class VendorServer(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
-    def answer(self, request: ReceivedRequest) -> Answer:
+    def answer(self, request: VendorRequest) -> Answer:
         """The answer to a request."""
         self.requests.append(request)
         if request.path != "/token" and not self.authorize(request):
@@ -86,18 +86,18 @@ class VendorServer(ThreadingHTTPServer):
         respond = self.answers.get(request.path)
         return respond(request) if respond else Answer(404, {})
 
-    def has_current_token(self, request: ReceivedRequest) -> bool:
+    def has_current_token(self, request: VendorRequest) -> bool:
         """Whether the request has the access token that was issued last."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         return token in self.access_tokens[-1:]
 
-    def _answer_list(self, request: ReceivedRequest) -> Answer:
+    def _answer_list(self, request: VendorRequest) -> Answer:
         return Answer(200, {"rows": self._rows_since(request.query.get("since", ""))})
 
     def _rows_since(self, since: str) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["changed"] >= since]
 
-    def _answer_graphql(self, request: ReceivedRequest) -> Answer:
+    def _answer_graphql(self, request: VendorRequest) -> Answer:
         """One connection with cursors (https://relay.dev/graphql/connections.htm)."""
         document = json.loads(request.body)
         assert document["query"].startswith("query")
@@ -111,7 +111,7 @@ class VendorServer(ThreadingHTTPServer):
         info = {"hasNextPage": more, "endCursor": str(start + len(page)) if page else None}
         return Answer(200, {"data": {"orders": {"nodes": page, "pageInfo": info}}})
 
-    def _answer_json_rpc(self, request: ReceivedRequest) -> Answer:
+    def _answer_json_rpc(self, request: VendorRequest) -> Answer:
         """https://www.jsonrpc.org/specification"""
         document = json.loads(request.body)
         assert document["jsonrpc"] == "2.0"
@@ -122,7 +122,7 @@ class VendorServer(ThreadingHTTPServer):
         rows = self._rows_since(params.get("since", ""))
         return Answer(200, head | {"result": rows[params["offset"] :][: params["limit"]]})
 
-    def _answer_form(self, request: ReceivedRequest) -> Answer:
+    def _answer_form(self, request: VendorRequest) -> Answer:
         content_type = request.headers["content-type"]
         if content_type.startswith("multipart/form-data; boundary="):
             boundary = content_type.partition("boundary=")[2].encode()
@@ -135,7 +135,7 @@ class VendorServer(ThreadingHTTPServer):
             fields = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
         return Answer(200, {"rows": [row for row in self.rows if row["id"] == fields["id"]]})
 
-    def _answer_files(self, request: ReceivedRequest) -> Answer:
+    def _answer_files(self, request: VendorRequest) -> Answer:
         if request.path == "/files":
             names = [
                 {"name": n, "link": f"/files/{n}", "size": len(b)} for n, b in self.files.items()
@@ -144,7 +144,7 @@ class VendorServer(ThreadingHTTPServer):
         body = self.files.get(request.path.removeprefix("/files/"))
         return Answer(404, {}) if not body else Answer(200, body)
 
-    def _answer_token(self, request: ReceivedRequest) -> Answer:
+    def _answer_token(self, request: VendorRequest) -> Answer:
         """RFC 6749, sections 4.4 and 6. A refresh token is valid once."""
         form = dict(parse_qsl(request.body.decode()))
         if form["grant_type"] == "refresh_token":
@@ -166,7 +166,7 @@ class _VendorHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): text for name, text in self.headers.items()}
-        answer = self.server.answer(ReceivedRequest(self.command, self.path, headers, body))
+        answer = self.server.answer(VendorRequest(self.command, self.path, headers, body))
         content = answer.content
         sent = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(answer.status)

@@ -31,7 +31,7 @@ from visibility.storage.organization import organization_time_zone
 MAX_SEGMENTS = 1_000
 COLUMNS = (
     "Section",
-    "Segment",
+    "KpiSegment",
     "First day",
     "Last day",
     "Partial",

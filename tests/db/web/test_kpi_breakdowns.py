@@ -201,7 +201,7 @@ def test_formulas_in_names_are_neutralized(reader: Client) -> None:
     facts(1, {(FORMULA, FORMULA): (1, 2)})
     recompute_cells()
     _, rows = exported(reader, f"{PAGE}/export?format=csv")
-    names = {row["Segment"] for row in rows}
+    names = {row["KpiSegment"] for row in rows}
     assert FORMULA not in names
     assert f"'{FORMULA}" in names
     answer = reader.get(f"{PAGE}/export?format=xlsx")

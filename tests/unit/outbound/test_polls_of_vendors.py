@@ -12,7 +12,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from connectors.sdk.webhook_and_poll_types import PollContext, PolledPage, PollError
-from tests.builders.vendor_server import Answer, ReceivedRequest, VendorServer
+from tests.builders.vendor_server import Answer, VendorRequest, VendorServer
 from tests.unit.connectors.sdk.manifest.samples import NOW, changed, connector
 from visibility.outbound.http_client import OutgoingHttpClient
 
@@ -266,7 +266,7 @@ def test_the_query_token_replaces_that_of_a_link(vendor: VendorServer) -> None:
     ],
 )
 def test_signed_requests(vendor: VendorServer, options: str, signed: str, digest: str) -> None:
-    def is_signed(request: ReceivedRequest) -> bool:
+    def is_signed(request: VendorRequest) -> bool:
         stamp = request.headers["x-time"]
         address, _, query = request.target.partition("?")
         texts = {
@@ -299,7 +299,7 @@ def test_signed_requests(vendor: VendorServer, options: str, signed: str, digest
         list(poll(vendor, request, auth, secrets=(b"wrong",)))
 
 
-def is_signed_by_oauth1(vendor: VendorServer, request: ReceivedRequest) -> bool:
+def is_signed_by_oauth1(vendor: VendorServer, request: VendorRequest) -> bool:
     """RFC 5849, section 3.4, written from its text."""
     scheme, _, parameters = request.headers["authorization"].partition(" ")
     given = {n: unquote(v.strip('"')) for n, v in (p.split("=", 1) for p in parameters.split(", "))}
