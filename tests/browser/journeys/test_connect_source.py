@@ -12,7 +12,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from connectors.catalog import connectors_by_slug
 from tests.browser.journeys.browser import PageWatch, chromium
 from tests.browser.journeys.page_checks import page_problems
-from tests.product import Product, empty_tables
+from tests.empty_tables import empty_tables
+from tests.product import Product
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
