@@ -26,15 +26,15 @@ EXPECTED_TEXTS = {
     "/orders": ("No orders yet", "Connect a source"),
     "/sources": ("No sources yet", "Connect a source"),
     "/sources/new": ("Connect a source", "Shopify"),
-    "/alerts": ("No open alerts", "No SLA has been breached yet"),
+    "/alerts": ("No alerts can open yet", "No source is connected yet"),
     "/boards/operations": (
         "No source yet. Connect the first one",
         "No sources yet",
-        "View how to connect a source",
+        "Connect the first source",
     ),
-    "/numbers": ("No orders in this date range yet", "Check which sources are connected"),
-    "/messages": ("No message",),
-    "/search?q=4711": ("No order found for", "Check for a missing digit"),
+    "/numbers": ("No orders in this date range yet", "No source is connected yet"),
+    "/messages": ("No message", "No source is connected yet"),
+    "/search?q=4711": ("No order found for", "No source is connected yet"),
 }
 
 

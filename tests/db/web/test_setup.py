@@ -65,7 +65,7 @@ def run_command(*arguments: str) -> str:
 
 def test_link_creates_the_administrator_the_organization_and_its_calendar(client: Client) -> None:
     path = new_link()
-    assert client.get(path).headers["Referrer-Policy"] == "no-referrer"
+    assert client.get(path).headers["Referrer-Policy"] == "same-origin"
     answer = client.post(path, ENTERED)
     assert (answer.status_code, answer["Location"]) == (302, "/setup")
     user = User.objects.get()

@@ -14,7 +14,7 @@ from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.web.list_filter_context import build_filter_tools
 from visibility.web.list_page_context import build_list_tools, viewer_of_request
 from visibility.web.pages import exports
-from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.web.permissions import Permission, require_permission
 
 HEADLINE = ("late=1", "due_today=1")
 
@@ -43,7 +43,6 @@ def order_list_view(request: HttpRequest) -> HttpResponseBase:
         "filter_tools": build_filter_tools(
             request, ORDER_LIST, viewer=viewer, without_chip=current.query
         ),
-        "may_connect": has_permission(request.user, Permission.SOURCES_EDIT),
         "has_orders": any(view.count != 0 for view in views if not view.query),
         "now": now,
         "next": _url_with_params(request, after=cursor) if cursor else "",

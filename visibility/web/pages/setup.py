@@ -73,8 +73,9 @@ def _first_values() -> dict[str, Any]:
 def _render_form(request: HttpRequest, context: dict[str, Any], *, status: int) -> HttpResponse:
     choices = {**organization_choices(), "countries": country_choices(), "nav": None}
     response = render(request, "setup/form.html", context | choices, status=status)
-    # The address is a secret: it must not be sent on.
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # The address is a secret: it must not be sent on. With "no-referrer", browsers send the form
+    # with `Origin: null`, which the check of the CSRF token refuses.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 
