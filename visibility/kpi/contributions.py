@@ -20,8 +20,8 @@ from visibility.kpi.query import NO_ORDERS, DaySpan, KpiDimensionFilters, KpiSum
 class KpiSegment:
     """A segment of a breakdown: its values of the dimensions, now and before.
 
-    `before` is None without a comparison. `contribution`: what it adds to the change of the value, a
-    fraction or seconds; None if one of the two totals has no value.
+    `before` is None without a comparison. `contribution`: what it adds to the change of the value,
+    a fraction or seconds; None if one of the two totals has no value.
     """
 
     dimensions: tuple[Dimension, ...]

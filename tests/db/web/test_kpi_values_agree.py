@@ -83,7 +83,9 @@ def test_tile_page_api_export_and_orders_agree_for_every_preset(compare: str) ->
         back = timedelta(days=364) if compare == "last-year" else last - first + timedelta(days=1)
         assert api["compared"]["from"] == (first - back).isoformat()
         # The tile of the overview, the page, and the list of orders.
-        value = format_percent(Decimal(total["Numerator"]) / max(Decimal(total["Denominator"]), 1))
+        value = format_percent(
+            Decimal(total["Numerator"]) / max(Decimal(total["Denominator"]), Decimal(1))
+        )
         if total["Counted"] != "0":
             for address in ("/numbers", "/numbers/fill_rate"):
                 page = client.get(address + query).content.decode()

@@ -1,5 +1,6 @@
 """The organization: entered in the browser and over the API, in force at once, audited."""
 
+import time
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -152,7 +153,7 @@ def test_change_renews_the_configuration_version(admin: Client) -> None:
 def test_another_process_uses_a_change_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(organization, "MAX_AGE", 1.0)
     clock = [100.0]
-    monkeypatch.setattr(organization.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(organization, "_latest", StoredOrganization(None, 100.0))
     fields = {"currency": "USD", "week_start": "monday", "fiscal_year_start": 1}
     Organization.objects.create(id=1, name="Acme", time_zone="Asia/Tokyo", **fields)

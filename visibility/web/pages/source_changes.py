@@ -1,6 +1,7 @@
 """Changes of a source besides its settings: a new secret, archive and restore."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -26,7 +27,7 @@ DEFAULT_HOURS = "24"
 def rotate_secret_view(request: HttpRequest, slug: str) -> HttpResponse:
     """`/sources/<slug>/rotate`: the form; POST creates a new secret and shows it once."""
     source = _source_or_404(slug)
-    context = {
+    context: dict[str, Any] = {
         "source": source,
         "connector": find_connector(source.connector),
         "hours": DEFAULT_HOURS,

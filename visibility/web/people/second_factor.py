@@ -80,7 +80,7 @@ def lacks_second_factor(user: User | AnonymousUser, session: Any) -> bool:
 
 def has_second_factor(user: User | AnonymousUser) -> bool:
     """Whether the user has set up an authenticator app or a passkey."""
-    return Authenticator.objects.filter(user_id=user.pk, type__in=FACTOR_TYPES).exists()
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTOR_TYPES).exists())
 
 
 def record_set_up(request: HttpRequest, user: User) -> None:

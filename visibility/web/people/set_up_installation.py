@@ -77,7 +77,7 @@ class SetUpForm:
             lock_set_up()
             if not is_valid_setup_link(token):
                 return None
-            user = self.administrator.save(commit=False)
+            user: User = self.administrator.save(commit=False)
             self.passwords.user = user
             self.passwords.save()
             user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
