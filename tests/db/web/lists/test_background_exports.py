@@ -15,6 +15,7 @@ from visibility.db.database_time import database_now
 from visibility.export import background_exports, list_files
 from visibility.models import AuditEntry, BackgroundExport, BackgroundExportChunk
 from visibility.pipeline.jobs import BY_NAME
+from visibility.pipeline.shutdown_flag import stopping
 from visibility.pipeline.tasks_and_fallback_loop import run_job_unless_running_then_next_job
 from visibility.web import background_exports as web_exports
 from visibility.web.intake.source_cache import conninfo
@@ -235,7 +236,8 @@ def test_worker_whose_attempt_was_taken_over_stores_nothing(
     """The first worker lost its connection and its lock, but goes on: the second one wins."""
     create_orders_with_ties_and_gaps(7)
     export = request_export(olga)
-    original, taken = background_exports._store_file, []
+    original = background_exports._store_file
+    taken: list[bool] = []
 
     def store_after_the_other(*args: Any) -> None:
         if not taken:
@@ -280,7 +282,7 @@ def test_shutdown_is_no_attempt_and_a_failing_export_ends(
     with monkeypatch.context() as patch:
         # The shutdown begins when the export has been claimed.
         patch.setattr(
-            background_exports.stopping,
+            stopping,
             "is_set",
             lambda: BackgroundExport.objects.filter(state="running").exists(),
         )
