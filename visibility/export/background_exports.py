@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import QueryDict
 from structlog.stdlib import get_logger
 
@@ -142,7 +142,7 @@ def _claim_next_export() -> BackgroundExport | None:
     return None
 
 
-def _of_attempt(export: BackgroundExport):  # type: ignore[no-untyped-def]
+def _of_attempt(export: BackgroundExport) -> QuerySet[BackgroundExport]:
     return BackgroundExport.objects.filter(
         pk=export.pk, attempt=export.attempt, state__in=EXPORT_IN_PROGRESS
     )
