@@ -29,7 +29,7 @@ def test_docs_page_renders_all_operations_without_errors_or_other_hosts(
         page.on("request", lambda request: requested_urls.append(request.url))
         page.goto(f"{live_server.url}/api/v1/docs")
         page.wait_for_selector(".opblock")
-        assert page.locator(".opblock").count() == 95
+        assert page.locator(".opblock").count() == 100
         assert page.locator("html").get_attribute("lang") == "en"
         page.click("#operations-kpis-kpis .opblock-summary-control")
         page.click("#operations-kpis-kpis .try-out__btn")
