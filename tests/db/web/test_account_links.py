@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY as METHODS
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core import mail
@@ -175,6 +176,8 @@ def test_a_link_ends_the_session_of_another_person(client: Client) -> None:
     assert 'class="rail"' not in client.get(reset_link(user)).content.decode()
     client.post(reset_link(user), passwords())
     assert client.session["_auth_user_id"] == str(user.pk)
+    # A session of its own, in which the password was given a moment ago.
+    assert [record["method"] for record in client.session[METHODS]] == ["password"]
 
 
 def test_links_that_anybody_can_ask_for_end_no_invitation_and_are_few(client: Client) -> None:

@@ -61,11 +61,13 @@ def test_the_wait_doubles_and_is_bounded(now: datetime) -> None:
 
 
 def test_others_cannot_keep_a_person_out_for_longer_than_a_minute(now: datetime) -> None:
-    for number in range(400):
-        address = f"203.0.113.{number % 250}"
-        take_attempt("olga", address, now + timedelta(seconds=10 * number))
-    wait = take_attempt("olga", HOTEL, now + timedelta(seconds=4000))
-    assert wait is None or wait <= timedelta(minutes=1)
+    waits = [
+        take_attempt("olga", f"203.0.113.{number % 250}", now + timedelta(seconds=10 * number))
+        for number in range(400)
+    ]
+    waits.append(take_attempt("olga", HOTEL, now + timedelta(seconds=4000)))
+    longest = max(wait for wait in waits if wait)
+    assert timedelta(seconds=30) < longest <= timedelta(minutes=1)
 
 
 def test_from_a_known_address_a_person_signs_in_while_others_guess(now: datetime) -> None:
