@@ -150,7 +150,8 @@ def test_the_secret_of_the_source_is_replaced_and_never_returned(integrator: Cli
     assert own_secrets(feed) == [new, "the-first-secret-of-the-warehouse"]
     assert feed.config == {"zone": "UTC"}
     entries = AuditEntry.objects.filter(action="source.rotate")
-    assert [(entry.detail, str(entry.user)) for entry in entries] == [({}, "ines")] * 2
+    expected = [(["old_valid_until"], "ines")] * 2
+    assert [(list(entry.detail), str(entry.user)) for entry in entries] == expected
 
 
 def test_a_weak_secret_or_an_invalid_setting_changes_nothing(integrator: Client) -> None:
