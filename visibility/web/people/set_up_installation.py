@@ -31,7 +31,7 @@ FORM_FIELDS = {"zone": "time_zone"}
 
 
 class AdministratorForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
-    """Username and name of the first administrator; each error stands at its field."""
+    """Username and name of the first administrator; each error is at its field."""
 
     class Meta:
         model = User
