@@ -10,7 +10,12 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 # Migrations and `migrate` fill these; tests do not change them.
-KEPT = ("django_migrations", "django_content_type", "auth_permission", "visibility_audithead")
+UNCHANGED_TABLES = (
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "visibility_audithead",
+)
 WAIT_SECONDS = 10.0
 OPEN_TRANSACTIONS = """
 SELECT count(*) FROM pg_stat_activity
@@ -37,7 +42,7 @@ BEGIN
         WHERE contype = 'f'
     )
     SELECT array_agg(oid::regclass::text) INTO tables FROM affected JOIN pg_class USING (oid)
-    WHERE NOT relispartition AND relname <> ALL (%(kept)s);
+    WHERE NOT relispartition AND relname <> ALL (%(unchanged)s);
     WHILE NOT was_clean LOOP
         was_clean := true;
         FOREACH name IN ARRAY tables LOOP
@@ -60,7 +65,7 @@ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND pg_relation_si
 
 def define_function(cursor: CursorWrapper) -> None:
     """Define `test_empty_tables` in the test database."""
-    cursor.execute(FUNCTION, {"kept": list(KEPT)})
+    cursor.execute(FUNCTION, {"unchanged": list(UNCHANGED_TABLES)})
 
 
 def empty_tables() -> None:
@@ -69,7 +74,7 @@ def empty_tables() -> None:
 
     with connection.cursor() as cursor:
         _wait_for_open_transactions(cursor)
-        cursor.execute(LARGE_TABLES, [list(KEPT)])
+        cursor.execute(LARGE_TABLES, [list(UNCHANGED_TABLES)])
         (large,) = cursor.fetchone()
         if large:
             cursor.execute(f"TRUNCATE {large} CASCADE")

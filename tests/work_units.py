@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 # Each test of these takes long by itself and shares no data with the others of its file.
-ONE_BY_ONE = ("tests/browser/journeys/", "tests/processes/recipes/")
+SINGLE_TESTS = ("tests/browser/journeys/", "tests/processes/recipes/")
 LANES = ("tests/browser/", "tests/processes/", "tests/db/", "tests/unit/")
 
 
@@ -19,7 +19,7 @@ class WorkUnits(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Distribute files, the slowest kinds first."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith(ONE_BY_ONE) else nodeid.partition("::")[0]
+        return nodeid if nodeid.startswith(SINGLE_TESTS) else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         first = min(self.workqueue, key=lambda unit: rank(unit, len(self.workqueue[unit])))
@@ -30,7 +30,7 @@ class WorkUnits(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 def rank(unit: str, tests: int) -> tuple[int, int, int]:
     """The place of a unit in the queue: single long tests, then lane by lane, many tests first."""
     lane = next((at for at, folder in enumerate(LANES) if unit.startswith(folder)), len(LANES))
-    return (not unit.startswith(ONE_BY_ONE), lane, -tests)
+    return (not unit.startswith(SINGLE_TESTS), lane, -tests)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:

@@ -171,10 +171,10 @@ def _read_month(raw: object) -> int:
 def _read_calendar(raw: object) -> WorkCalendar | None:
     if raw in (None, ""):
         return None
-    found = WorkCalendar.objects.filter(code=str(raw)[:50].replace("\0", "")).first()
-    if found is None:
+    calendar = WorkCalendar.objects.filter(code=str(raw)[:50].replace("\0", "")).first()
+    if calendar is None:
         raise ValueError("No calendar has this code.")
-    return found
+    return calendar
 
 
 def _read_boolean(raw: object) -> bool:

@@ -16,9 +16,9 @@ LINK = re.compile(r'(?s)<a(\s[^>]*?)\s?href="([^"]*)"([^>]*)>(.*?)</a>')
 class LinksIfAllowed(template.Node):
     """Renders its content, without the links to pages that the user may not open."""
 
-    def __init__(self, nodelist: NodeList, *, keeps_text: bool) -> None:
+    def __init__(self, nodelist: NodeList, *, has_text: bool) -> None:
         self.nodelist = nodelist
-        self._keeps_text = keeps_text
+        self._has_text = has_text
 
     def render(self, context: Context) -> SafeString:
         """The content. A link that the user may not open becomes its text, or nothing.
@@ -30,14 +30,14 @@ class LinksIfAllowed(template.Node):
         if may_open is None:
             return content
 
-        def link_or_text(found: re.Match[str]) -> str:
-            if may_open(html.unescape(found[2])):
-                return found[0]
-            if not self._keeps_text:
+        def link_or_text(match: re.Match[str]) -> str:
+            if may_open(html.unescape(match[2])):
+                return match[0]
+            if not self._has_text:
                 return ""
-            attributes = found[1].rstrip() + found[3]
+            attributes = match[1].rstrip() + match[3]
             role = ' role="img"' if "aria-label=" in attributes else ""
-            return f"<span{attributes}{role}>{found[4]}</span>" if attributes else found[4]
+            return f"<span{attributes}{role}>{match[4]}</span>" if attributes else match[4]
 
         return mark_safe(LINK.sub(link_or_text, content))  # noqa: S308
 
@@ -45,9 +45,9 @@ class LinksIfAllowed(template.Node):
 @register.tag
 def links_if_allowed(parser: Parser, token: Token) -> LinksIfAllowed:
     """`{% links_if_allowed %}...{% end_links_if_allowed %}`, with `or_nothing` to drop the text."""
-    words = token.split_contents()[1:]
-    if words not in ([], ["or_nothing"]):
+    options = token.split_contents()[1:]
+    if options not in ([], ["or_nothing"]):
         raise template.TemplateSyntaxError("links_if_allowed takes only the word or_nothing.")
     nodelist = parser.parse(("end_links_if_allowed",))
     parser.delete_first_token()
-    return LinksIfAllowed(nodelist, keeps_text=not words)
+    return LinksIfAllowed(nodelist, has_text=not options)

@@ -30,11 +30,11 @@ def may_open(user: User | AnonymousUser, url: str) -> bool:
     True for other hosts, for a query or an anchor of the same page, and for pages that only
     require to be signed in. False for an unknown page.
     """
-    parts = urlsplit(url)
-    if parts.netloc or not parts.path:
+    target = urlsplit(url)
+    if target.netloc or not target.path:
         return True
     try:
-        match = resolve(parts.path)
+        match = resolve(target.path)
     except Resolver404:
         return False
     view = match.func

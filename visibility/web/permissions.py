@@ -139,5 +139,5 @@ def require_permission(
 
 def required_permissions(view: Callable[..., Any]) -> frozenset[Permission]:
     """The permissions that `require_permission` asks for before it calls the view."""
-    found: frozenset[Permission] = getattr(view, REQUIRED_PERMISSIONS, frozenset())
-    return found
+    required: frozenset[Permission] = getattr(view, REQUIRED_PERMISSIONS, frozenset())
+    return required

@@ -44,7 +44,7 @@ def earlier_version() -> Iterator[None]:
 
 
 @pytest.fixture
-def this_version_again() -> Iterator[None]:
+def upgrade_at_end() -> Iterator[None]:
     """Upgrade at the end, after a test that migrates to an earlier version."""
     yield
     call_command("migrate", "visibility", verbosity=0)
@@ -83,7 +83,7 @@ def test_worker_of_earlier_version_that_still_runs_leaves_right_cells() -> None:
     assert _update_and_count_orders() == 1
 
 
-def test_earlier_version_after_downgrade_sums_every_day_again(this_version_again: None) -> None:
+def test_earlier_version_after_downgrade_sums_every_day_again(upgrade_at_end: None) -> None:
     _add_fact()
     call_command("migrate", "visibility", BEFORE, verbosity=0)
     with connection.cursor() as cursor:
@@ -127,7 +127,7 @@ def test_upgrade_to_families_preserves_totals_and_undelivered_orders(
 
 
 def test_downgrade_removes_what_the_earlier_version_does_not_know(
-    this_version_again: None,
+    upgrade_at_end: None,
 ) -> None:
     fact = create_fact(None, 1, day=date(2026, 3, 3), kpi="undelivered_orders")
     create_fact(5, 1, day=date(2026, 3, 3), kpi="undelivered_orders")

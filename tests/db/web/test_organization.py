@@ -93,7 +93,7 @@ def test_what_is_saved_in_the_form_is_in_force_and_audited(admin: Client) -> Non
     assert history in admin.get(URL).content.decode()
 
 
-def test_each_error_stands_at_its_field_and_nothing_is_lost(admin: Client) -> None:
+def test_each_error_is_at_its_field_and_nothing_is_lost(admin: Client) -> None:
     entered = {
         "name": " ",
         "time_zone": "Chicago",

@@ -172,7 +172,7 @@ def test_many_forms_of_one_address_wait_and_keep_what_was_entered(client: Client
         ("subdivision", "XX", "XX"),
     ],
 )
-def test_each_error_stands_at_its_field_and_nothing_is_half_made(
+def test_each_error_is_at_its_field_and_nothing_is_half_made(
     client: Client, field: str, value: str, sentence: str
 ) -> None:
     create_user(UserRole.CUSTOMER_SERVICE, "clerk")
@@ -182,10 +182,10 @@ def test_each_error_stands_at_its_field_and_nothing_is_half_made(
     assert answer.status_code == 422
     assert "Nothing was created." in html
     assert sentence.replace("'", "&#x27;") in html
-    place = html.split(f'name="{field if field != "new_password1" else "new_password2"}"')[1]
-    assert 'aria-invalid="true"' in place.split(">")[0]
-    for kept in {"name", "email", "last_name"} - {field}:
-        assert f'value="{ENTERED[kept]}"' in html
+    markup = html.split(f'name="{field if field != "new_password1" else "new_password2"}"')[1]
+    assert 'aria-invalid="true"' in markup.split(">")[0]
+    for other in {"name", "email", "last_name"} - {field}:
+        assert f'value="{ENTERED[other]}"' in html
     assert PASSWORD not in html
     assert [user.username for user in User.objects.all()] == ["clerk"]
     assert not Organization.objects.exists()

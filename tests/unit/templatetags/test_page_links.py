@@ -7,8 +7,8 @@ LINKS = '<a class="row" href="/open?a=1&amp;b=2">one</a> <a href="/closed?a=1&am
 MARKER = '<a class="marker" href="/closed" aria-label="Shipped" title="x">3</a>'
 
 
-def render(content: str, words: str = "") -> str:
-    text = f"{{% load page_links %}}{{% links_if_allowed {words} %}}{content}"
+def render(content: str, option: str = "") -> str:
+    text = f"{{% load page_links %}}{{% links_if_allowed {option} %}}{content}"
     asked: list[str] = []
 
     def may_open(url: str) -> bool:

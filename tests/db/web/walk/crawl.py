@@ -27,9 +27,9 @@ class Link:
     @property
     def kind(self) -> tuple[str, tuple[str, ...]]:
         """What links with other values have in common: the pattern and the names of parameters."""
-        parts = urlsplit(self.url)
-        names = tuple(sorted({name for name, _ in parse_qsl(parts.query)}))
-        return resolve(parts.path).route, names
+        target = urlsplit(self.url)
+        names = tuple(sorted({name for name, _ in parse_qsl(target.query)}))
+        return resolve(target.path).route, names
 
 
 class PageReader(HTMLParser):

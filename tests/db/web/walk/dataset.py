@@ -47,7 +47,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class WalkRecords:
-    """The values that URLs of the walk are made of."""
+    """The values that fill the URLs of the walk."""
 
     values: dict[str, Any]
 
@@ -69,7 +69,7 @@ def build_dataset() -> WalkRecords:
         job_functions.enqueue_due_refolds_and_update_due_alerts()
         job_functions.process_messages_and_refold()
     record_and_retention_jobs.measure_records()
-    return WalkRecords(_act_as_people() | _find_records())
+    return WalkRecords(_add_actions_of_people() | _find_records())
 
 
 def _store_simulated_messages(now: datetime) -> None:
@@ -95,9 +95,9 @@ def _store_simulated_messages(now: datetime) -> None:
     arrivals = {}
     for _, n, index in sent:
         order = world.order(n)
-        made = history.message_of_step(order, order.steps[index], index)
-        key = f"{made.identity} {hash(made.body)}"
-        arrivals[key] = IncomingMessage(sources[made.source], key, made.headers, made.body)
+        message = history.message_of_step(order, order.steps[index], index)
+        key = f"{message.identity} {hash(message.body)}"
+        arrivals[key] = IncomingMessage(sources[message.source], key, message.headers, message.body)
     store_messages(list(arrivals.values()))
 
 
@@ -138,8 +138,8 @@ def _store_problems(now: datetime) -> None:
     message(sources["yard"], state="waiting")
 
 
-def _act_as_people() -> dict[str, Any]:
-    """Notes, links, views, decisions and a replay, made with the forms of the product."""
+def _add_actions_of_people() -> dict[str, Any]:
+    """Notes, links, views, decisions and a replay, from the forms of the product."""
     first, second = Order.objects.order_by("pk")[:2]
     orphan = Identifier.objects.get(raw=UNMATCHED).object_id
     note = f"/orders/{first.pk}/notes"
@@ -187,9 +187,9 @@ def _post(role: UserRole, path: str, **form: Any) -> str:
 
 
 def _token(page: str) -> str:
-    found = re.search(r"/track/([^\"<\s]+)", page)
-    assert found, page
-    return found[1]
+    match = re.search(r"/track/([^\"<\s]+)", page)
+    assert match, page
+    return match[1]
 
 
 def _find_records() -> dict[str, Any]:

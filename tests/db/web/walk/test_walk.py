@@ -146,5 +146,5 @@ def test_every_number_that_is_a_link_equals_its_list(
 def _differs_on_new_pages(visitor: Visitor, url: str, link: Link) -> bool:
     """Whether it still does when both pages are opened now; orders become late meanwhile."""
     visitor.forget()
-    again = [other for other in visitor.read(url).links if other.url == link.url]
-    return any(other.count != visitor.count_rows(link.url) for other in again)
+    same_links = [other for other in visitor.read(url).links if other.url == link.url]
+    return any(other.count != visitor.count_rows(link.url) for other in same_links)
