@@ -44,10 +44,10 @@ class LinksIfAllowed(template.Node):
 
 @register.tag
 def links_if_allowed(parser: Parser, token: Token) -> LinksIfAllowed:
-    """`{% links_if_allowed %}...{% end_links_if_allowed %}`, with `or_nothing` to drop the text."""
+    """`{% links_if_allowed %}...{% endlinks_if_allowed %}`, with `or_nothing` to drop the text."""
     options = token.split_contents()[1:]
     if options not in ([], ["or_nothing"]):
         raise template.TemplateSyntaxError("links_if_allowed takes only the word or_nothing.")
-    nodelist = parser.parse(("end_links_if_allowed",))
+    nodelist = parser.parse(("endlinks_if_allowed",))
     parser.delete_first_token()
     return LinksIfAllowed(nodelist, has_text=not options)

@@ -20,16 +20,10 @@ from visibility.web.background_exports import (
 )
 from visibility.web.page_access import may_open
 from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
+from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import Permission, UserRole, has_permission, roles
 from visibility.web.screen_registry import SCREENS, NavigationEntry, navigation_entries
 
-ROLE_TITLES = {
-    UserRole.CUSTOMER_SERVICE: "Customer service",
-    UserRole.EXECUTIVE: "Executive",
-    UserRole.OPERATIONS: "Operations",
-    UserRole.INTEGRATOR: "Integrator",
-    UserRole.ADMIN: "Administrator",
-}
 MAX_SHOWN = 99
 
 

@@ -1,6 +1,6 @@
-"""What each permission allows, as people read it."""
+"""What each permission allows, and the titles of the roles, as people read them."""
 
-from visibility.web.permissions import Permission
+from visibility.web.permissions import Permission, UserRole
 
 PERMISSION_LABELS = {
     Permission.ORDERS: "Search and open orders",
@@ -31,4 +31,11 @@ PERMISSION_LABELS = {
     Permission.SUBSCRIPTIONS_SEE: "See subscriptions",
     Permission.SUBSCRIPTIONS_EDIT: "Change and test subscriptions",
     Permission.ADMINISTER: "Administer people, retention and settings",
+}
+ROLE_TITLES = {
+    UserRole.CUSTOMER_SERVICE: "Customer service",
+    UserRole.EXECUTIVE: "Executive",
+    UserRole.OPERATIONS: "Operations",
+    UserRole.INTEGRATOR: "Integrator",
+    UserRole.ADMIN: "Administrator",
 }

@@ -15,7 +15,7 @@ def render(content: str, option: str = "") -> str:
         asked.append(url)
         return url == "/open?a=1&b=2"
 
-    page = Template(text + "{% end_links_if_allowed %}").render(Context({"may_open": may_open}))
+    page = Template(text + "{% endlinks_if_allowed %}").render(Context({"may_open": may_open}))
     assert asked
     return page
 

@@ -17,10 +17,10 @@ from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.notify.account_links import LIFETIMES, account_link_path
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.board_changes import Author
-from visibility.web.context_processors import ROLE_TITLES
 from visibility.web.people import accounts, people_list
 from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownPerson
 from visibility.web.people.people_list import PeopleFilter, Person
+from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import (
     Permission,
     UserRole,

@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from visibility.web.context_processors import ROLE_TITLES
+from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import UserRole
 
 PAGE_SIZE = 50
