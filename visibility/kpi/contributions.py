@@ -17,11 +17,11 @@ from visibility.kpi.query import NO_ORDERS, DaySpan, KpiDimensionFilters, KpiSum
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class KpiSegment:
     """A segment of a breakdown: its values of the dimensions, now and before.
 
-    `before` is None without a comparison. `contribution`: what it adds to the change of the value, a
-    fraction or seconds; None if one of the two totals has no value.
+    `before` is None without a comparison. `contribution`: what it adds to the change of the value,
+    a fraction or seconds; None if one of the two totals has no value.
     """
 
     dimensions: tuple[Dimension, ...]
@@ -37,18 +37,18 @@ def load_segments(
     compared: DaySpan | None,
     dimensions: Sequence[Dimension],
     filters: KpiDimensionFilters,
-) -> list[Segment]:
+) -> list[KpiSegment]:
     """The segments by these dimensions, also those that only one range has.
 
     Raises TooManyFacts.
     """
     now = {s.names: s.summary for s in _slices(kpi, span, dimensions, filters)}
     if compared is None:
-        return [Segment(tuple(dimensions), names, s, None, None) for names, s in now.items()]
+        return [KpiSegment(tuple(dimensions), names, s, None, None) for names, s in now.items()]
     before = {s.names: s.summary for s in _slices(kpi, compared, dimensions, filters)}
     total, total_before = _totals([*now.values()]), _totals([*before.values()])
     return [
-        Segment(
+        KpiSegment(
             tuple(dimensions),
             names,
             now.get(names, NO_ORDERS),
@@ -62,8 +62,8 @@ def load_segments(
 
 
 def segments_that_explain_the_change(
-    kpi: Kpi, segments: Iterable[Segment], *, least: Decimal, most: int
-) -> list[Segment]:
+    kpi: Kpi, segments: Iterable[KpiSegment], *, least: Decimal, most: int
+) -> list[KpiSegment]:
     """Those that contribute at least `least` to a worse value, the worst first."""
     worse = [segment for segment in segments if _worsens(kpi, segment, least)]
     return sorted(worse, key=lambda s: (-abs(s.contribution or Decimal(0)), s.dimensions, s.names))[
@@ -106,7 +106,7 @@ def _contribution(
     ) / total_before[1]
 
 
-def _worsens(kpi: Kpi, segment: Segment, least: Decimal) -> bool:
+def _worsens(kpi: Kpi, segment: KpiSegment, least: Decimal) -> bool:
     contribution = segment.contribution
     return (
         contribution is not None

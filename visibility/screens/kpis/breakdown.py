@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from visibility.kpi.contributions import (
-    Segment,
+    KpiSegment,
     load_segments,
     segments_that_explain_the_change,
 )
@@ -79,13 +79,13 @@ class KpiBreakdowns:
     selected: Breakdown
     tables: Sequence[Breakdown]
     explaining: Sequence[ExplainingSegment]
-    segments: Sequence[tuple[tuple[Dimension, ...], Sequence[Segment]]]
-    explaining_segments: Sequence[Segment]
+    segments: Sequence[tuple[tuple[Dimension, ...], Sequence[KpiSegment]]]
+    explaining_segments: Sequence[KpiSegment]
 
 
 def load_breakdowns(kpi: Kpi, selection: KpiSelection) -> KpiBreakdowns:
     """Load every breakdown of a KPI page. Raises TooManyFacts."""
-    groups: dict[tuple[Dimension, ...], Sequence[Segment]] = {
+    groups: dict[tuple[Dimension, ...], Sequence[KpiSegment]] = {
         (name,): _load(kpi, selection, (name,)) for name in DIMENSIONS if name in kpi.dimensions
     }
     wanted, problem = breakdown_dimensions(kpi, selection.by), ""
@@ -113,14 +113,14 @@ def load_breakdowns(kpi: Kpi, selection: KpiSelection) -> KpiBreakdowns:
 
 def _load(
     kpi: Kpi, selection: KpiSelection, dimensions: tuple[Dimension, ...]
-) -> Sequence[Segment]:
+) -> Sequence[KpiSegment]:
     """The segments, the worst first."""
     segments = load_segments(kpi, selection.span, selection.compared, dimensions, selection.filters)
     return sorted(segments, key=lambda s: (_badness(kpi, s), -s.summary.orders, s.names))
 
 
 def build_breakdown(
-    kpi: Kpi, segments: Sequence[Segment], dimensions: tuple[Dimension, ...], *, most: int
+    kpi: Kpi, segments: Sequence[KpiSegment], dimensions: tuple[Dimension, ...], *, most: int
 ) -> Breakdown:
     """A table of one dimension, the worst first, or a matrix of two; at most `most` rows."""
     largest = _largest(segments)
@@ -144,8 +144,8 @@ def build_breakdown(
 def _explaining(
     kpi: Kpi,
     selection: KpiSelection,
-    groups: Mapping[tuple[Dimension, ...], Sequence[Segment]],
-) -> list[Segment]:
+    groups: Mapping[tuple[Dimension, ...], Sequence[KpiSegment]],
+) -> list[KpiSegment]:
     """Segments of dimensions that no filter has fixed: such a segment would be the whole value."""
     fixed = set(selection.filters.filtered_values_by_dimension())
     free = [s for names, group in groups.items() if not fixed & set(names) for s in group]
@@ -154,7 +154,7 @@ def _explaining(
     )
 
 
-def _describe_explaining(kpi: Kpi, segments: Sequence[Segment]) -> list[ExplainingSegment]:
+def _describe_explaining(kpi: Kpi, segments: Sequence[KpiSegment]) -> list[ExplainingSegment]:
     largest = _largest(segments)
     return [
         ExplainingSegment(
@@ -168,7 +168,7 @@ def _describe_explaining(kpi: Kpi, segments: Sequence[Segment]) -> list[Explaini
     ]
 
 
-def build_cell(kpi: Kpi, segment: Segment, largest: Decimal) -> BreakdownCell:
+def build_cell(kpi: Kpi, segment: KpiSegment, largest: Decimal) -> BreakdownCell:
     """The cell of a segment; `largest` is the largest contribution beside it."""
     value = segment.summary.median_seconds_or_fraction(kpi)
     tone = texts.target_tone(kpi, value)
@@ -214,11 +214,11 @@ def _value_before(kpi: Kpi, before: KpiSummary | None) -> str:
     return format_kpi_value(kpi, before.median_seconds_or_fraction(kpi))
 
 
-def _largest(segments: Sequence[Segment]) -> Decimal:
+def _largest(segments: Sequence[KpiSegment]) -> Decimal:
     return max((abs(s.contribution) for s in segments if s.contribution), default=Decimal(0))
 
 
-def _badness(kpi: Kpi, segment: Segment) -> Decimal:
+def _badness(kpi: Kpi, segment: KpiSegment) -> Decimal:
     """Lower is worse."""
     contribution = segment.contribution
     if contribution is None:
@@ -228,7 +228,7 @@ def _badness(kpi: Kpi, segment: Segment) -> Decimal:
     return contribution if kpi.higher_is_better else -contribution
 
 
-def _names_with_most_orders(segments: Sequence[Segment], axis: int) -> list[str]:
+def _names_with_most_orders(segments: Sequence[KpiSegment], axis: int) -> list[str]:
     weight: dict[str, int] = {}
     for segment in segments:
         name = segment.names[axis]

@@ -13,7 +13,7 @@ from django.http import Http404
 from connectors.sdk.event_codec import format_decimal
 from visibility.db.database_time import database_now
 from visibility.formatting import in_zone
-from visibility.kpi.contributions import Segment
+from visibility.kpi.contributions import KpiSegment
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.periods import Comparison, PeriodLength, compared_span
@@ -145,7 +145,7 @@ def serialize_kpi_summary(summary: KpiSummary) -> dict[str, Any]:
     }
 
 
-def serialize_segment(segment: Segment) -> dict[str, Any]:
+def serialize_segment(segment: KpiSegment) -> dict[str, Any]:
     """The value of a segment, that before, and its contribution to the change."""
     contribution = segment.contribution
     return serialize_kpi_summary(segment.summary) | {
