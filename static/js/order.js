@@ -79,7 +79,7 @@
     if (!isRead) return;
     event.preventDefault();
     heldBack = event.detail;
-    if (bar.querySelector("[data-count]").textContent !== String(added)) say(`${added} new in the activity`);
+    if (bar.querySelector("[data-count]").textContent !== String(added)) document.dispatchEvent(new CustomEvent("live:say", { detail: { text: `${added} new in the activity` } }));
     bar.querySelector("[data-count]").textContent = added;
   });
 

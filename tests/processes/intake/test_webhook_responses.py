@@ -227,7 +227,8 @@ def test_curl_command_printed_by_source_add_works(
 ) -> None:
     slug = connector.replace("_", "-")
     printed = product.manage("source", "add", f"new-{slug}", "--connector", connector)
-    arguments = shlex.split(printed.splitlines()[-1])
+    # The body of an example may have several lines.
+    arguments = shlex.split(printed[printed.index("curl ") :])
     assert arguments[0] == "curl"
     pairs = [arguments[index + 1] for index, argument in enumerate(arguments) if argument == "-H"]
     headers = dict(pair.split(": ", 1) for pair in pairs)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 
 from django.test import Client
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from visibility.web.api.schema_and_docs import openapi_document
@@ -33,7 +33,7 @@ def test_docs_page_renders_all_operations_without_errors_or_other_hosts(
         page.on("request", lambda request: requested_urls.append(request.url))
         page.goto(f"{live_server.url}/api/v1/docs")
         page.wait_for_selector(".opblock")
-        assert page.locator(".opblock").count() == operations
+        expect(page.locator(".opblock")).to_have_count(operations, timeout=20_000)
         assert page.locator("html").get_attribute("lang") == "en"
         page.click("#operations-kpis-kpis .opblock-summary-control")
         page.click("#operations-kpis-kpis .try-out__btn")

@@ -55,7 +55,7 @@ def test_endpoints_without_parameters_reject_all(
     [
         ("orders", "status", "' OR 1=1--"),
         ("orders", "status", "SHIPPED"),
-        ("orders", "channel", "x" * 201),
+        ("orders", "channel", "x" * 251),
         ("orders", "channel", "a\0b"),
         ("orders", "q", "a\nb"),
         ("orders", "q", "\0"),
