@@ -225,6 +225,7 @@ def test_screen_link_opens_nothing_but_its_page(ops: FormClient) -> None:
     assert screen.cookies == {}
     # Sign-in, health, and the documentation of the API are open without a link as well.
     open_to_all = {"signin", "signin/demo", "signout", "healthz", "readyz", "metrics", "screens"}
+    open_to_all |= {"signin/forgot", "signin/passkey"}
     open_to_all |= {f"api/v1/{name}" for name in ("schema", "docs", "event-schemas")}
     tried = 0
     for route, _ in addresses(get_resolver().url_patterns):
@@ -236,7 +237,9 @@ def test_screen_link_opens_nothing_but_its_page(ops: FormClient) -> None:
         answer: Any = screen.get(address.replace("^", "").replace("$", ""))
         tried += 1
         if answer.status_code == 302:
-            assert answer.headers["location"].startswith("/signin"), address
+            # The pages of a second factor lead to the one that asks to sign in.
+            location = answer.headers["location"]
+            assert location.startswith(("/signin", "/account/second-factor")), address
         else:
             assert answer.status_code in {401, 403, 404, 405}, (address, answer.status_code)
     assert tried > 100

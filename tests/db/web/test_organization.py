@@ -145,8 +145,9 @@ def test_only_administrators_see_and_change_it(role: UserRole) -> None:
 
 
 def test_change_renews_the_configuration_version(admin: Client) -> None:
-    before = ConfigurationVersion.objects.get().version
     patch(admin, name="Acme")
+    before = ConfigurationVersion.objects.get().version
+    patch(admin, name="Acme Supply")
     assert ConfigurationVersion.objects.get().version != before
 
 

@@ -122,7 +122,7 @@ def test_tiles_describe_their_settings(ops: Client) -> None:
     content = ops.get("/api/v1/tiles").json()
     tiles = {tile["code"]: tile for tile in content["items"]}
     assert set(tiles) == set(tile_registry())
-    assert [s["name"] for s in tiles["kpi_number"]["settings"]] == ["kpi", "days"]
+    assert [s["name"] for s in tiles["kpi_number"]["settings"]] == ["kpi", "days", "compare"]
     assert tiles["kpi_number"]["permission"] == "kpis"
     assert [s["name"] for s in content["common_settings"]] == ["title", "width"]
 

@@ -6,15 +6,60 @@ from collections.abc import Mapping, Sequence
 PUBLIC = frozenset(
     {
         *("signin", "track/<str:token>", "screens/<str:token>", "api/v1/docs"),
+        *("signin/forgot", "account/link/<str:token>", "setup/<str:token>"),
         *("healthz", "readyz", "metrics"),
     }
 )
-SIGNED_IN = frozenset({"", "sources-not-reporting", "tokens", "styleguide"})
+SIGNED_IN = frozenset(
+    {
+        *("", "sources-not-reporting", "tokens", "styleguide", "account"),
+        "account/second-factor",
+    }
+)
+# The steps of a sign-in with a second factor and of its set-up: see the tests of second factors.
+STEPS = frozenset(
+    {
+        *("signin/code", "signin/cancel", "signin/passkey"),
+        *("account/confirm", "account/confirm/code", "account/confirm/passkey"),
+        "account/second-factor/app",
+        "account/second-factor/app/remove",
+        "account/second-factor/passkeys",
+        "account/second-factor/passkeys/add",
+        "account/second-factor/passkeys/<int:pk>/remove",
+        "account/second-factor/recovery-codes",
+        "account/second-factor/recovery-codes/new",
+    }
+)
 # Only forms send requests there.
 POST_ONLY = frozenset(
     {
         "signin/demo",
         "signout",
+        "session",
+        "account/password",
+        "account/sessions/end-others",
+        "account/sessions/<int:number>/end",
+        "order-lanes",
+        "numbers/<slug:code>/notes",
+        "numbers/<slug:code>/notes/<int:number>",
+        "numbers/<slug:code>/notes/<int:number>/remove",
+        "sources/<slug:slug>/archive",
+        "sources/<slug:slug>/restore",
+        "sources/<slug:slug>/test-event",
+        "sources/<slug:slug>/test-poll",
+        "calendars/<slug:code>/save",
+        "calendars/<slug:code>/copy",
+        "calendars/<slug:code>/delete",
+        "calendars/<slug:code>/versions/<str:day>/remove",
+        "people/<int:number>/link",
+        "people/<int:number>/deactivate",
+        "people/<int:number>/reactivate",
+        "people/<int:number>/end-sessions",
+        "people/<int:number>/remove-second-factors",
+        "outgoing-addresses/<int:number>/remove",
+        "setup/close",
+        "exports/<int:export_id>/file",
+        "exports/<int:export_id>/delete",
         "boards/<slug:slug>/arrange",
         "boards/<slug:slug>/settings",
         "boards/<slug:slug>/duplicate",
@@ -66,6 +111,30 @@ PRIVATE = frozenset({"saved-views/<int:view_id>"})
 PAGES: Mapping[str, Sequence[str]] = {
     "": ["/"],
     "signin": ["/signin"],
+    "signin/forgot": ["/signin/forgot"],
+    "account/link/<str:token>": ["/account/link/nothing"],
+    "account": ["/account"],
+    "account/second-factor": ["/account/second-factor"],
+    "setup": ["/setup"],
+    "setup/<str:token>": ["/setup/nothing"],
+    "organization": ["/organization"],
+    "people": ["/people", "/people?q=nobody"],
+    "people/new": ["/people/new"],
+    "people/<int:number>": ["/people/{person}"],
+    "people/security": ["/people/security"],
+    "teams": ["/teams"],
+    "teams/<slug:slug>": ["/teams/{team}"],
+    "outgoing-addresses": ["/outgoing-addresses"],
+    "exports": ["/exports"],
+    "calendars": ["/calendars"],
+    "calendars/new": ["/calendars/new"],
+    "calendars/<slug:code>": ["/calendars/{calendar}"],
+    "alerts/health": ["/alerts/health", "/alerts/health?days=90"],
+    "numbers/<slug:code>/export": ["/numbers/fill_rate/export?format=csv"],
+    "messages/export": ["/messages/export?format=csv"],
+    "sources/new": ["/sources/new", "/sources/new?q=nothing"],
+    "sources/new/<slug:connector>": ["/sources/new/shopify"],
+    "sources/<slug:slug>/rotate": ["/sources/wms/rotate"],
     "boards/<slug:slug>": [
         "/boards/operations",
         "/boards/operations?arrange=1",

@@ -30,7 +30,9 @@ from visibility.models import (
     ScreenLink,
     Source,
     Subscription,
+    Team,
     TermMapping,
+    WorkCalendar,
 )
 from visibility.pipeline import job_functions, record_and_retention_jobs
 from visibility.simulator.faults import FaultRates
@@ -209,6 +211,9 @@ def _find_records() -> dict[str, Any]:
         "alert": alerted.pk,
         "alerted": alerted.order_id,
         "source_alert": Alert.objects.filter(source__isnull=False).latest("pk").pk,
+        "calendar": WorkCalendar.objects.latest("pk").code,
+        "person": User.objects.latest("pk").pk,
+        "team": Team.objects.latest("pk").slug,
         "message": messages.filter(state="applied")[0].pk,
         "parked": messages.filter(state="parked", source__slug="wms")[0].pk,
         "decision": IdentityDecision.objects.latest("pk").pk,

@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.urls import resolve
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.db.web.walk.addresses import PAGES, POST_ONLY, PRIVATE, PUBLIC, SIGNED_IN
+from tests.db.web.walk.addresses import PAGES, POST_ONLY, PRIVATE, PUBLIC, SIGNED_IN, STEPS
 from tests.db.web.walk.crawl import Link, Visitor, all_patterns
 from tests.db.web.walk.dataset import WalkRecords, build_dataset
 from visibility.web.page_access import may_open
@@ -57,7 +57,7 @@ def visitors(records: WalkRecords) -> dict[UserRole | None, Visitor]:
 
 def test_every_url_pattern_has_a_line() -> None:
     routes = {route for route in all_patterns() if not route.startswith(API)}
-    assert routes | {"api/v1/docs"} == PAGES.keys() | POST_ONLY
+    assert routes | {"api/v1/docs"} == PAGES.keys() | POST_ONLY | STEPS
     for route, urls in PAGES.items():
         for url in urls:
             assert resolve(urlsplit(url.format_map(Samples())).path).route == route
