@@ -8,7 +8,7 @@ from visibility.screens.setup.checklist import is_promise_watched
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
+class SetupStep:
     """Why a page is empty, the page where that ends, and who may do it."""
 
     sentence: str
@@ -18,21 +18,21 @@ class NextStep:
     who: str
 
 
-NO_SOURCE = NextStep(
+NO_SOURCE = SetupStep(
     "No source is connected yet.",
     "/sources/new",
     "Connect a source",
     Permission.SOURCES_EDIT,
     "an integrator or an administrator",
 )
-NO_ORDER = NextStep(
+NO_ORDER = SetupStep(
     "No message has named an order yet.",
     "/sources",
     "Check the sources",
     Permission.SOURCES_SEE,
     "an integrator or an administrator",
 )
-NO_PROMISE = NextStep(
+NO_PROMISE = SetupStep(
     "No promise is watched yet: no SLA rule about orders is enabled.",
     "/rules",
     "View SLA rules",
@@ -41,7 +41,7 @@ NO_PROMISE = NextStep(
 )
 
 
-def load_next_step() -> NextStep | None:
+def load_next_step() -> SetupStep | None:
     """The first thing that is missing; None if orders arrive and a promise is watched."""
     if not Source.objects.exists():
         return NO_SOURCE
@@ -50,7 +50,7 @@ def load_next_step() -> NextStep | None:
     return None if is_promise_watched() else NO_PROMISE
 
 
-def load_missing_orders() -> NextStep | None:
+def load_missing_orders() -> SetupStep | None:
     """The same for pages about orders, which do not need a promise."""
     step = load_next_step()
     return None if step is NO_PROMISE else step
