@@ -1,10 +1,10 @@
 """Browser test of the API documentation page."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.test import Client
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from visibility.web.api.schema_and_docs import openapi_document
@@ -12,6 +12,18 @@ from visibility.web.permissions import UserRole
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
 METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def scrolled(page: Page) -> Iterator[list[str]]:
+    """The operations on the screen while the page is scrolled: only those near it are rendered."""
+    page.evaluate("scrollTo(0, 0)")
+    for _ in range(200):
+        page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+        yield page.locator(".opblock").evaluate_all("all => all.map(each => each.id)")
+        end = "scrollY + innerHeight >= document.documentElement.scrollHeight - 1"
+        if page.evaluate(end):
+            return
+        page.evaluate("scrollBy(0, innerHeight / 2)")
 
 
 def test_docs_page_renders_all_operations_without_errors_or_other_hosts(
@@ -33,8 +45,9 @@ def test_docs_page_renders_all_operations_without_errors_or_other_hosts(
         page.on("request", lambda request: requested_urls.append(request.url))
         page.goto(f"{live_server.url}/api/v1/docs")
         page.wait_for_selector(".opblock")
-        expect(page.locator(".opblock")).to_have_count(operations, timeout=20_000)
+        assert len({name for names in scrolled(page) for name in names}) == operations
         assert page.locator("html").get_attribute("lang") == "en"
+        next(names for names in scrolled(page) if "operations-kpis-kpis" in names)
         page.click("#operations-kpis-kpis .opblock-summary-control")
         page.click("#operations-kpis-kpis .try-out__btn")
         page.click("#operations-kpis-kpis .execute")
