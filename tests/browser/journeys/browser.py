@@ -53,6 +53,12 @@ KIOSK_PROBLEMS = """() => {
 }"""
 EXTRA_HEIGHT = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
 EXTRA_WIDTH = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# The innermost elements that reach beyond the right edge.
+WIDE_ELEMENTS = """
+[...document.querySelectorAll("main *")]
+    .filter((each) => each.getBoundingClientRect().right > document.documentElement.clientWidth)
+    .slice(-3).map((each) => `${each.localName}.${each.className}`).join(" ")
+"""
 # Chromium cancels the pending requests of a page when it navigates away.
 CANCELED_BY_NAVIGATION = "net::ERR_ABORTED"
 
@@ -118,7 +124,9 @@ class PageWatch:
 def horizontal_overflow(page: Page) -> list[str]:
     """Report a page that scrolls horizontally."""
     excess, size = page.evaluate(EXTRA_WIDTH), page.viewport_size
-    return [f"{excess} px too wide at {size}"] if excess > 0 else []
+    if excess <= 0:
+        return []
+    return [f"{excess} px too wide at {size}: {page.evaluate(WIDE_ELEMENTS)}"]
 
 
 def vertical_overflow(page: Page) -> list[str]:
