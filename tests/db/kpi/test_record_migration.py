@@ -14,7 +14,7 @@ from visibility.kpi.measure_changed_records import (
     measure_changed_records,
     request_measurement_of_all_records,
 )
-from visibility.models import InboundMessage, KpiFact, KpiRecordChange
+from visibility.models import InboundMessage, KpiFact, KpiRecordChange, Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 BEFORE = "0022"
@@ -22,15 +22,18 @@ BEFORE = "0022"
 
 @pytest.fixture
 def earlier_version() -> Iterator[None]:
-    """The tables of the earlier version; the new ones again at the end."""
+    """The tables of the earlier version, with two sources; the new ones again at the end."""
+    for slug in ("before", "after"):
+        create_source(slug)
     call_command("migrate", "visibility", BEFORE, verbosity=0)
     yield
     call_command("migrate", "visibility", verbosity=0)
 
 
-def settle_message(key: str) -> None:
-    source = create_source(f"source-{key}")
-    store_messages([IncomingMessage(source.pk, key, {}, b"{}")])
+def settle_message(key: str, *, source: str) -> None:
+    # Not the whole row: the earlier version lacks some of its columns.
+    source_id = Source.objects.values_list("pk", flat=True).get(slug=source)
+    store_messages([IncomingMessage(source_id, key, {}, b"{}")])
     InboundMessage.objects.filter(dedupe_key=key).update(
         state="parked", reason="schema", processed_at=database_now()
     )
@@ -39,12 +42,12 @@ def settle_message(key: str) -> None:
 def test_earlier_records_are_measured_on_request_and_a_downgrade_removes_their_facts(
     earlier_version: None,
 ) -> None:
-    settle_message("before")
+    settle_message("before", source="before")
     fact = create_fact(day=database_now().date())
     call_command("migrate", "visibility", verbosity=0)
     assert not KpiRecordChange.objects.exists()
     assert KpiFact.objects.get() == fact
-    settle_message("after")
+    settle_message("after", source="after")
     assert measure_changed_records() == 1
     for _ in request_measurement_of_all_records():
         measure_changed_records()
@@ -54,4 +57,4 @@ def test_earlier_records_are_measured_on_request_and_a_downgrade_removes_their_f
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM visibility_kpifact")
         assert cursor.fetchall() == [(fact.pk,)]
-    settle_message("earlier version again")
+    settle_message("earlier version again", source="before")

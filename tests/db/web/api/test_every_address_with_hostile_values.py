@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.db.web.api.conftest import Installation
+from visibility.screens.orders.order_filters import ORDER_FILTERS
 from visibility.web.api.base import ApiView
 from visibility.web.permissions import UserRole
 
@@ -67,6 +68,7 @@ NAMES = sorted(
         for path in Path(folder).glob("*.py")
         for name in NAME_OF_VALUE.findall(path.read_text())
     }
+    | set(ORDER_FILTERS)
 )
 
 
