@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 
 import httpx2
 import pytest
-from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.catalog import connectors_by_slug
 from tests.browser.journeys.browser import PageWatch, chromium
+from tests.browser.journeys.new_product import create_administrator, new_product
 from tests.browser.journeys.page_checks import page_problems
-from tests.empty_tables import empty_tables
 from tests.product import Product
-from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
@@ -28,18 +26,10 @@ def product(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Product]:
     """A web server and a worker, with one administrator and no data."""
-    running = Product(tmp_path_factory.mktemp("connect"), DEMO="0")
-    with django_db_blocker.unblock():
-        try:
-            running.manage("collectstatic", "--noinput")
-            user = User.objects.create_user("ada", password=PASSWORD)
-            user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
-            running.start("web")
-            running.start("worker")
-            yield running
-        finally:
-            running.stop()
-            empty_tables()
+    folder = tmp_path_factory.mktemp("connect")
+    with new_product(folder, django_db_blocker, ("web", "worker")) as running:
+        create_administrator("ada", PASSWORD)
+        yield running
 
 
 @pytest.fixture(scope="module")

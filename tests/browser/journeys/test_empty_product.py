@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -15,10 +14,9 @@ from tests.browser.journeys.browser import (
     chromium,
     vertical_overflow,
 )
+from tests.browser.journeys.new_product import create_administrator, new_product
 from tests.browser.journeys.page_checks import page_problems
-from tests.empty_tables import empty_tables
 from tests.product import Product
-from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
@@ -45,17 +43,9 @@ def product(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Product]:
     """Only the web server, with one administrator."""
-    running = Product(tmp_path_factory.mktemp("empty"), DEMO="0")
-    with django_db_blocker.unblock():
-        try:
-            running.manage("collectstatic", "--noinput")
-            user = User.objects.create_user("ada", password=PASSWORD)
-            user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
-            running.start("web")
-            yield running
-        finally:
-            running.stop()
-            empty_tables()
+    with new_product(tmp_path_factory.mktemp("empty"), django_db_blocker) as running:
+        create_administrator("ada", PASSWORD)
+        yield running
 
 
 @pytest.fixture(scope="module")

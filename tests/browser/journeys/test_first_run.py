@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.browser.journeys.browser import PageWatch, chromium
+from tests.browser.journeys.new_product import new_product
 from tests.browser.journeys.page_checks import page_problems
-from tests.empty_tables import empty_tables
 from tests.product import Product
 
 pytestmark = pytest.mark.django_db
@@ -23,15 +23,8 @@ def product(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[Product]:
     """Only the web server, and nobody who can sign in."""
-    running = Product(tmp_path_factory.mktemp("first-run"), DEMO="0")
-    with django_db_blocker.unblock():
-        try:
-            running.manage("collectstatic", "--noinput")
-            running.start("web")
-            yield running
-        finally:
-            running.stop()
-            empty_tables()
+    with new_product(tmp_path_factory.mktemp("first-run"), django_db_blocker) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,34 @@
+"""A product without data, for journeys that begin there."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.contrib.auth.models import Group, User
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.empty_tables import empty_tables
+from tests.product import Product
+from visibility.web.permissions import UserRole
+
+
+@contextmanager
+def new_product(
+    folder: Path, blocker: DjangoDbBlocker, processes: Sequence[str] = ("web",), **environment: str
+) -> Iterator[Product]:
+    """These processes outside of the demo; the tables are empty afterwards."""
+    product = Product(folder, DEMO="0", **environment)
+    with blocker.unblock():
+        try:
+            product.manage("collectstatic", "--noinput")
+            product.start(*processes)
+            yield product
+        finally:
+            product.stop()
+            empty_tables()
+
+
+def create_administrator(username: str, password: str) -> None:
+    """Create an administrator who can sign in."""
+    user = User.objects.create_user(username, password=password)
+    user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
