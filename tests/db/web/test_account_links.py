@@ -34,7 +34,7 @@ def _mail_server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.HAS_MAIL_SERVER = True
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.PUBLIC_URL = "https://throughline.example"
-    monkeypatch.setattr(pages, "requests_per_address", RequestLimit(10))
+    monkeypatch.setattr(pages, "requests_per_address", RequestLimit(10, clock=lambda: 0.0))
     monkeypatch.setattr(job_functions, "ask_worker_to_run_job_now", lambda _: None)
 
 

@@ -47,8 +47,8 @@ ENTERED = {
 
 @pytest.fixture(autouse=True)
 def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup, "invalid_links_per_address", RequestLimit(30))
-    monkeypatch.setattr(setup, "forms_per_address", RequestLimit(20))
+    monkeypatch.setattr(setup, "invalid_links_per_address", RequestLimit(30, clock=lambda: 0.0))
+    monkeypatch.setattr(setup, "forms_per_address", RequestLimit(20, clock=lambda: 0.0))
 
 
 def new_link() -> str:

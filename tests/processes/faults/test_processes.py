@@ -127,7 +127,7 @@ def test_f30_message_that_crashes_its_worker_is_parked_and_blocks_no_other(
     """The message kills the worker, or keeps it busy until the watchdog ends the process."""
     environment.installation.kill("worker")
     module = "visibility.pipeline.process_message_batches"
-    short_limits = f"{module}:LEASE_SECONDS=1,{module}:READ_SECONDS=2"
+    short_limits = f"{module}:LEASE_SECONDS=1,{module}:PARSE_LIMIT_SECONDS=2"
     environment.installation.add(
         "worker-mortal", FAULT_POISON=f"{kind}-text", FAULT_PATCH=short_limits
     )

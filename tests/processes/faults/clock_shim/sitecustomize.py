@@ -67,7 +67,12 @@ def _set_idle_timeout(settings: ModuleType, idle: str) -> None:
 
 
 def _setter(name: str, value: int) -> Callable[[ModuleType], None]:
-    return lambda module: setattr(module, name, value)
+    def change(module: ModuleType) -> None:
+        if not hasattr(module, name):
+            raise AttributeError(f"FAULT_PATCH: {module.__name__} has no {name}")
+        setattr(module, name, value)
+
+    return change
 
 
 def _patches() -> dict[str, list[Callable[[ModuleType], None]]]:
