@@ -105,7 +105,10 @@ POST_ONLY = frozenset(
     }
 )
 ORDER_TABS = ("timeline", "lines", "shipments", "money", "discrepancies", "lineage", "notes")
-ALERT_VIEWS = ("mine", "team", "open", "acknowledged", "snoozed", "suppressed", "resolved")
+ALERT_VIEWS = (
+    *("mine", "team", "mine-or-unassigned", "open", "acknowledged", "snoozed", "suppressed"),
+    "resolved",
+)
 # A saved view of one person does not open for another.
 PRIVATE = frozenset({"saved-views/<int:view_id>"})
 PAGES: Mapping[str, Sequence[str]] = {
