@@ -65,6 +65,7 @@ SCREENS: tuple[Screen, ...] = (
         ),
     ),
     Screen("board_changes"),
+    Screen("board_tiles"),
     Screen("exports"),
     Screen(
         "order_list",

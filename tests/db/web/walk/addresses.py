@@ -138,6 +138,14 @@ PAGES: Mapping[str, Sequence[str]] = {
     "sources/new": ["/sources/new", "/sources/new?q=nothing"],
     "sources/new/<slug:connector>": ["/sources/new/shopify"],
     "sources/<slug:slug>/rotate": ["/sources/wms/rotate"],
+    "boards/<slug:slug>/tiles/<int:number>/<slug:code>": [
+        "/boards/operations/tiles/1/key_figures",
+        "/boards/operations/tiles/2/order_funnel",
+        "/boards/operations/tiles/3/cut_offs",
+    ],
+    "boards/<slug:slug>/tiles/<int:number>/<slug:code>/export": [
+        "/boards/operations/tiles/1/key_figures/export",
+    ],
     "boards/<slug:slug>": [
         "/boards/operations",
         "/boards/operations?arrange=1",
