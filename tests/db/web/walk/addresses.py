@@ -133,6 +133,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "calendars/new": ["/calendars/new"],
     "calendars/<slug:code>": ["/calendars/{calendar}"],
     "alerts/health": ["/alerts/health", "/alerts/health?days=90"],
+    "numbers/export": ["/numbers/export?format=csv"],
     "numbers/<slug:code>/export": ["/numbers/fill_rate/export?format=csv"],
     "messages/export": ["/messages/export?format=csv"],
     "sources/new": ["/sources/new", "/sources/new?q=nothing"],
