@@ -104,7 +104,9 @@ def load_board(
     """
     scope = BoardScope(stored.scope, events, sources_only)
     tiles = [
-        _at_place(load_tile(entry, now=now, permissions=permissions, board=scope), stored, number)
+        _with_number_and_url(
+            load_tile(entry, now=now, permissions=permissions, board=scope), stored, number
+        )
         for number, entry in enumerate(stored.entries, start=1)
     ]
     figures = next((tile for tile in tiles if tile.code == FIGURES), None)
@@ -182,10 +184,10 @@ def load_tile_of_board(
             prices=Permission.PRICES in permissions, contacts=Permission.CONTACTS in permissions
         ),
     )
-    return replace(_at_place(tile, stored, number), width=COLUMNS)
+    return replace(_with_number_and_url(tile, stored, number), width=COLUMNS)
 
 
-def _at_place(tile: LoadedTile, stored: StoredBoard, number: int) -> LoadedTile:
+def _with_number_and_url(tile: LoadedTile, stored: StoredBoard, number: int) -> LoadedTile:
     has_page = tile.code in tile_registry() and not tile.denied
     url = f"/boards/{stored.slug}/tiles/{number}/{tile.code}" if has_page else ""
     return replace(tile, number=number, url=url)

@@ -34,14 +34,14 @@ def write_csv_table(table: TableOfFile, file: IO[bytes], *further: TableOfFile) 
     """Texts that look like formulas are escaped. `further` tables follow after an empty line."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)
-    for index, part in enumerate((table, *further)):
+    for index, each in enumerate((table, *further)):
         if index:
             writer.writerow([])
-        for label, value in part.heading:
+        for label, value in each.heading:
             writer.writerow([label, csv_cell(value)])
         writer.writerow([])
-        writer.writerow(part.columns)
-        writer.writerows([csv_cell(value) for value in row] for row in part.rows)
+        writer.writerow(each.columns)
+        writer.writerows([csv_cell(value) for value in row] for row in each.rows)
     text.detach()  # writes the rest, and leaves the file open
 
 
@@ -56,8 +56,8 @@ def write_xlsx_table(table: TableOfFile, file: IO[bytes], *further: TableOfFile)
             date: book.add_format({"num_format": DAY_FORMAT}),
             datetime: book.add_format({"num_format": TIME_FORMAT}),
         }
-        for part in (table, *further):
-            _write_sheet(book.add_worksheet(part.title[:31]), part, bold, formats)
+        for each in (table, *further):
+            _write_sheet(book.add_worksheet(each.title[:31]), each, bold, formats)
 
 
 def _write_sheet(sheet: Any, table: TableOfFile, bold: Any, formats: Any) -> None:
