@@ -95,6 +95,7 @@ SCREENS: tuple[Screen, ...] = (
             "Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE, group="Configure"
         ),
     ),
+    Screen("unmatched_records"),
     Screen("new_source"),
     Screen(
         "sources",

@@ -59,6 +59,7 @@ NEEDED: dict[str, set[Permission]] = {
     "orders/{other}/split": {P.MATCHING_EDIT},
     "matching/decisions": {P.MATCHING_SEE},
     "matching/unmatched": {P.MATCHING_SEE},
+    "matching/unmatched/export?format=csv": {P.MATCHING_SEE, P.EXPORT},
     "matching/suggestions": {P.MATCHING_SEE},
     "matching/decisions/{decision}/undo": {P.MATCHING_EDIT},
     "alerts": {P.ALERTS_SEE},
