@@ -95,6 +95,7 @@ urlpatterns = [
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("rules", rules.RuleListView.as_view()),
     path("rules/<slug:code>", rules.RuleView.as_view()),
+    path("rules/<slug:code>/archive", rules.RuleArchiveView.as_view()),
     path("calendars", calendars.CalendarListView.as_view()),
     path("calendars/<slug:code>", calendars.CalendarView.as_view()),
     path("calendars/<slug:code>/copy", calendars.CalendarCopyView.as_view()),

@@ -101,6 +101,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "rules": ("rules", {OP, AD}, None),
     "rules/stuck": ("rules/{code}", {OP, AD}, None),
+    "rules/stuck/archive": ("rules/{code}/archive", {OP, AD}, {}),
     "calendars": ("calendars", {OP, AD}, None),
     "calendars/dallas": ("calendars/{code}", {OP, AD}, None),
     "calendars/dallas/copy": ("calendars/{code}/copy", {OP, AD}, {"title": "Copy"}),
