@@ -134,6 +134,24 @@ def test_boards_and_tiles_of_others_do_not_open() -> None:
     assert Client().get(FIGURES).status_code == 302
 
 
+def test_page_of_a_limited_board_says_what_it_is_limited_to() -> None:
+    alert("SO-1", of=order("SO-1", warehouse="Dallas"))
+    alert("SO-2", of=order("SO-2", warehouse="Reno"))
+    Board.objects.create(
+        slug="dal",
+        title="Dallas",
+        tiles=[{"tile": "key_figures"}, {"tile": "source_health"}],
+        filters={"warehouse": "Dallas"},
+    )
+    operations = signed_in(UserRole.OPERATIONS)
+    text = page(operations, "/boards/dal/tiles/1/key_figures")
+    assert dict(row[:2] for row in cells(text))["Open orders"] == "1"
+    assert "Key figures<span" in text
+    assert ["Orders", "Dallas"] in export(operations, "/boards/dal/tiles/1/key_figures")
+    assert "not limited to Dallas" in page(operations, "/boards/dal/tiles/2/source_health")
+    assert ["Orders", "All"] in export(operations, "/boards/dal/tiles/2/source_health")
+
+
 def test_export_is_recorded() -> None:
     export(signed_in(UserRole.EXECUTIVE), FIGURES)
     entry = AuditEntry.objects.get(action="export")

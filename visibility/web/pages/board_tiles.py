@@ -8,7 +8,11 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from visibility.boards.load_board_and_tiles import LoadedTile, load_tile_of_board
+from visibility.boards.load_board_and_tiles import (
+    LoadedBoard,
+    LoadedTile,
+    load_tile_of_board,
+)
 from visibility.boards.stored_boards import StoredBoard, load_stored_board
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_table import TileTable
@@ -56,7 +60,7 @@ def tile_page(request: HttpRequest, slug: str, number: int, code: str) -> HttpRe
         {
             "live_head": newest,
             "now": database_now(),
-            "stored": stored,
+            "board": LoadedBoard(stored, [tile]),
             "tile": tile,
             "columns": tile.table.columns if tile.table else (),
             "rows": [[display_text(value) for value in row] for row in tile.table.rows]
