@@ -1,5 +1,5 @@
 "use strict";
-// Menus that open to the side where they fit, and messages that can be dismissed.
+// Menus that open to the side where they fit, messages that can be dismissed, and buttons that mention a colleague in a note.
 (() => {
   const SHOWN_FOR = 10000;
   const flashes = document.getElementById("flashes");
@@ -9,6 +9,16 @@
     const body = target.querySelector(".menu-body");
     if (body && body.getBoundingClientRect().right > document.documentElement.clientWidth) target.classList.add("opens-left");
   }, true);
+
+  const showMentions = () => document.querySelectorAll("[data-mention][hidden]").forEach((button) => { button.hidden = false; });
+  showMentions();
+  new MutationObserver(showMentions).observe(document.getElementById("main"), { childList: true, subtree: true });
+  document.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-mention]"), field = button?.form.elements.note;
+    if (!field) return;
+    field.setRangeText(button.dataset.mention, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+  });
 
   // A success goes after 10 seconds, unless it is in use. Warnings and errors stay.
   function start(flash) {

@@ -7,7 +7,7 @@
   let opener = null;
 
   function reveal() {
-    for (const button of main.querySelectorAll("[data-mention], [data-print]")) button.hidden = false;
+    for (const button of main.querySelectorAll("[data-print]")) button.hidden = false;
   }
   reveal();
   // The menu of the lanes is open after a change in it; a live update must not open it again.
@@ -20,12 +20,6 @@
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     return new DOMParser().parseFromString(await answer.text(), "text/html");
   }
-  function mention(button) {
-    const field = document.getElementById("note");
-    field.setRangeText(button.dataset.mention, field.selectionStart, field.selectionEnd, "end");
-    field.focus();
-  }
-
   // Lanes: the links of the zoom replace only the lanes, and keep the focus.
   async function zoom(link) {
     const links = [...document.querySelectorAll("#order-lanes [data-zoom]")], index = links.indexOf(link);
@@ -112,7 +106,6 @@
     const { target } = event, link = target.closest("a");
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     if (bar?.contains(target)) showActivity(); // the link then leads to the head of the list
-    if (target.closest("[data-mention]")) mention(target.closest("[data-mention]"));
     else if (target.closest("[data-print]")) { target.closest("details").open = false; print(); }
     else if (link?.matches("[data-zoom][href]")) { event.preventDefault(); zoom(link); }
     else if (link?.matches("[data-event]")) { event.preventDefault(); openEvent(link); }

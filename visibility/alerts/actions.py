@@ -1,6 +1,6 @@
 """Actions on alerts. Each is one transaction with its history, audit entry and change number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -18,11 +18,13 @@ from visibility.models.alerts import (
     Alert,
     AlertClosingReason,
     AlertEntry,
+    AlertMention,
     AlertState,
     ReplacedAlertState,
 )
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import ClockState, Severity, SlaClock
+from visibility.storage.order_notes_and_watches import NoteRejected, find_mentioned
 
 # The columns that actions change and that an undo restores.
 COLUMNS_OF_ACTIONS = (
@@ -172,10 +174,24 @@ def undo(alert_id: int, *, replaced: ReplacedAlertState, by: User, now: datetime
     return alert
 
 
-def add_note(alert_id: int, *, by: User, now: datetime, note: str) -> Alert:
-    """Add a note to an alert. Raises ActionRejected."""
+def add_note(
+    alert_id: int, *, by: User, now: datetime, note: str, mentionable: Iterable[User] = ()
+) -> Alert:
+    """Add a note to an alert, and a mention of each of the `mentionable` users that it names.
+
+    Another name after an @ stays text. Raises ActionRejected.
+    """
     if not note.strip():
         raise ActionRejected("Enter a note.")
-    with _lock_alert_then_save_and_log(alert_id, "noted", by=by, now=now, note=note) as alert:
-        pass
+    try:
+        mentioned = find_mentioned(note, mentionable)
+    except NoteRejected as rejected:
+        raise ActionRejected(str(rejected)) from rejected
+    with transaction.atomic():
+        with _lock_alert_then_save_and_log(alert_id, "noted", by=by, now=now, note=note) as alert:
+            pass
+        assert alert.replaced is not None
+        AlertMention.objects.bulk_create(
+            [AlertMention(entry_id=alert.replaced.entry_id, user=user) for user in mentioned]
+        )
     return alert

@@ -6,6 +6,7 @@ from visibility.models.alerts import (
     AlertClosingReason,
     AlertEntry,
     AlertKind,
+    AlertMention,
     AlertState,
     Notification,
     NotificationState,
@@ -28,6 +29,7 @@ from visibility.models.decisions_and_merges import (
     MovedAlert,
     MovedAlertEntry,
 )
+from visibility.models.demo_tour import DemoTourEntry
 from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
@@ -115,6 +117,7 @@ __all__ = [
     "AlertClosingReason",
     "AlertEntry",
     "AlertKind",
+    "AlertMention",
     "AlertState",
     "AllowedAddress",
     "ApiToken",
@@ -136,6 +139,7 @@ __all__ = [
     "Customer",
     "CustomerName",
     "DecisionIdentifier",
+    "DemoTourEntry",
     "Event",
     "EventCorrection",
     "EventObjectLink",

@@ -172,6 +172,18 @@ class AlertEntry(models.Model):
     text = models.TextField(default="")
 
 
+class AlertMention(models.Model):
+    """A user whom a note on an alert mentions as `@username`."""
+
+    entry = models.ForeignKey(AlertEntry, on_delete=models.CASCADE, related_name="mentions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "entry"], name="alert_mention_unique")
+        ]
+
+
 class Subscription(models.Model):
     """Which alerts a user receives, and through which channel."""
 

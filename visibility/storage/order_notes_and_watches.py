@@ -26,6 +26,16 @@ def mentioned_usernames(text: str) -> list[str]:
     return list(dict.fromkeys(match[1] for match in MENTION.finditer(text)))
 
 
+def find_mentioned(text: str, mentionable: Iterable[User]) -> list[User]:
+    """The `mentionable` users that a note names, each once. Raises NoteRejected."""
+    names = mentioned_usernames(text)
+    if len(names) > MAX_MENTIONS:
+        raise NoteRejected(f"A note can mention at most {MAX_MENTIONS} people.")
+    by_name = {user.get_username().casefold(): user for user in mentionable}
+    known = [by_name[name.casefold()] for name in names if name.casefold() in by_name]
+    return list({user.pk: user for user in known}.values())
+
+
 def add_order_note(
     order_id: int, *, by: User, text: str, mentionable: Iterable[User], now: datetime
 ) -> OrderNote:
@@ -38,22 +48,15 @@ def add_order_note(
         raise NoteRejected("Enter a note.")
     if len(text) > MAX_NOTE:
         raise NoteRejected(f"A note can have at most {MAX_NOTE:,} characters.")
-    names = mentioned_usernames(text)
-    by_name = {user.get_username().casefold(): user for user in mentionable}
-    if len(names) > MAX_MENTIONS:
-        raise NoteRejected(f"A note can mention at most {MAX_MENTIONS} people.")
-    known = [by_name[name.casefold()] for name in names if name.casefold() in by_name]
-    mentioned = {user.pk: user for user in known}
+    mentioned = find_mentioned(text, mentionable)
     with transaction.atomic():
         note = OrderNote.objects.create(order_id=order_id, at=now, user=by, text=text)
-        OrderMention.objects.bulk_create(
-            [OrderMention(note=note, user=user) for user in mentioned.values()]
-        )
+        OrderMention.objects.bulk_create([OrderMention(note=note, user=user) for user in mentioned])
         append_audit_entry(
             "order.noted",
             user=by,
             object=f"order {order_id}",
-            detail={"note": note.pk, "mentions": sorted(mentioned)},
+            detail={"note": note.pk, "mentions": sorted(user.pk for user in mentioned)},
             now=now,
         )
         append_changes({"order": [order_id]})

@@ -14,6 +14,7 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import in_zone
 from visibility.models import Alert
 from visibility.storage.organization import organization_time_zone
+from visibility.web.mentionable_users import mentionable_users_of_alert
 from visibility.web.permissions import Permission, has_permission
 
 MAX_NOTE = 4_000
@@ -141,6 +142,11 @@ def _snooze(alert_id: int, by: User, fields: ActionFields, now: datetime) -> Ale
     return stage.snooze(alert_id, by=by, until=until, now=now, note=fields.note)
 
 
+def _add_note(alert_id: int, by: User, fields: ActionFields, now: datetime) -> Alert:
+    mentionable = mentionable_users_of_alert(alert_id) if "@" in fields.note else ()
+    return stage.add_note(alert_id, by=by, now=now, note=fields.note, mentionable=mentionable)
+
+
 ALERT_ACTIONS: Mapping[str, AlertActionDefinition] = {
     "acknowledge": AlertActionDefinition(
         Permission.ALERTS_MANAGE,
@@ -167,7 +173,7 @@ ALERT_ACTIONS: Mapping[str, AlertActionDefinition] = {
     "note": AlertActionDefinition(
         Permission.ALERTS_NOTE,
         "Note added",
-        lambda alert, by, fields, now: stage.add_note(alert, by=by, now=now, note=fields.note),
+        _add_note,
         note_prompt="Enter a note.",
     ),
     "resolve": AlertActionDefinition(

@@ -23,6 +23,7 @@ from visibility.models import (
 )
 from visibility.models.alerts import AlertKind
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
+from visibility.screens.alerts.mentions import history_with_mentions
 from visibility.screens.alerts.silence_sentences import (
     describe_closing_of_silence,
     explain_silence,
@@ -143,7 +144,7 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
         explanation=failed or _explain_opening(alert, clock, expected_from, now),
         closing_condition=_describe_closing_condition(alert, "" if failed else expected_from),
         clock_bar=_clock_bar(alert, clock, now),
-        history=list(alert.entries.select_related("user").order_by("-at", "-pk")[:MAX_HISTORY]),
+        history=history_with_mentions(alert, MAX_HISTORY),
         notifications=list(
             Notification.objects.filter(alert=alert)
             .select_related("subscription__user")

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
-from visibility.models import OrderNote
+from visibility.models import AlertEntry, OrderNote
 from visibility.notify.publish_change_number import broadcast_change_number
+from visibility.screens.alerts.mentions import entries_mentioning
 from visibility.screens.orders.people_on_order import order_notes, watchers
 from visibility.storage.order_notes_and_watches import (
     MAX_NOTE,
@@ -21,7 +22,7 @@ from visibility.storage.order_notes_and_watches import (
     unwatch_order,
     watch_order,
 )
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_user, is_integrator_only
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
     Rfc3339Field,
@@ -164,6 +165,36 @@ class MentionListView(ApiListView):
         """The notes with a mention of the user."""
         rows = OrderNote.objects.filter(mentions__user=current_user(self.request))
         return rows.select_related("user").prefetch_related("mentions__user").order_by("-at", "-pk")
+
+
+class AlertNoteSerializer(PermissionFilteredSerializer):
+    """A note on an alert, with the users whom it mentions."""
+
+    id = serializers.IntegerField(source="pk")
+    alert = serializers.IntegerField(source="alert_id")
+    at = Rfc3339Field()
+    user = UserSerializer()
+    text = serializers.CharField()
+    mentions = serializers.SerializerMethodField()
+
+    def get_mentions(self, entry: AlertEntry) -> list[str]:
+        """The usernames, in alphabetical order."""
+        return sorted(mention.user.get_username() for mention in entry.mentions.all())
+
+
+@extend_schema_view(get=extend_schema(operation_id="alert_mentions"))
+class AlertMentionListView(ApiListView):
+    """List the notes on alerts that mention you, newest first."""
+
+    required_permissions = (Permission.ALERTS_SEE,)
+    query_parameters = PAGING
+    serializer_class = AlertNoteSerializer
+
+    def get_queryset(self) -> QuerySet[AlertEntry]:
+        """The notes with a mention of the user, on alerts that the user may see."""
+        return entries_mentioning(
+            current_user(self.request), sources_only=is_integrator_only(self.request)
+        )
 
 
 def _broadcast_order_change() -> None:

@@ -65,6 +65,7 @@ urlpatterns = [
     ),
     path("order-lanes", order_lanes.OrderLanesView.as_view()),
     path("mentions", order_notes.MentionListView.as_view()),
+    path("mentions/alerts", order_notes.AlertMentionListView.as_view()),
     path("orders/<int:order_id>/join", matching.MergeOrderOrAttachRecordView.as_view()),
     path("orders/<int:order_id>/split", matching.SplitOrderView.as_view()),
     path("orders/<int:order_id>/distinct", matching.MarkOrdersDistinctView.as_view()),

@@ -1,8 +1,10 @@
 """The forms that act on alerts: one alert, or many at a time."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import path
@@ -29,6 +31,7 @@ from visibility.web.alert_selection import (
     selected_alert_ids,
     store_batch,
 )
+from visibility.web.mentionable_users import mention_sentences
 from visibility.web.pages.alerts import (
     inbox_query_string,
     parse_inbox_query,
@@ -78,7 +81,9 @@ def alert_action(request: HttpRequest, alert_id: int, action: str) -> HttpRespon
         else:
             replaced = replaced_states([alert])
             tags = "undo" if remember_action(request, action, replaced, now=now) else ""
-            messages.success(request, ALERT_ACTIONS[action].success_message + ".", extra_tags=tags)
+            sentence = f"{ALERT_ACTIONS[action].success_message}."
+            mentions = _mention_sentences(fields.note, [alert]) if action == "note" else ""
+            messages.success(request, f"{sentence} {mentions}".strip(), extra_tags=tags)
     return HttpResponseRedirect(_return_url(request, f"/alerts/{alert_id}"))
 
 
@@ -188,6 +193,12 @@ def _add_refused_message(request: HttpRequest, refused: list[tuple[int, str]]) -
         messages.error(
             request, f"{count_with_noun(len(refused), 'alert')} not changed. {listed}{more}"
         )
+
+
+def _mention_sentences(note: str, alerts: Sequence[Alert]) -> str:
+    entries = [alert.replaced.entry_id for alert in alerts if alert.replaced]
+    users = User.objects.filter(alertmention__entry__in=entries).distinct().order_by("username")
+    return mention_sentences(note, list(users))
 
 
 def _was_reopened(action: str, alert: Alert) -> bool:

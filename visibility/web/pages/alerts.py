@@ -40,6 +40,7 @@ from visibility.web.list_page_context import (
 from visibility.web.page_access import check_record
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
+from visibility.web.mentionable_users import mentionable_users_of_alert, suggested_colleagues
     Permission,
     UserRole,
     has_permission,
@@ -280,6 +281,11 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     )
 
 
+            "colleagues": suggested_colleagues(
+                mentionable_users_of_alert(alert_id), request.user.pk or 0
+            )
+            if has_permission(request.user, Permission.ALERTS_NOTE)
+            else [],
 urlpatterns = [
     path("alerts", inbox_page, name="alerts"),
     path("alerts/<int:alert_id>", alert_page, name="alert"),

@@ -11,19 +11,21 @@ from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.models import Order
 from visibility.notify.publish_change_number import broadcast_change_number
+from visibility.screens.alerts.mentions import mentions_on_alerts
 from visibility.screens.orders import people_on_order
 from visibility.storage.order_notes_and_watches import (
     NoteRejected,
     add_order_note,
-    mentioned_usernames,
     unwatch_order,
     watch_order,
 )
-from visibility.web.mentionable_users import mentionable_users
+from visibility.web.mentionable_users import mention_sentences, mentionable_users
 from visibility.web.permissions import (
     Permission,
+    UserRole,
     has_permission,
     require_permission,
+    roles,
     signed_in_user,
 )
 
@@ -47,15 +49,7 @@ def add_note(request: HttpRequest, order_id: int) -> HttpResponse:
     else:
         broadcast_change_number(latest_change_number(), ["order"])
         users = [mention.user for mention in note.mentions.select_related("user")]
-        known = {user.get_username().casefold() for user in users}
-        unknown = [name for name in mentioned_usernames(text) if name.casefold() not in known]
-        sentence = "Note added."
-        if users:
-            names = ", ".join(people_on_order.person_name(user) for user in users)
-            sentence += f" Mentioned: {names}."
-        if unknown:
-            sentence += f" No colleague has the username {unknown[0][:60]}."
-        messages.success(request, sentence)
+        messages.success(request, f"Note added. {mention_sentences(text, users)}".strip())
     return HttpResponseRedirect(_return_url(request, order_id))
 
 
@@ -75,11 +69,16 @@ def change_watch(request: HttpRequest, order_id: int, action: str) -> HttpRespon
 
 @require_permission(Permission.ORDERS)
 def mentions(request: HttpRequest) -> HttpResponse:
-    """GET /mentions: the notes that mention you, and the orders that you watch."""
+    """GET /mentions: the notes on orders and alerts that mention you, and the orders you watch."""
     user = signed_in_user(request)
     contacts = has_permission(user, Permission.CONTACTS)
+    may_see_alerts = has_permission(user, Permission.ALERTS_SEE)
+    sources_only = roles(user) == {UserRole.INTEGRATOR}
     context = {
         "mentions": people_on_order.mentions_of_user(user) if contacts else [],
+        "alert_mentions": mentions_on_alerts(user, sources_only=sources_only)
+        if may_see_alerts
+        else [],
         "watched": people_on_order.orders_watched_by(user),
         "contacts": contacts,
         "now": database_now(),

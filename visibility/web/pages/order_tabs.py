@@ -24,7 +24,7 @@ from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layout_swimlanes
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
-from visibility.web.mentionable_users import mentionable_users
+from visibility.web.mentionable_users import mentionable_users, suggested_colleagues
 from visibility.web.pages import lineage_context
 from visibility.web.permissions import Permission, has_permission, signed_in_user
 
@@ -34,7 +34,6 @@ ONLY = (
     ("exceptions", "Exceptions"),
     ("people", "People"),
 )
-MAX_SUGGESTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,7 @@ def _mention_context(request: HttpRequest) -> dict[str, Any]:
     """The colleagues whom a note can mention; one statement."""
     if not has_permission(request.user, Permission.ORDERS_NOTE):
         return {"colleagues": []}
-    others = [user for user in mentionable_users() if user.pk != request.user.pk]
-    return {"colleagues": others[:MAX_SUGGESTED]}
+    return {"colleagues": suggested_colleagues(mentionable_users(), request.user.pk or 0)}
 
 
 def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
