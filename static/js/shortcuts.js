@@ -25,6 +25,11 @@
     opener.click();
     opener.closest("details[open]")?.querySelector("select, input:not([type=hidden])")?.focus();
   }
+  function openRanges(opener) {
+    const menu = opener.closest("details");
+    menu.open = true;
+    (menu.querySelector("a[aria-current]") || menu.querySelector("a"))?.focus();
+  }
   const copyLink = () => document.dispatchEvent(new CustomEvent("copy:page"));
   const show = () => dialog && !dialog.open && dialog.showModal();
   for (const button of document.querySelectorAll("button[data-keys]")) {
@@ -64,6 +69,7 @@
     else if (key === "?") { event.preventDefault(); show(); }
     else if (key === "p" && !document.querySelector("[data-pause]")) document.getElementById("freshness")?.click();
     else if (key === "f" && document.querySelector("[data-filter]")) { event.preventDefault(); openFilter(document.querySelector("[data-filter]")); }
+    else if (key === "r" && document.querySelector("[data-range]")) { event.preventDefault(); openRanges(document.querySelector("[data-range]")); }
     else if (key === "l") copyLink();
   }, true);
 })();

@@ -76,6 +76,11 @@ class LoadedBoard:
         return self.stored.title
 
     @property
+    def has_pausable_tile(self) -> bool:
+        """Whether one of its tiles can be paused by itself."""
+        return any(tile.is_pausable and not tile.denied for tile in self.tiles)
+
+    @property
     def rows(self) -> list[list[LoadedTile]]:
         """The tiles in rows of four columns, as a wall screen shows them."""
         rows: list[list[LoadedTile]] = []

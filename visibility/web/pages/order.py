@@ -31,7 +31,7 @@ from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.pages import exports
-from visibility.web.pages.order_tabs import ReadOrder, tab_context
+from visibility.web.pages.order_tabs import LIST_VIEW, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
 from visibility.web.permissions import (
     Permission,
@@ -82,7 +82,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     prices, contacts = Permission.PRICES in granted, Permission.CONTACTS in granted
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
-    back = _as_known_at_query_string_or_empty(known_at)
+    back = _query_string_of_links(known_at, view=request.GET.get("view", ""))
     answer = status_answer(timeline, zone=organization_time_zone())
     identifiers = order_numbers.order_identifiers(order.pk)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
@@ -182,9 +182,11 @@ def _tabs(
     ]
 
 
-def _as_known_at_query_string_or_empty(known_at: datetime | None) -> str:
-    """The query string that links carry while the page shows an earlier point in time."""
-    return f"&{urlencode({'as_known_at': known_at.isoformat()})}" if known_at else ""
+def _query_string_of_links(known_at: datetime | None, *, view: str) -> str:
+    """What links of the page pass on: an earlier point in time, and the view without lanes."""
+    passed = {"as_known_at": known_at.isoformat()} if known_at else {}
+    passed |= {"view": LIST_VIEW} if view == LIST_VIEW else {}
+    return f"&{urlencode(passed)}" if passed else ""
 
 
 def _selected_event_context_or_none(

@@ -28,6 +28,8 @@ from visibility.web.mentionable_users import mentionable_users, suggested_collea
 from visibility.web.pages import lineage_context
 from visibility.web.permissions import Permission, has_permission, signed_in_user
 
+# `?view=list`: the timeline without lanes.
+LIST_VIEW = "list"
 ONLY = (
     ("", "All"),
     ("status", "Changes of status"),
@@ -108,23 +110,29 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     )
     zoom = query.get("zoom", "")
     scale = query.get("scale", "")
-    chart = layout_swimlanes(
-        LaneContents(
-            read.timeline,
-            read.reports,
-            read.steps,
-            team,
-            until,
-            zone,
-            load_lane_choice(signed_in_user(request).pk),
-        ),
-        zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
-        scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
+    is_list = query.get("view") == LIST_VIEW
+    chart = (
+        None
+        if is_list
+        else layout_swimlanes(
+            LaneContents(
+                read.timeline,
+                read.reports,
+                read.steps,
+                team,
+                until,
+                zone,
+                load_lane_choice(signed_in_user(request).pk),
+            ),
+            zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
+            scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
+        )
     )
     contents = ActivityContents(read.timeline, read.reports, read.steps, team, zone, contacts)
     return {
         "days": activity_days(contents, wanted),
         "lanes": chart,
+        "other_view": _other_view(read, is_list=is_list) if is_list or chart else None,
         "is_choosing_lanes": query.get("lanes") == "1",
         "zooms": [
             (title, _lanes_url(read.back, zoom=code, scale=1), chart and chart.zoom is code)
@@ -139,6 +147,14 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
         "filters": _filter_chips(read, wanted),
         "is_filtered": bool(wanted.source or wanted.only),
     }
+
+
+def _other_view(read: ReadOrder, *, is_list: bool) -> tuple[str, str]:
+    """The label and the address of the switch between lanes with the list, and the list alone."""
+    known_at = {"as_known_at": read.known_at.isoformat()} if read.known_at else {}
+    view = {} if is_list else {"view": LIST_VIEW}
+    query = urlencode({"tab": "timeline", **known_at, **view})
+    return "Show lanes" if is_list else "List only", f"?{query}"
 
 
 def _lanes_url(back: str, *, zoom: Zoom, scale: int) -> str:
