@@ -12,12 +12,14 @@ from django.utils.functional import SimpleLazyObject
 from visibility.models import BackgroundExportState
 from visibility.screens.alerts.grouping import AlertGrouping
 from visibility.screens.alerts.inbox import InboxViewName, mine_or_unassigned, visible_alerts
+from visibility.screens.setup.demo_tour import TourProgress, load_tour_progress
 from visibility.storage.organization import is_checklist_closed, time_zone_without_database
 from visibility.web.background_exports import (
     finished_exports_of_session,
     ids_in_session,
     title_of_export,
 )
+from visibility.web.demo_tour_pages import tour_reader
 from visibility.web.page_access import may_open
 from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
 from visibility.web.permission_labels import ROLE_TITLES
@@ -97,6 +99,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "expects_exports": SimpleLazyObject(lambda: bool(ids_in_session(request))),
         "export_notices": SimpleLazyObject(lambda: export_notices(request)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
+        "tour": SimpleLazyObject(lambda: tour_progress_in_demo(user)),
     }
 
 
@@ -139,6 +142,14 @@ def export_notices(request: HttpRequest) -> list[tuple[str, str]]:
         else (f"Your export of {title_of_export(export).lower()} failed.", "See why")
         for export in finished_exports_of_session(request)
     ]
+
+
+def tour_progress_in_demo(user: User) -> TourProgress | None:
+    """How far the person is on the tour; None outside a demo, or if no step is for their role."""
+    if not settings.DEMO:
+        return None
+    progress = load_tour_progress(tour_reader(user))
+    return progress if progress.total else None
 
 
 def user_summary(user: User) -> UserSummary:

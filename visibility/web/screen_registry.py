@@ -66,6 +66,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("board_changes"),
     Screen("board_tiles"),
+    Screen("demo_tour"),
     Screen("exports"),
     Screen(
         "order_list",

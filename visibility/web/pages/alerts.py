@@ -17,6 +17,7 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.db.sorted_pages import SortOrder
 from visibility.models import Severity
 from visibility.operations.operational_problems import current_problems
+from visibility.preferences.demo_tour import READ_WHY
 from visibility.screens.alerts import choices_of_forms, groups, inbox
 from visibility.screens.alerts import detail as alert_detail
 from visibility.screens.alerts.alert_columns import ALERT_LIST
@@ -31,16 +32,18 @@ from visibility.screens.alerts.inbox import (
 )
 from visibility.screens.lists.load_page_and_count import RowCount
 from visibility.screens.orders import people_on_order
+from visibility.screens.setup.demo_tour import TOUR_PO
 from visibility.web.alert_actions import SNOOZE_PRESETS
+from visibility.web.demo_tour_pages import note_tour_page
 from visibility.web.list_page_context import (
     build_list_tools,
     sort_or_default_with_problem,
     viewer_of_request,
 )
+from visibility.web.mentionable_users import mentionable_users_of_alert, suggested_colleagues
 from visibility.web.page_access import check_record
 from visibility.web.permissions import (
     ROLE_PERMISSIONS,
-from visibility.web.mentionable_users import mentionable_users_of_alert, suggested_colleagues
     Permission,
     UserRole,
     has_permission,
@@ -265,6 +268,8 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
     )
     if detail is None:
         raise Http404
+    if detail.order is not None and detail.order.customer_po == TOUR_PO:
+        note_tour_page(request, READ_WHY)
     return render(
         request,
         "alerts/alert.html",
@@ -276,16 +281,16 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
             "is_watched": detail.order is not None
             and people_on_order.is_watched_by(detail.order.pk, signed_in_user(request)),
             "active": detail.alert.state not in inbox.CLOSED,
-            **_permissions_and_form_options(request),
-        },
-    )
-
-
             "colleagues": suggested_colleagues(
                 mentionable_users_of_alert(alert_id), request.user.pk or 0
             )
             if has_permission(request.user, Permission.ALERTS_NOTE)
             else [],
+            **_permissions_and_form_options(request),
+        },
+    )
+
+
 urlpatterns = [
     path("alerts", inbox_page, name="alerts"),
     path("alerts/<int:alert_id>", alert_page, name="alert"),

@@ -11,6 +11,7 @@ from visibility.kpi import query as numbers
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.measured_records import RecordKpi
 from visibility.kpi.registry import kpi_registry
+from visibility.preferences.demo_tour import MISSED
 from visibility.screens.kpis import value_and_comparison_texts
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
 from visibility.screens.kpis.overview import build_overview
@@ -18,6 +19,7 @@ from visibility.screens.kpis.value_and_comparison_texts import uncountable_codes
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
+from visibility.web.demo_tour_pages import note_tour_page
 from visibility.web.kpi_detail_page import (
     kpi_or_404,
     render_kpi_page,
@@ -79,6 +81,8 @@ def kpi_orders(request: HttpRequest, code: str) -> HttpResponse:
     group = next((p for p in groups if p == request.GET.get("part")), groups[0])
     reason = asked.query.get("reason", "") if group in {"excluded", drilldown.UNCOUNTABLE} else ""
     after = request.GET.get("after", "").replace("\0", "")
+    if code == "fill_rate" and group == "missed":
+        note_tour_page(request, MISSED)
     tallies, reasons = drilldown.group_totals_and_exclusions(kpi, asked.span, asked.filters)
     rows = drilldown.load_order_page(
         kpi, asked.span, asked.filters, group=group, reason=reason, after=after

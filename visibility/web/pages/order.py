@@ -13,6 +13,7 @@ from connectors.sdk.events import Attribute
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
 from visibility.models import BusinessObject, Order
+from visibility.preferences.demo_tour import FIND
 from visibility.screens.orders import (
     answer_links,
     claims_and_discrepancies,
@@ -27,9 +28,11 @@ from visibility.screens.orders import (
     suppress_conflicts_if_silent,
 )
 from visibility.screens.orders.activity import activity_item
+from visibility.screens.setup.demo_tour import TOUR_PO
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
+from visibility.web.demo_tour_pages import note_tour_page
 from visibility.web.pages import exports
 from visibility.web.pages.order_tabs import LIST_VIEW, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
@@ -68,6 +71,8 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             query = f"?{request.GET.urlencode()}" if request.GET else ""
             return redirect(f"/orders/{winner.merged_into_id}{query}")
         raise Http404
+    if order.customer_po == TOUR_PO:
+        note_tour_page(request, FIND)
     now = database_now()
     known_at = _parse_known_at(request)
     timeline = milestones.load_timeline(order.pk, as_of=known_at or now, known_at=known_at)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path
 from django.views.decorators.http import require_safe
 
 from visibility.db.database_time import database_now
+from visibility.preferences.demo_tour import CUSTOMER, add_tour_code
 from visibility.screens.orders.source_reports import load_source_reports
 from visibility.screens.tracking import dates_and_quantities as formats
 from visibility.screens.tracking.customer_page import TrackedOrder, tracked_order
@@ -48,6 +50,9 @@ def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
     if of_link is None or not of_link.shown:
         is_allowed = failed_requests_per_address.take_address(request.META.get("REMOTE_ADDR", ""))
         return _render("not_valid.html", {}, status=404) if is_allowed else _too_many()
+    if settings.DEMO and link:
+        # Not for who opens it: the page reads no session.
+        add_tour_code(link.created_by_id, CUSTOMER)
     timelines = load_and_fold_orders([row.pk for row in of_link.shown], as_of=now)
     reports = load_source_reports(now)
     orders = [tracked_order(timelines[row.pk], reports, zone=zone) for row in of_link.shown]

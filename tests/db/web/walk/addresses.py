@@ -12,7 +12,7 @@ PUBLIC = frozenset(
 )
 SIGNED_IN = frozenset(
     {
-        *("", "sources-not-reporting", "tokens", "styleguide", "account"),
+        *("", "sources-not-reporting", "tokens", "styleguide", "account", "tour"),
         "account/second-factor",
     }
 )
@@ -58,6 +58,8 @@ POST_ONLY = frozenset(
         "people/<int:number>/remove-second-factors",
         "outgoing-addresses/<int:number>/remove",
         "setup/close",
+        "tour/hide",
+        "tour/show",
         "exports/<int:export_id>/file",
         "exports/<int:export_id>/delete",
         "boards/<slug:slug>/arrange",
@@ -117,6 +119,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "signin/forgot": ["/signin/forgot"],
     "account/link/<str:token>": ["/account/link/nothing"],
     "account": ["/account"],
+    "tour": ["/tour"],
     "account/second-factor": ["/account/second-factor"],
     "setup": ["/setup"],
     "setup/<str:token>": ["/setup/nothing"],
