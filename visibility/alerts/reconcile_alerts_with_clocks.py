@@ -282,8 +282,12 @@ def queue_notifications_of_alert(alert: Alert, transition: str) -> None:
 
 
 def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
-    """Add a notification to the outbox for each alert and matching subscription."""
-    subscriptions = Subscription.objects.filter(enabled=True) if alerts else ()
+    """Add a notification to the outbox for each alert and matching subscription.
+
+    Subscriptions of deactivated people match nothing.
+    """
+    enabled = Subscription.objects.filter(enabled=True, user__is_active=True)
+    subscriptions = enabled if alerts else ()
     Notification.objects.bulk_create(
         [
             Notification(alert=a, episode=a.episode, transition=transition, subscription=s)

@@ -59,6 +59,9 @@ class SubscriptionChange:
     enabled: bool | None = None
 
 
+DEACTIVATED = "Its owner is deactivated: nothing is sent until the account is reactivated."
+
+
 @dataclass(frozen=True, slots=True)
 class SubscriptionTestResult:
     """Whether a server accepted a test message; if none did, a sentence says why."""
@@ -128,9 +131,24 @@ def remove_subscription(number: int, *, by: User, now: datetime) -> None:
         _audit("subscription.removed", subscription, {}, by=by, now=now)
 
 
+def cancel_notifications_of_user(user: User) -> int:
+    """Cancel what waits to be sent to a deactivated person; return how many notifications.
+
+    The subscriptions stay, and go on with new alerts when the person is reactivated.
+    """
+    pending = Notification.objects.filter(subscription__user=user, state=NotificationState.PENDING)
+    reason = "The account was deactivated before this was sent."
+    return pending.update(state=NotificationState.CANCELLED, error=reason)
+
+
 def send_test_message(number: int, *, by: User, now: datetime) -> SubscriptionTestResult:
-    """Send a test message now, also if it is disabled. Raises UnknownSubscription."""
+    """Send a test message now, also if it is disabled, but not to a deactivated person.
+
+    Raises UnknownSubscription.
+    """
     subscription = load_subscription_not_removed(number)
+    if not subscription.user.is_active:
+        return SubscriptionTestResult(is_accepted=False, detail=DEACTIVATED)
     channel = channel_registry().get(subscription.channel)
     message = compose_test_message(message_id=str(uuid.uuid4()), sent_at=now)
     try:

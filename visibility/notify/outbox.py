@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID, uuid4
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When
 from structlog.stdlib import get_logger
@@ -52,9 +53,10 @@ class NotificationBatch:
 def send_due_notifications(*, now: datetime, limit: int = 50) -> int:
     """Send due notifications of up to `limit` subscriptions; return how many left the outbox.
 
-    All that is due for one subscription goes in one message. If the process is killed while it
-    sends, the message is sent again with the same id. Subscriptions are claimed one by one: what
-    waits for a slow server is not claimed, so other workers send it.
+    Nothing is sent to deactivated people. All that is due for one subscription goes in one message.
+    If the process is killed while it sends, the message is sent again with the same id.
+    Subscriptions are claimed one by one: what waits for a slow server is not claimed, so other
+    workers send it.
     """
     started = time.monotonic()
     sent = 0
@@ -76,6 +78,7 @@ def _claim_due_notifications(now: datetime, limit: int = 1) -> list[Notification
             Subscription.objects.select_for_update(skip_locked=True, no_key=True)
             .filter(Q(last_sent_at__isnull=True) | Q(last_sent_at__lte=now - MIN_INTERVAL))
             .filter(pk__in=due.values("subscription"), enabled=True)
+            .filter(user__in=User.objects.filter(is_active=True))
             .order_by(F("last_sent_at").asc(nulls_first=True), "pk")[:limit]
         )
         for subscription in subscriptions:
@@ -126,7 +129,9 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
     rows = [
         row
         for row in Notification.objects.filter(
-            pk__in=batch.attempts, state=NotificationState.PENDING
+            pk__in=batch.attempts,
+            state=NotificationState.PENDING,
+            subscription__user__is_active=True,
         ).select_related(
             "alert__rule", "alert__order__order", "alert__source", "subscription__user"
         )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,16 +17,24 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 from tests.builders.alerts import alert
 from tests.builders.live_client import LiveTestClient
 from tests.builders.users import create_user, signed_in, user_of_role
-from visibility.alerts.reconcile_alerts_with_clocks import NewAlertWithLogEntry, create_alerts
+from visibility.alerts.reconcile_alerts_with_clocks import (
+    NewAlertWithLogEntry,
+    create_alerts,
+    queue_notifications_of_alert,
+)
 from visibility.db.database_time import database_now
 from visibility.models import (
     Alert,
     AlertEntry,
     AuditEntry,
     IdempotencyKey,
+    Notification,
+    NotificationState,
+    Subscription,
     Team,
     find_or_create_team,
 )
+from visibility.notify import outbox
 from visibility.pipeline import job_functions
 from visibility.pipeline.record_and_retention_jobs import send_account_mails
 from visibility.web.board_changes import Author
@@ -179,6 +188,44 @@ def test_a_deactivated_person_is_signed_out_and_can_come_back(admin: Client, lea
     assert roles(current(leaver)) == {OP}
     assert Client().post("/signin", {"username": "lee", "password": NEW}).status_code == 302
     assert audited("person.deactivated")["sessions_ended"] == 1
+
+
+def test_nothing_is_sent_to_a_deactivated_person_until_they_come_back(
+    admin: Client, leaver: User
+) -> None:
+    subscription = Subscription.objects.create(user=leaver, address="lee@example.invalid")
+    colleague = Subscription.objects.create(user=user_of_role(AD), address="ad@example.invalid")
+
+    def open_alert(number: str) -> None:
+        queue_notifications_of_alert(alert(number), "opened")
+
+    def send() -> list[str]:
+        mail.outbox.clear()
+        Subscription.objects.update(last_sent_at=None)
+        outbox.send_due_notifications(now=database_now() + timedelta(minutes=1))
+        return [to for message in mail.outbox for to in message.to]
+
+    open_alert("SO-1")
+    admin.post(f"/people/{leaver.pk}/deactivate")
+    open_alert("SO-2")
+    assert send() == ["ad@example.invalid"]
+    waiting = Notification.objects.filter(subscription=subscription)
+    assert [row.state for row in waiting] == [NotificationState.CANCELLED]
+    assert audited("person.deactivated")["notifications_cancelled"] == 1
+    # One that was queued in the same moment is not sent either.
+    late = Notification.objects.create(
+        alert=alert("SO-3"), episode=1, transition="opened", subscription=subscription
+    )
+    assert send() == []
+    tested = admin.post(f"/subscriptions/{subscription.pk}/test", follow=True).content.decode()
+    assert "Its owner is deactivated" in tested
+    assert not mail.outbox
+    late.delete()
+    admin.post(f"/people/{leaver.pk}/reactivate")
+    open_alert("SO-4")
+    assert send() == ["lee@example.invalid", "ad@example.invalid"]
+    assert "SO-4" in mail.outbox[0].subject
+    assert colleague.enabled
 
 
 def test_sessions_of_earlier_releases_end_too(admin: Client, leaver: User) -> None:

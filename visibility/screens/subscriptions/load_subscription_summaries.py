@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from connectors.sdk.settings import SettingError
 from visibility.models import AuditEntry, Severity, SlaRule, Subscription
+from visibility.notify.change_and_test_subscriptions import DEACTIVATED
 from visibility.notify.channel import Channel
 from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 from visibility.notify.outbox import channel_registry
@@ -82,7 +83,9 @@ def list_subscriptions(*, after: int = 0, limit: int = PAGE_SIZE) -> list[Subscr
 def summarize_subscription(subscription: Subscription) -> SubscriptionSummary:
     """Describe a subscription. No statement if its user and rule are loaded."""
     channel = channel_registry().get(subscription.channel)
-    if channel is None:
+    if not subscription.user.is_active:
+        problem = DEACTIVATED
+    elif channel is None:
         problem = f"This version has no channel “{subscription.channel}”."
     else:
         problem = channel.missing_server_sentence()

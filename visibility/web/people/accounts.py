@@ -20,6 +20,7 @@ from connectors.sdk.settings import SettingError
 from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.models.audit import append_audit_entry
 from visibility.notify.account_links import create_account_link, end_account_links
+from visibility.notify.change_and_test_subscriptions import cancel_notifications_of_user
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 from visibility.web.board_changes import Author
 from visibility.web.people.sessions import end_sessions
@@ -110,6 +111,8 @@ def change_person(user_id: int, values: PersonValues, *, by: Author) -> User:
 def deactivate_person(user_id: int, *, by: Author) -> User:
     """End all sessions and links of a person, who cannot sign in any more. Their history stays.
 
+    Nothing more is sent to them. On reactivation their subscriptions go on with new alerts.
+
     Raises InvalidPerson, UnknownPerson.
     """
     with transaction.atomic():
@@ -122,8 +125,11 @@ def deactivate_person(user_id: int, *, by: Author) -> User:
             user.is_active = False
             user.save(update_fields=["is_active"])
             end_account_links(user, by.now)
-            sessions = end_sessions(user)
-            _audit("person.deactivated", user, by, {"sessions_ended": sessions})
+            ended = {
+                "sessions_ended": end_sessions(user),
+                "notifications_cancelled": cancel_notifications_of_user(user),
+            }
+            _audit("person.deactivated", user, by, ended)
     return user
 
 
