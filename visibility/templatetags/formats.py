@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Protocol
 
 from django import template
@@ -35,6 +35,61 @@ def date_in_organization_zone(at: datetime) -> date:
 
 
 @register.filter
+def day(moment: datetime | date | None) -> str:
+    """`Sat, Nov 21`."""
+    return formatting.format_date(_local(moment)) if moment else ""
+
+
+@register.filter
+def short_day(moment: datetime | date | None) -> str:
+    """`Nov 21`, where there is little room."""
+    return formatting.format_date(_local(moment), weekday=False) if moment else ""
+
+
+@register.filter
+def day_with_year(moment: datetime | date | None) -> str:
+    """`Sat, Nov 21, 2026`."""
+    return formatting.format_date(_local(moment), year=True) if moment else ""
+
+
+@register.filter
+def time_of_day(moment: datetime | None) -> str:
+    """`14:03`."""
+    return f"{_local(moment):%H:%M}" if moment else ""
+
+
+@register.filter
+def timestamp(moment: datetime | None) -> str:
+    """`Sat, Nov 21, 14:03`."""
+    return f"{day(moment)}, {time_of_day(moment)}" if moment else ""
+
+
+@register.filter
+def short_timestamp(moment: datetime | None) -> str:
+    """`Nov 21, 14:03`, where there is little room."""
+    return f"{short_day(moment)}, {time_of_day(moment)}" if moment else ""
+
+
+@register.filter
+def timestamp_with_year(moment: datetime | None) -> str:
+    """`Sat, Nov 21, 2026, 14:03`."""
+    return f"{day_with_year(moment)}, {time_of_day(moment)}" if moment else ""
+
+
+@register.filter
+def timestamp_with_seconds(moment: datetime | None) -> str:
+    """`Sat, Nov 21, 2026, 14:03:05`, where the order of events counts."""
+    return f"{day_with_year(moment)}, {_local(moment):%H:%M:%S}" if moment else ""
+
+
+def _local(moment: datetime | date) -> datetime | date:
+    """A moment in the organization's zone; a date as it is."""
+    if isinstance(moment, datetime):
+        return formatting.in_zone(moment, organization_time_zone())
+    return moment
+
+
+@register.filter
 def duration(length: timedelta | None) -> str:
     """`2 d 4 h`."""
     return NO_VALUE if length is None else formatting.format_duration(length)
@@ -44,6 +99,15 @@ def duration(length: timedelta | None) -> str:
 def money(amount: Number | None, currency: str = "") -> str:
     """`1,234.50 USD`; without a currency only the amount."""
     return NO_VALUE if amount is None else f"{Decimal(str(amount)):,.2f} {currency}".rstrip()
+
+
+@register.filter
+def money_without_cents(amount: Number | None, currency: str = "") -> str:
+    """`1,235 USD`, without cents: an amount that is read at a glance."""
+    if amount is None:
+        return NO_VALUE
+    rounded = Decimal(str(amount)).quantize(Decimal(1), ROUND_HALF_UP)
+    return f"{rounded:,} {currency}".rstrip()
 
 
 @register.filter

@@ -230,7 +230,7 @@ def test_change_says_better_or_worse() -> None:
     comparison = value_and_comparison_texts.compare_to_previous(
         CYCLE, now, before, period="the previous 7 days"
     )
-    assert comparison.text == "1.0\u00a0h better than the previous 7 days (2.0\u00a0h)"
+    assert comparison.text == "1\u00a0h better than the previous 7 days (2\u00a0h)"
     assert comparison.tone == "ok"
 
 
@@ -242,4 +242,4 @@ def test_change_uses_unit_of_values() -> None:
     comparison = value_and_comparison_texts.compare_to_previous(
         CYCLE, now, before, period="the previous 7 days"
     )
-    assert comparison.text == "under 0.1\u00a0d worse than the previous 7 days (3.3\u00a0d)"
+    assert comparison.text == "1\u00a0h worse than the previous 7 days (3\u00a0d\u00a07\u00a0h)"

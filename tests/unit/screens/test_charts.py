@@ -23,13 +23,13 @@ DAY = date(2026, 3, 3)
 @pytest.mark.parametrize(
     ("hours", "expected"),
     [
-        (77.3, "0.2\u00a0d above the 3\u00a0d target"),
-        (66, "0.2\u00a0d below the 3\u00a0d target"),
-        (72.5, "under 0.1\u00a0d above the 3\u00a0d target"),
+        (77.3, "5\u00a0h above the 3\u00a0d target"),
+        (66, "6\u00a0h below the 3\u00a0d target"),
+        (72.4, "under\u00a01\u00a0h above the 3\u00a0d target"),
         (72, "on target (3\u00a0d)"),
     ],
 )
-def test_distance_uses_unit_of_target(hours: float, expected: str) -> None:
+def test_distance_has_the_precision_of_the_value(hours: float, expected: str) -> None:
     assert value_and_comparison_texts.compare_to_target(CYCLE, hours * 3600).text == expected
 
 
@@ -81,4 +81,4 @@ def test_points_of_few_orders_are_hollow() -> None:
 def test_distance_many_times_the_target_has_a_unit_of_its_own() -> None:
     delay = kpi_registry()["event_delay"]
     text = value_and_comparison_texts.compare_to_target(delay, 5.7 * 86_400).text
-    assert text == "5.7\u00a0d above the 15\u00a0min target"
+    assert text == "5\u00a0d\u00a018\u00a0h above the 15\u00a0min target"

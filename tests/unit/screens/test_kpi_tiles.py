@@ -66,7 +66,7 @@ def test_change_says_whether_it_is_better(
 def test_shorter_time_is_better() -> None:
     chip = change_as_chip(CYCLE, summary(1, median=86_400), summary(1, median=2 * 86_400))
     assert chip is not None
-    assert (chip.text, chip.icon, chip.tone) == ("1.0\u00a0d better", "arrow-down", "ok")
+    assert (chip.text, chip.icon, chip.tone) == ("1\u00a0d better", "arrow-down", "ok")
 
 
 def test_change_of_a_small_sample_is_not_judged() -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from visibility.formatting import (
     count_with_noun,
     format_date,
+    format_duration,
     format_number,
     format_percent,
     in_zone,
@@ -30,23 +31,28 @@ class KpiComparisonPhraseAndTone:
     tone: str = "unknown"
 
 
-def format_kpi_duration(seconds: float, *, unit_of: float | None = None) -> str:
-    """`2.1 d`, `5.3 h`, `12 min`, `8 s`: one unit, chosen by `unit_of` (default: `seconds`)."""
-    size, symbol = _unit_seconds_and_symbol(seconds if unit_of is None else unit_of)
-    decimals = 0 if symbol in {"min", "s"} else 1
-    least = 0.1**decimals
-    if unit_of is not None and seconds and abs(seconds) / size < least / 2:
-        return f"under {least:.{decimals}f}\u00a0{symbol}"
-    return f"{seconds / size:.{decimals}f}\u00a0{symbol}"
+# Medians are exact to half a percent: a duration is rounded to a step of at least one percent.
+STEPS = (1, 60, 5 * 60, 15 * 60, 3_600, 6 * 3_600, 86_400)
+PRECISION = 0.01
 
 
-def _unit_seconds_and_symbol(seconds: float) -> tuple[int, str]:
-    """(seconds per unit, symbol) of the unit for a duration."""
-    if abs(seconds) >= 86_400:
-        return 86_400, "d"
-    if abs(seconds) >= 3_600:
-        return 3_600, "h"
-    return (60, "min") if abs(seconds) >= 60 or not seconds else (1, "s")
+def format_kpi_duration(seconds: float, *, precision_of: float | None = None) -> str:
+    """`2 d 4 h`, `5 h 20 min`, `12 min`, `8 s`: as durations elsewhere, rounded.
+
+    A difference is as precise as the values that it is of: `precision_of` is the larger one, by
+    default `seconds`. A smaller difference than that is `under 1 h`.
+    """
+    of = abs(seconds if precision_of is None else precision_of)
+    least = 60 if of >= 60 else of * PRECISION
+    step = next((step for step in STEPS if step >= max(least, of * PRECISION)), STEPS[-1])
+    rounded = round(abs(seconds) / step) * step
+    if seconds and not rounded:
+        return f"under\u00a0{_duration_without_breaks(step)}"
+    return _duration_without_breaks(rounded) if rounded else "0\u00a0min"
+
+
+def _duration_without_breaks(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds)).replace(" ", "\u00a0")
 
 
 def format_kpi_value(kpi: Kpi, value: float | Decimal | None) -> str:
@@ -61,7 +67,7 @@ def format_kpi_value(kpi: Kpi, value: float | Decimal | None) -> str:
 
 
 def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparisonPhraseAndTone:
-    """The distance of a value from its target: `0.2 d above the 3 d target`."""
+    """The distance of a value from its target: `5 h above the 3 d target`."""
     if kpi.target is None or value is None:
         return KpiComparisonPhraseAndTone("")
     gap = value - float(kpi.target)
@@ -71,7 +77,7 @@ def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparisonPhraseAndTo
     side = "above" if gap > 0 else "below"
     good = (gap > 0) == kpi.higher_is_better
     return KpiComparisonPhraseAndTone(
-        f"{_format_gap(kpi, gap, unit_of=max(float(kpi.target), abs(gap)))} {side} "
+        f"{_format_gap(kpi, gap, precision_of=max(float(kpi.target), value))} {side} "
         f"the {target} target",
         target_tone(kpi, value) if not good else "ok",
     )
@@ -90,8 +96,7 @@ def format_target(kpi: Kpi) -> str:
         return ""
     if kpi.unit is KpiUnit.PERCENT:
         return f"{float(kpi.target) * 100:g}%"
-    size, symbol = _unit_seconds_and_symbol(float(kpi.target))
-    return f"{float(kpi.target) / size:g}\u00a0{symbol}"
+    return _duration_without_breaks(float(kpi.target))
 
 
 def target_tone(kpi: Kpi, value: float | None) -> str:
@@ -129,7 +134,7 @@ def compare_to_previous(
         return KpiComparisonPhraseAndTone(f"same as {period}", "unknown")
     better = (gap > 0) == kpi.higher_is_better
     direction = "better" if better else "worse"
-    size = _format_gap(kpi, gap, unit_of=max(current_value, previous_value))
+    size = _format_gap(kpi, gap, precision_of=max(current_value, previous_value))
     return KpiComparisonPhraseAndTone(
         f"{size} {direction} than {period} ({format_kpi_value(kpi, previous_value)})",
         "ok" if better else "late",
@@ -158,7 +163,7 @@ def change_as_chip(kpi: Kpi, now: KpiSummary, before: KpiSummary | None) -> KpiD
     gap = value - previous
     if abs(gap) < _smallest_shown_difference(kpi, previous):
         return KpiDelta("unchanged", "minus", "unknown")
-    size = _format_gap(kpi, gap, unit_of=max(value, previous))
+    size = _format_gap(kpi, gap, precision_of=max(value, previous))
     icon = "arrow-up" if gap > 0 else "arrow-down"
     if now.is_small_sample or before.is_small_sample:
         return KpiDelta(f"{size} {'more' if gap > 0 else 'less'}", icon, "unknown")
@@ -237,7 +242,7 @@ def describe_how_order_counts_in_kpi(
     started_at: datetime | None = None,
     ended_at: datetime | None = None,
 ) -> str:
-    """How one order counts: `3 of 4 lines`, `2.1 d`, or why it is excluded.
+    """How one order counts: `3 of 4 lines`, `2 d 4 h`, or why it is excluded.
 
     For a stock KPI: `Since Mar 2, 2026`, or `Mar 2, 2026 to Mar 5, 2026`.
     """
@@ -257,9 +262,9 @@ def describe_how_order_counts_in_kpi(
     return f"{format_number(numerator)} of {format_number(denominator)} {kpi.counted}"
 
 
-def _format_gap(kpi: Kpi, gap: float, *, unit_of: float) -> str:
-    """A difference in percentage points, or as a duration in the unit of `unit_of`."""
+def _format_gap(kpi: Kpi, gap: float, *, precision_of: float) -> str:
+    """A difference in percentage points, or as a duration with the precision of a value."""
     if kpi.unit is KpiUnit.DURATION:
-        return format_kpi_duration(abs(gap), unit_of=unit_of)
+        return format_kpi_duration(abs(gap), precision_of=precision_of)
     points = f"{abs(gap) * 100:.1f}"
     return f"{points}\u00a0point{'' if points == '1.0' else 's'}"

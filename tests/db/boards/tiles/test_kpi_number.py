@@ -110,7 +110,7 @@ def test_tile_of_a_stock_kpi_shows_the_orders_that_are_open_now() -> None:
     )
     recompute_cells()
     text = page(signed_in(UserRole.EXECUTIVE))
-    assert '<span data-mark="kpi-undelivered_orders">3.0 d</span>' in text
+    assert '<span data-mark="kpi-undelivered_orders">3 d</span>' in text
     assert "median age" in text
     assert 'Now: <a href="/numbers/undelivered_orders/orders">1 order</a>' in text
 
