@@ -42,7 +42,7 @@ NEEDED: dict[str, set[Permission]] = {
     "orders/{order}/watch": {P.ORDERS},
     "orders/{order}/unwatch": {P.ORDERS},
     "mentions": {P.ORDERS, P.CONTACTS},
-    "alert_mentions": {P.ALERTS_SEE},
+    "mentions/alerts": {P.ALERTS_SEE},
     "order-lanes": {P.ORDERS},
     "organization": {P.ADMINISTER},
     "outgoing-addresses": {P.ADMINISTER},

@@ -55,7 +55,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "orders/{order}/watch": ("orders/{order_id}/watch", ALL, {}),
     "orders/{order}/unwatch": ("orders/{order_id}/unwatch", ALL, {}),
     "mentions": ("mentions", {CS, OP, AD}, None),
-    "alert_mentions": ("mentions/alerts", ALL, None),
+    "mentions/alerts": ("mentions/alerts", ALL, None),
     "orders/{order}/join": ("orders/{order_id}/join", {OP, IN, AD}, {"other": "{other}"}),
     "orders/{order}/distinct": ("orders/{order_id}/distinct", {OP, IN, AD}, {"other": "{other}"}),
     "orders/{other}/split": (
