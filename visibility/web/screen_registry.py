@@ -168,6 +168,12 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen(
+        "audit",
+        NavigationEntry(
+            "Audit log", "/audit", "l", "history", Permission.ADMINISTER, group="Configure"
+        ),
+    ),
     Screen("api_tokens"),
     Screen("background_exports"),
     Screen("saved_views"),

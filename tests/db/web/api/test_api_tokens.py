@@ -92,6 +92,7 @@ NEEDED: dict[str, set[Permission]] = {
     "start-page": {P.BOARDS},
     "screen-links": {P.BOARDS_EDIT},
     "people": {P.ADMINISTER},
+    "audit": {P.ADMINISTER},
     "people/{leaver}": {P.ADMINISTER},
     "people/{leaver}/link": {P.ADMINISTER},
     "people/{leaver}/end-sessions": {P.ADMINISTER},

@@ -114,6 +114,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "organization": ("organization", {AD}, None),
     "tokens": ("tokens", ALL, None),
     "people": ("people", {AD}, None),
+    "audit": ("audit", {AD}, None),
     "people/{leaver}": ("people/{person_id}", {AD}, None),
     "people/{leaver}/link": ("people/{person_id}/link", {AD}, {}),
     "people/{leaver}/end-sessions": ("people/{person_id}/end-sessions", {AD}, {}),
