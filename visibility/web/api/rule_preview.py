@@ -58,7 +58,7 @@ class RulePreviewSerializer(PermissionFilteredSerializer):
 class RulePreviewView(ApiView):
     """`POST /rules/preview`."""
 
-    required_permissions = (Permission.RULES_EDIT,)
+    required_permissions = (Permission.RULES_EDIT, Permission.ORDERS)
 
     @extend_schema(
         operation_id="rule_preview", request=NewRuleBody, responses=RulePreviewSerializer
