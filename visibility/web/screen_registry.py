@@ -114,6 +114,7 @@ SCREENS: tuple[Screen, ...] = (
             "Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE, group="Configure"
         ),
     ),
+    Screen("rule_changes"),
     Screen(
         "rules",
         NavigationEntry(

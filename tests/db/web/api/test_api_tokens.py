@@ -75,6 +75,7 @@ NEEDED: dict[str, set[Permission]] = {
     "alerts/groups/act": {P.ALERTS_NOTE, P.ALERTS_MANAGE},
     "rules": {P.RULES_SEE},
     "rules/stuck": {P.RULES_SEE},
+    "rules/preview": {P.RULES_EDIT, P.ORDERS},
     "rules/stuck/archive": {P.RULES_EDIT},
     "saved-views": {P.ORDERS},
     "exports": {P.EXPORT},

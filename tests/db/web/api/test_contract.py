@@ -101,6 +101,11 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "rules": ("rules", {OP, AD}, None),
     "rules/stuck": ("rules/{code}", {OP, AD}, None),
+    "rules/preview": (
+        "rules/preview",
+        {OP, AD},
+        {"kind": "stuck_in_released", "team": "Dock"},
+    ),
     "rules/stuck/archive": ("rules/{code}/archive", {OP, AD}, {}),
     "calendars": ("calendars", {OP, AD}, None),
     "calendars/dallas": ("calendars/{code}", {OP, AD}, None),
