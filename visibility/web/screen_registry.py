@@ -115,6 +115,7 @@ SCREENS: tuple[Screen, ...] = (
             "Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE, group="Configure"
         ),
     ),
+    Screen("rule_changes"),
     Screen(
         "rules",
         NavigationEntry(
@@ -167,6 +168,12 @@ SCREENS: tuple[Screen, ...] = (
             "settings",
             Permission.ADMINISTER,
             group="Configure",
+        ),
+    ),
+    Screen(
+        "audit",
+        NavigationEntry(
+            "Audit log", "/audit", "l", "history", Permission.ADMINISTER, group="Configure"
         ),
     ),
     Screen("api_tokens"),
