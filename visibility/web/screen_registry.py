@@ -97,6 +97,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("unmatched_records"),
     Screen("new_source"),
+    Screen("source_list"),
     Screen(
         "sources",
         NavigationEntry(
@@ -114,6 +115,8 @@ SCREENS: tuple[Screen, ...] = (
             "Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE, group="Configure"
         ),
     ),
+    Screen("unmapped_terms"),
+    Screen("master_row_lists"),
     Screen(
         "rules",
         NavigationEntry(
