@@ -1,16 +1,11 @@
 "use strict";
 // Copies the text of the element with the id `data-copy`, the text `data-copy-text`, or the URL `data-copy-link` (of a link: its
-// own), and says so for two seconds. Without a clipboard, buttons stay hidden or show the URL, and links stay links.
+// own), and says so for two seconds. Without a clipboard, the style sheet hides
+// buttons with a text, buttons with a URL show it, and links stay links.
 (() => {
   const TEXTS = "[data-copy], [data-copy-text]", LINKS = "[data-copy-link]";
   const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
   const write = (text) => navigator.clipboard?.writeText(text).then(() => true, () => false);
-  const show = () => document.querySelectorAll(`:is(${TEXTS})[hidden]`).forEach((button) => { button.hidden = !navigator.clipboard; });
-  show();
-  for (const id of ["main", "preview"]) {
-    const element = document.getElementById(id);
-    if (element) new MutationObserver(show).observe(element, { childList: true, subtree: true });
-  }
   function textOf({ href, dataset }) {
     if ("copyLink" in dataset) return href || new URL(dataset.copyLink, location.href).href;
     return dataset.copyText || document.getElementById(dataset.copy).textContent.trim();

@@ -4,7 +4,7 @@
 // A page's own script can hold a region back: live:swap is cancelable, live:apply does it later.
 // data-live-every: minimum ms between two fetches. data-live-keep: fetched, but merged by the page's own script.
 (() => {
-  const KINDS = ["alert", "export", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, TIMEOUT = 30000, ANNOUNCE_GAP = 5000;
+  const KINDS = ["alert", "export", "order", "source"], GAP = 250, POLL = 15000, IDLE = 60000, TIMEOUT = 30000, OPENING = 5000, ANNOUNCE_GAP = 5000;
   const MENU = "dialog[open], details.menu[open], .dropdown-menu.show";
   const FIELD = "textarea, select, input:not([type=checkbox], [type=radio])";
   const dirty = new Map(), known = document.querySelector('meta[name="live-head"]'); // dirty: region id -> next fetch
@@ -12,6 +12,8 @@
   const polls = "poll" in document.body.dataset; // a page without sign-in has no socket
   let paused = false, busy = false, fetchedAt = Date.now(), freshAt = fetchedAt, announcedAt = 0;
   const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+  // A page that was just loaded is not reconnecting: its data is as new as the page.
+  const opening = () => first && !tries && socket.readyState === 0 && Date.now() - receivedAt < OPENING;
   const live = () => socket.readyState === 1 && Date.now() - receivedAt < TIMEOUT;
 
   const announcer = Object.assign(document.body.appendChild(document.createElement("div")), { className: "visually-hidden", role: "status" });
@@ -19,7 +21,7 @@
     if (document.documentElement.dataset.silent !== "on" && Date.now() - announcedAt >= ANNOUNCE_GAP) [announcedAt, announcer.textContent] = [Date.now(), detail.text];
   });
   function show() {
-    const next = paused ? "paused" : live() ? "live" : "reconnecting", chip = document.getElementById("freshness");
+    const next = paused ? "paused" : live() || opening() ? "live" : "reconnecting", chip = document.getElementById("freshness");
     const time = new Date(freshAt).toLocaleTimeString("en-GB", { timeZone: document.documentElement.dataset.zone });
     const age = Math.max(0, Math.round((Date.now() - freshAt) / 1000)), knownAt = document.querySelector('meta[name="known-at"]');
     const text = knownAt ? `As known ${knownAt.content}` : { live: `Live · ${age} s`, paused: `Paused at ${time}`, reconnecting: `Reconnecting, as of ${time}` }[next];

@@ -6,14 +6,9 @@
   const inPage = (url) => new URL(url, location.href).href.split("#")[0];
   let opener = null;
 
-  function reveal() {
-    for (const button of main.querySelectorAll("[data-mention], [data-print]")) button.hidden = false;
-  }
-  reveal();
   // The menu of the lanes is open after a change in it; a live update must not open it again.
   const address = new URL(location.href);
   if (address.searchParams.has("lanes")) { address.searchParams.delete("lanes"); history.replaceState(null, "", address); }
-  new MutationObserver(reveal).observe(main, { childList: true, subtree: true });
 
   async function load(url) {
     const answer = await fetch(inPage(url), { headers: { "X-Live": "1" } });

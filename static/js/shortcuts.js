@@ -27,10 +27,7 @@
   }
   const copyLink = () => document.dispatchEvent(new CustomEvent("copy:page"));
   const show = () => dialog && !dialog.open && dialog.showModal();
-  for (const button of document.querySelectorAll("button[data-keys]")) {
-    button.hidden = false;
-    button.addEventListener("click", show);
-  }
+  for (const button of document.querySelectorAll("button[data-keys]")) button.addEventListener("click", show);
   dialog?.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.addEventListener("click", ({ target }) => {
     for (const menu of document.querySelectorAll("details.menu[open]"))

@@ -20,6 +20,7 @@
     apply();
   }
   apply();
+  root.dataset.clipboard = navigator.clipboard ? "on" : "off"; // no clipboard: no button that copies
   for (const name of ["density", "silent"]) root.dataset[name] = saved(name) || "";
   dark.addEventListener("change", apply);
   addEventListener("storage", (event) => {
@@ -28,10 +29,8 @@
     apply();
   });
   document.addEventListener("DOMContentLoaded", () => {
-    for (const button of document.querySelectorAll("[data-choose-theme]")) button.hidden = false;
     for (const label of document.querySelectorAll("[data-preference]")) {
       const { preference } = label.dataset, checkbox = label.querySelector("input");
-      label.hidden = false;
       checkbox.checked = root.dataset[preference] === checkbox.value;
       checkbox.addEventListener("change", () => save(preference, (root.dataset[preference] = checkbox.checked ? checkbox.value : "")));
     }

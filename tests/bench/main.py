@@ -25,6 +25,7 @@ NAMES = (
     "charts",
     "cells",
     "lone",
+    "paint",
     "growth",
 )
 REPORTED_SETTINGS = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
@@ -60,6 +61,7 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         backlog,
         charts,
         disturbances,
+        first_paint,
         growth,
         intake,
         kpi_cells,
@@ -84,6 +86,7 @@ def run_benchmarks(environment: BenchEnvironment, size: BenchSize, names: Sequen
         "charts": charts.charts,
         "cells": kpi_cells.measure_changed_order,
         "lone": lone_event.measure_lone_events,
+        "paint": first_paint.measure_first_paint,
     }
     for name in names:
         started = time.perf_counter()

@@ -47,6 +47,9 @@ LINES: Mapping[str, tuple[str, str, str]] = {
         "ms",
         "1.2x a day of few",
     ),
+    "paint_orders": ("first paint of the order list without a cache", "ms", ""),
+    "paint_alerts": ("first paint of the alert list without a cache", "ms", ""),
+    "paint_messages": ("first paint of the message list without a cache", "ms", ""),
     "memory": ("memory of all processes (PSS)", "MB", "350 MB"),
     "memory_peak": ("sum of the peak resident memory of all processes", "MB", ""),
 }

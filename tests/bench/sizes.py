@@ -33,6 +33,8 @@ class BenchSize:
     sign_ins: int = 30
     # Orders of a day with few and of one with many.
     orders_of_day: tuple[int, int] = (500, 50_000)
+    # Loads of each page in a browser.
+    paints: int = 15
 
 
 SIZES: Mapping[str, BenchSize] = {
@@ -57,6 +59,7 @@ SIZES: Mapping[str, BenchSize] = {
         packages_messages=20,
         sign_ins=2,
         orders_of_day=(10, 40),
+        paints=1,
     ),
     "small": BenchSize(
         repeats=2,

@@ -1,6 +1,7 @@
 """Create, change and archive rules: validated, versioned, audited, and followed by a check."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -141,6 +142,14 @@ def change_rule(
         _audit("rule.changed", rule, detail, by=by, now=now)
         checked = _start_recheck(rule, now=now) if CLOCK_FIELDS & set(changed) else 0
         return RuleChangeResult(rule, changed, checked)
+
+
+def build_changed_rule(rule: SlaRule, values: Mapping[str, Any]) -> SlaRule:
+    """Return a copy of a rule with these values that is not stored. Raises InvalidRuleChange."""
+    draft = copy(rule)
+    for name, value in check_rule_values(rule, values).items():
+        setattr(draft, name, value)
+    return draft
 
 
 def archive_rule(

@@ -92,6 +92,15 @@ def update_alerts_about_kpis_and_alerts(
     return result
 
 
+def conditions_of_unsaved_rule(
+    loaded: LoadedRule, load_kpi: LoadKpi, *, now: datetime
+) -> dict[str, SourceCondition] | RuleFailure:
+    """Return the conditions that hold under a rule about KPIs or alerts, by subject key."""
+    snapshots = _load_alert_snapshots((), now) if isinstance(loaded.kind, AlertRule) else []
+    outcome = _evaluate(loaded, snapshots, load_kpi, now)
+    return outcome if isinstance(outcome, RuleFailure) else outcome[0]
+
+
 class _RuleFailed(Exception):
     """The rule could not be loaded; `failure` says why."""
 

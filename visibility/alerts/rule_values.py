@@ -7,6 +7,10 @@ from connectors.sdk.connector import SourceRole
 from visibility.models.rules_clocks_and_calendars import Severity, SlaRule, WorkCalendar
 from visibility.models.sources_and_messages import Source
 from visibility.models.teams import MAX_TITLE_LENGTH
+from visibility.sla.create_default_source_rules import (
+    ALWAYS_OPEN_CODE,
+    find_or_create_always_open_calendar,
+)
 from visibility.sla.parameters import (
     InvalidParameters,
     parse_entered_parameters_within_bounds,
@@ -114,6 +118,8 @@ def _read_bool(raw: object) -> bool:
 def _read_calendar(raw: object) -> WorkCalendar:
     code = raw.replace("\0", "") if isinstance(raw, str) else ""
     calendar = WorkCalendar.objects.filter(code=code).first()
+    if calendar is None and code == ALWAYS_OPEN_CODE:
+        return find_or_create_always_open_calendar()
     if calendar is None:
         raise ValueError("must be the code of a calendar")
     return calendar

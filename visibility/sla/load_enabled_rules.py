@@ -144,12 +144,16 @@ def load_enabled_kpi_and_alert_rules() -> list[LoadedRule]:
 
 
 def _load_rules_most_specific_scope_first(rules: Iterable[SlaRule]) -> list[LoadedRule]:
-    return sorted(
-        map(_load_rule_or_failure, rules), key=lambda p: (-len(p.scope or ()), p.rule.code)
-    )
+    return sort_by_precedence(map(load_rule_or_failure, rules))
 
 
-def _load_rule_or_failure(rule: SlaRule) -> LoadedRule:
+def sort_by_precedence(rules: Iterable[LoadedRule]) -> list[LoadedRule]:
+    """Sort rules so that of each kind, the first that covers an order applies to it."""
+    return sorted(rules, key=lambda loaded: (-len(loaded.scope or ()), loaded.rule.code))
+
+
+def load_rule_or_failure(rule: SlaRule) -> LoadedRule:
+    """Return a rule, stored or not, ready to be evaluated."""
     scope = None
     try:
         kind = rule_kinds().get(rule.kind)

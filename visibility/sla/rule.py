@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.events import Attribute
+from connectors.sdk.events import Attribute, EventType
 from visibility.sla.calendar import Calendar
 from visibility.sla.kpi_and_alert_snapshots import AlertSnapshot, KpiSnapshot, KpiValueRequest
 from visibility.sla.parameter_type import Money
@@ -134,6 +134,8 @@ class OrderRule(Rule):
     supported_subjects = frozenset({RuleSubject.ORDER, RuleSubject.SHIPMENT, RuleSubject.DOCUMENT})
     # The step that stops the clocks, such as `ship confirmation`; messages name it as missing.
     awaited_step: ClassVar[str] = ""
+    # The events that start the clocks; a new installation is offered the rule once they arrive.
+    starting_events: ClassVar[tuple[EventType, ...]] = ()
 
     @abstractmethod
     def clocks(self, timeline: Timeline, params: Any, calendar: Calendar) -> Iterable[Clock]:

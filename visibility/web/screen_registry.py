@@ -117,6 +117,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("unmapped_terms"),
     Screen("master_row_lists"),
+    Screen("rule_changes"),
     Screen(
         "rules",
         NavigationEntry(
@@ -169,6 +170,12 @@ SCREENS: tuple[Screen, ...] = (
             "settings",
             Permission.ADMINISTER,
             group="Configure",
+        ),
+    ),
+    Screen(
+        "audit",
+        NavigationEntry(
+            "Audit log", "/audit", "l", "history", Permission.ADMINISTER, group="Configure"
         ),
     ),
     Screen("api_tokens"),

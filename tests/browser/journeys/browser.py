@@ -88,7 +88,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class PageWatch:
-    """Collects console errors, failed requests, and requests to other hosts."""
+    """Collects console messages, failed requests, and requests to other hosts."""
 
     host: str
     problems: list[str] = field(default_factory=list)
@@ -104,8 +104,8 @@ class PageWatch:
     def _record_console(self, message: ConsoleMessage) -> None:
         # `_check_status` reports failed loads together with their URL.
         loading = message.text.startswith("Failed to load resource")
-        if message.type in {"error", "warning"} and not loading:
-            self.problems.append(f"console: {message.text}")
+        if not loading:
+            self.problems.append(f"console {message.type}: {message.text}")
 
     def _record_failure(self, request: Request) -> None:
         if request.failure != CANCELED_BY_NAVIGATION:
@@ -135,8 +135,10 @@ def vertical_overflow(page: Page) -> list[str]:
     return [f"{excess} px too tall at {size}"] if excess > 0 else []
 
 
-def accessibility_violations(page: Page, *, vendored: bool = False) -> list[str]:
-    """Accessibility violations found by axe.
+def accessibility_violations(
+    page: Page, selector: str | None = None, *, vendored: bool = False, colors_only: bool = False
+) -> list[str]:
+    """Accessibility violations found by axe on the page, or inside of the selected element.
 
     `vendored`: the markup is from Swagger UI, which puts links into buttons.
     """
@@ -145,7 +147,9 @@ def accessibility_violations(page: Page, *, vendored: bool = False) -> list[str]
         "runOnly": {"type": "tag", "values": AXE_TAGS},
         "rules": {"nested-interactive": {"enabled": not vendored}},
     }
-    axe_violations = Axe().run(page, options=options).response["violations"]
+    if colors_only:
+        options["runOnly"] = {"type": "rule", "values": ["color-contrast"]}
+    axe_violations = Axe().run(page, selector, options=options).response["violations"]
     return [
         f"{rule['id']}: {' '.join(map(str, node['target']))}: {node.get('failureSummary', '')}"
         for rule in axe_violations

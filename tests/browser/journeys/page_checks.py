@@ -15,6 +15,7 @@ from tests.browser.journeys.browser import (
     horizontal_overflow,
     vertical_overflow,
 )
+from tests.browser.journeys.load_meter import without_cache
 
 # axe checks each theme and each size once: colors do not depend on the size.
 AXE_VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
@@ -120,8 +121,10 @@ def page_problems(page: Page, url: str) -> list[str]:
     for width, theme in AXE_VIEWS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.goto(url)
-        wait_for_scripts(page)
+        with without_cache(page) as meter:
+            meter.load(url)
+            wait_for_scripts(page)
+            problems += meter.problems()
         problems += horizontal_overflow(page)
         page.evaluate(REMOVE_REPEATED_ROWS)
         problems += accessibility_violations(page, vendored=url.startswith("/api/"))

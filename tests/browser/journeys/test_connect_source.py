@@ -1,21 +1,23 @@
 """From an empty installation to an order on a timeline, by links and forms only."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.catalog import connectors_by_slug
 from tests.browser.journeys.browser import PageWatch, chromium
 from tests.browser.journeys.new_product import create_administrator, new_product
 from tests.browser.journeys.page_checks import page_problems
+from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.product import Product
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
+SECRET = "a-secret-of-more-than-24-bytes-for-wms"  # of a test
 SECONDS = 1_000
 
 
@@ -112,6 +114,61 @@ def test_the_pages_are_accessible_and_fit_a_phone(browser: Browser, product: Pro
         problems += page_problems(page, address)
     context.close()
     assert problems == []
+
+
+def test_the_first_rule_is_created_from_a_starter_and_opens_an_alert(
+    browser: Browser, product: Product
+) -> None:
+    product.manage("source", "add", "wms", "--connector", "cloudevents", "--secret", SECRET)
+    released_at = datetime.now(UTC) - timedelta(hours=6)  # noqa: TID251  # a sender's clock
+    event = cloudevent(
+        "order.released", {"order": {"number": "SO-7"}}, event_id="released", at=released_at
+    )
+    accepted = httpx2.post(
+        f"{product.url}/hooks/wms", json=event, headers=authorized_headers(SECRET)
+    )
+    assert accepted.status_code == 202
+    watch = PageWatch(product.url.removeprefix("http://"))
+    context = browser.new_context(base_url=product.url, reduced_motion="reduce")
+    page = context.new_page()
+    watch.watch_page(page)
+    page.goto("/signin")
+    page.fill("#username", "ada")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("nav.rail")).to_be_visible()
+    starter = page.get_by_role("link", name="Create rule: Stuck in released")
+    reload_until_visible(page, "/setup", starter)
+    starter.click()
+    draft = page.locator("#rule-draft")
+    expect(draft).to_contain_text("more than 4 working hours")
+    page.get_by_label("Time limit").fill("5")
+    expect(draft).to_contain_text("more than 5 working hours")
+    page.get_by_label("Owner team").fill("Dock")
+    page.get_by_role("button", name="Preview alerts").click()
+    expect(draft).to_contain_text("This rule would open 1 alert now")
+    expect(draft.get_by_role("link", name="SO-7")).to_be_visible()
+    page.get_by_role("button", name="Create rule").click()
+    expect(page.get_by_text("Rule created.")).to_be_visible()
+    alert = page.locator("main").get_by_text("SO-7").first
+    reload_until_visible(page, "/alerts?view=open", alert)
+    problems = []
+    for address in ("/rules", "/rules/new", "/rules/new?kind=stuck_in_released"):
+        problems += page_problems(page, address)
+    problems += page_problems(page, "/rules/stuck-in-released")
+    context.close()
+    assert problems == []
+    assert watch.problems == []
+
+
+def reload_until_visible(page: Page, address: str, locator: Locator) -> None:
+    """Open a page again until the worker has done what it shows, for half a minute at most."""
+    for _ in range(30):
+        page.goto(address)
+        if locator.first.is_visible():
+            return
+        page.wait_for_timeout(SECONDS)
+    expect(locator).to_be_visible()
 
 
 def post_order(url: str, secret: str) -> httpx2.Response:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.browser.journeys import alert_inbox
+from tests.browser.journeys import alert_inbox, page_states
 from tests.browser.journeys.browser import DESKTOP_WIDTH, PHONE_WIDTH, PageWatch, chromium
 from tests.browser.journeys.order_list_walk import (
     palette_offers_recent_pages_and_actions,
@@ -250,6 +250,22 @@ def test_pages_fit_the_screen_are_accessible_and_load_only_local_files(
     context.close()
     assert problems == []
     assert sorted(set(watch.problems)) == EXPECTED_PROBLEMS.get(who, [])
+
+
+def test_menus_previews_dialogs_errors_and_empty_lists_are_accessible_in_both_themes(
+    browser: Browser, distributor: RunningDemo
+) -> None:
+    context = browser.new_context(base_url=distributor.product.url, reduced_motion="reduce")
+    page = context.new_page()
+    sign_in(page, "admin")
+    violations: list[str] = []
+    for url in page_states.PAGES_WITH_MENUS:
+        violations += page_states.menu_violations(page, url.format(**vars(distributor.records)))
+    with page_states.page_of_server_error(page):
+        for name in page_states.STATES:
+            violations += page_states.state_violations(page, name)
+    context.close()
+    assert violations == []
 
 
 TOP_OF_FRAME = """[...document.querySelectorAll(".topbar, .rail")].map(

@@ -7,6 +7,8 @@ import pytest
 from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
+from visibility.models import AuditEntry, SlaRule
+
 pytestmark = pytest.mark.django_db
 
 
@@ -21,3 +23,16 @@ def test_simulated_erp_does_not_use_the_port_of_the_web_server(
     call_command("demo")
     setup = json.loads(file.read_text())
     assert setup["erp_port"] not in (0, 8123)
+
+
+def test_demo_rules_are_created_as_people_create_them(settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR, settings.DEMO = str(tmp_path), True
+    for _ in range(2):
+        call_command("demo")
+    entries = AuditEntry.objects.filter(action="rule.created").order_by("pk")
+    assert list(entries.values_list("object", flat=True)) == [
+        "rule stuck-in-released",
+        "rule no-tracking-scan",
+    ]
+    rule = SlaRule.objects.get(code="stuck-in-released")
+    assert (rule.team, rule.calendar.code, rule.enabled) == ("Warehouse", "warehouses", True)

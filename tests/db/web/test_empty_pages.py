@@ -43,7 +43,7 @@ REASSURING = (
 BUTTON = '<a class="btn btn-primary" href="{}">{}</a>'
 CONNECT = BUTTON.format("/sources/new", "Connect a source")
 CHECK = BUTTON.format("/sources", "Check the sources")
-ENABLE = BUTTON.format("/rules", "View SLA rules")
+ENABLE = BUTTON.format("/rules", "Add an SLA rule")
 
 
 def main_of(client: Client, url: str) -> str:

@@ -1,5 +1,6 @@
 """The pages of SLA rules: sentences, validated changes, versions, and what follows a change."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -45,6 +46,19 @@ def form(**changes: str) -> dict[str, str]:
         "enabled": "on",
     } | changes
     return {name: value for name, value in values.items() if value != "absent"}
+
+
+def save_and_confirm(client: Client, values: dict[str, str]) -> str:
+    """Post the form, and again with the confirmation that the page asks for; return that page."""
+    answer = client.post("/rules/stuck/save", values)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    confirmation = re.search(r'name="confirmed" value="(\w+)"', page)
+    assert confirmation
+    assert (
+        client.post("/rules/stuck/save", values | {"confirmed": confirmation[1]}).status_code == 302
+    )
+    return page
 
 
 def page_of(client: Client, address: str) -> str:
@@ -164,11 +178,11 @@ def test_clocks_and_alerts_follow_a_change_of_the_time_limit(
 ) -> None:
     send_and_process(wms, "order.released", now - timedelta(hours=6))
     assert Alert.objects.get(kind="sla").state == "open"
-    ops.post("/rules/stuck/save", form(**{"param.within": "8"}))
+    save_and_confirm(ops, form(**{"param.within": "8"}))
     job_functions.refold_touched_orders_and_update_kpi_cells()
     assert Alert.objects.get(kind="sla").state == "withdrawn"
     assert SlaClock.objects.get().rule_version == 2
-    ops.post("/rules/stuck/save", form(version="2", enabled="absent", **{"param.within": "8"}))
+    save_and_confirm(ops, form(version="2", enabled="absent", **{"param.within": "8"}))
     job_functions.refold_touched_orders_and_update_kpi_cells()
     assert not SlaClock.objects.exists()
 

@@ -13,11 +13,11 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models.functions import Now
 
+from visibility.alerts.change_sla_rules import create_rule
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.source_secrets import decrypt_secrets
-from visibility.models import SlaRule, Source, Subscription, WorkCalendar, find_or_create_team
-from visibility.models.rules_clocks_and_calendars import Severity
+from visibility.models import SlaRule, Source, Subscription, WorkCalendar
 from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH
 from visibility.sla.calendar import DAYS
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
@@ -81,6 +81,28 @@ DEMO_CUTOFFS = (
     ("Dallas", "", "16:00"),
     ("3PL North", "", "18:00"),
 )
+DEMO_RULES: tuple[dict[str, Any], ...] = (
+    {
+        "code": "stuck-in-released",
+        "kind": "stuck_in_released",
+        "title": "Released orders ship within 4 working hours",
+        "params": {"within": 4},
+        "severity": "high",
+        "team": "Warehouse",
+        "response": "Call the shift lead: is it in a wave? If stock is short, re-promise.",
+        "consequence": "Misses today's carrier cutoff and the promise date.",
+    },
+    {
+        "code": "no-tracking-scan",
+        "kind": "no_tracking_scan",
+        "title": "Shipments are scanned by the carrier within 24 working hours",
+        "params": {"within": 24},
+        "severity": "medium",
+        "team": "Carrier desk",
+        "response": "Ask the carrier to trace the package, and check the dock for it.",
+        "consequence": "The package may not have left, or the carrier may reject a claim.",
+    },
+)
 
 
 class Command(BaseCommand):
@@ -136,35 +158,9 @@ class Command(BaseCommand):
                 ],
             },
         )
-        SlaRule.objects.get_or_create(
-            code="stuck-in-released",
-            defaults={
-                "kind": "stuck_in_released",
-                "title": "Released orders ship within 4 working hours",
-                "params": {"within": 4},
-                "severity": Severity.HIGH,
-                "team": "Warehouse",
-                "owner_team": find_or_create_team("Warehouse"),
-                "calendar": calendar,
-                "response": "Call the shift lead: is it in a wave? If stock is short, re-promise.",
-                "consequence": "Misses today's carrier cutoff and the promise date.",
-            },
-        )
-        SlaRule.objects.get_or_create(
-            code="no-tracking-scan",
-            defaults={
-                "kind": "no_tracking_scan",
-                "title": "Shipments are scanned by the carrier within 24 working hours",
-                "params": {"within": 24},
-                "severity": Severity.MEDIUM,
-                "team": "Carrier desk",
-                "owner_team": find_or_create_team("Carrier desk"),
-                "calendar": calendar,
-                "response": "Ask the carrier to trace the package, and check the dock for it.",
-                "consequence": "The package may not have left, or the carrier may reject a claim.",
-            },
-        )
-
+        for rule in DEMO_RULES:
+            if not SlaRule.objects.filter(code=rule["code"]).exists():
+                create_rule({**rule, "calendar": calendar.code}, by=None, now=database_now())
         create_source_rules_for_kinds_without_rule()
 
     def _create_or_update_sources(self) -> dict[str, Any]:

@@ -156,9 +156,9 @@ def phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence[
         return ""
     channel, warehouse = worst.names
     orders = f"{texts.dimension_value_label(channel)} orders" if channel else "orders"
-    place = f"{texts.dimension_value_label(warehouse)} " if warehouse else ""
+    warehouse_name = f"{texts.dimension_value_label(warehouse)} " if warehouse else ""
     unknown = [
         name for name, value in (("channel", channel), ("warehouse", warehouse)) if not value
     ]
     without = f" without {' and '.join(unknown)}" if unknown else ""
-    return f"; {place}{orders}{without} are {share * 100:.0f}% of missed lines"
+    return f"; {warehouse_name}{orders}{without} are {share * 100:.0f}% of missed lines"

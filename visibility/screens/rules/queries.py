@@ -14,6 +14,7 @@ from visibility.models import (
     Team,
     WorkCalendar,
 )
+from visibility.screens.rules.precedence import scope_text
 from visibility.screens.rules.recheck_progress import RecheckProgress, load_recheck_progress
 from visibility.screens.rules.subject_and_consequence_labels import (
     CONSEQUENCE_LABELS,
@@ -21,7 +22,7 @@ from visibility.screens.rules.subject_and_consequence_labels import (
 )
 from visibility.sla.parameters import InvalidParameters, ParameterField, parameter_fields
 from visibility.sla.registry import rule_kinds
-from visibility.sla.rule import Rule
+from visibility.sla.rule import OrderRule, Rule
 from visibility.sla.text_and_list_parameter_types import EnumType
 
 PAGE_SIZE = 50
@@ -62,8 +63,7 @@ class RuleSummary:
     @property
     def scope_text(self) -> str:
         """The scope in words: `channel: web, warehouse: Dallas`."""
-        scope = self.rule.scope if isinstance(self.rule.scope, dict) else {}
-        return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in scope.items())
+        return scope_text(self.rule.scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +152,24 @@ def parameter_inputs(summary: RuleSummary) -> list[ParameterInput]:
         except ValueError as error:
             inputs.append(ParameterInput(field, str(stored[field.name]), str(error)))
     return inputs
+
+
+@dataclass(frozen=True, slots=True)
+class KindChoice:
+    """A kind of rule to choose: what it says with its default parameters, and what it is about."""
+
+    kind: Rule
+    sentence: str
+    subject: str
+
+
+def list_kinds() -> list[KindChoice]:
+    """Return the kinds of rules, those about orders first."""
+    kinds = sorted(rule_kinds().values(), key=lambda k: (not isinstance(k, OrderRule), k.title))
+    return [
+        KindChoice(kind, kind.sentence(kind.params_type()), SUBJECT_LABELS[kind.subject])
+        for kind in kinds
+    ]
 
 
 def rule_history(code: str) -> list[AuditEntry]:

@@ -17,6 +17,8 @@ from visibility.models import (
 )
 from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 
+PROMISE_URL = "/rules"
+
 
 @dataclass(frozen=True, slots=True)
 class SetUpStep:
@@ -113,8 +115,8 @@ STEPS = (
         "Watch a promise",
         "An SLA rule about orders opens an alert when a promise is broken.",
         is_promise_watched,
-        "/rules",
-        "View SLA rules",
+        PROMISE_URL,
+        "Add an SLA rule",
     ),
     _StepKind(
         "Add people to a team",

@@ -35,7 +35,7 @@ NO_ORDER = SetupStep(
 NO_PROMISE = SetupStep(
     "No promise is watched yet: no SLA rule about orders is enabled.",
     "/rules",
-    "View SLA rules",
+    "Add an SLA rule",
     Permission.RULES_EDIT,
     "operations or an administrator",
 )

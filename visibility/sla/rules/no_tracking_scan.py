@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import EventType
 from visibility.formatting import AGE_PLACEHOLDER
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameters import parameter
@@ -51,6 +52,7 @@ class NoTrackingScan(OrderRule):
         Consequence.REVENUE_LEAKAGE,
     )
     awaited_step: ClassVar[str] = "carrier scan"
+    starting_events: ClassVar[tuple[EventType, ...]] = (EventType.SHIPMENT_CONFIRMED,)
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per confirmed shipment."""

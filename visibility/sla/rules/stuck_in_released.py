@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.events import EventType
 from visibility.formatting import AGE_PLACEHOLDER
 from visibility.sla.calendar import Calendar
 from visibility.sla.parameters import parameter
@@ -54,6 +55,7 @@ class StuckInReleased(OrderRule):
         Consequence.REVENUE_LEAKAGE,
     )
     awaited_step: ClassVar[str] = "ship confirmation"
+    starting_events: ClassVar[tuple[EventType, ...]] = (EventType.ORDER_RELEASED,)
 
     def clocks(self, timeline: Timeline, params: Params, calendar: Calendar) -> Iterable[Clock]:
         """Return one clock per released order."""

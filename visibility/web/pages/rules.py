@@ -1,18 +1,20 @@
 """Pages of the SLA rules: the list, and one rule with its form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
 from visibility.alerts.change_sla_rules import (
+    CLOCK_FIELDS,
+    ArchivedRule,
     OutdatedRuleVersion,
     RuleChangeResult,
+    build_changed_rule,
     change_rule,
 )
 from visibility.alerts.rule_values import InvalidRuleChange
@@ -20,12 +22,29 @@ from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_version
 from visibility.formatting import count_with_noun
-from visibility.models import Severity
+from visibility.models import AuditEntry, SlaRule
+from visibility.models.rules_clocks_and_calendars import rule_definition_fingerprint
 from visibility.pipeline import job_functions
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.rules import queries
+from visibility.screens.rules.precedence import load_precedence_sentences, scope_text
+from visibility.screens.rules.preview import preview_rule
 from visibility.screens.rules.queries import ParameterInput, RuleSummary
-from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.screens.rules.rule_activity import load_rule_activity
+from visibility.screens.rules.rule_form import (
+    RuleForm,
+    entered_form,
+    form_of_rule,
+    values_of_form,
+)
+from visibility.screens.rules.starter_rules import load_starter_rules
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
+from visibility.web.rule_form_context import rule_form_context
 
 MAX_CODE_LENGTH = 50
 
@@ -33,12 +52,17 @@ MAX_CODE_LENGTH = 50
 @require_GET
 @require_permission(Permission.RULES_SEE)
 def rule_list(request: HttpRequest) -> HttpResponse:
-    """`/rules`: all rules as sentences."""
+    """`/rules`: all rules as sentences, with what each watches now; `archived=yes`: the others."""
     after = request.GET.get("after", "")[:MAX_CODE_LENGTH].replace("\0", "")
-    rules = queries.list_rule_summaries(after=after, limit=queries.PAGE_SIZE + 1)
+    archived = request.GET.get("archived") == "yes"
+    rules = queries.list_rule_summaries(after=after, limit=queries.PAGE_SIZE + 1, archived=archived)
     shown = rules[: queries.PAGE_SIZE]
+    activity = load_rule_activity([summary.rule for summary in shown], database_now())
     context = {
-        "rules": shown,
+        "rules": [(summary, activity[summary.rule.pk]) for summary in shown],
+        "archived": archived,
+        "starters": load_starter_rules() if not after and not archived else [],
+        "may_edit": has_permission(request.user, Permission.RULES_EDIT),
         "next": shown[-1].rule.code if len(rules) > len(shown) else "",
         "is_first": not after,
     }
@@ -50,7 +74,7 @@ def rule_list(request: HttpRequest) -> HttpResponse:
 def rule_detail(request: HttpRequest, code: str) -> HttpResponse:
     """`/rules/<code>`: one rule, its form and its history."""
     summary = _rule_or_404(code)
-    return _render_rule(request, summary, queries.parameter_inputs(summary))
+    return _render_rule(request, summary, form_of_rule(summary.rule))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,37 +82,66 @@ def rule_detail(request: HttpRequest, code: str) -> HttpResponse:
 def save_rule(request: HttpRequest, code: str) -> HttpResponse:
     """`POST /rules/<code>/save`: change the rule, or show the form again with the errors.
 
-    A reload of that form is a GET: it leads to the rule.
+    A change of a live rule that moves timers or alerts is shown with its effect first, and saved
+    when it is confirmed. A reload of that form is a GET: it leads to the rule.
     """
     summary = _rule_or_404(code)
     if request.method != "POST":
         return HttpResponseRedirect(f"/rules/{code}")
-    inputs = queries.parameter_inputs(summary)
-    version = request.POST.get("version", "")
+    form = form_of_rule(summary.rule)
+    entered = request.POST.dict()
+    version = parse_row_version(entered.get("version", ""))
+    values = values_of_form(form, entered)
     try:
-        assert isinstance(request.user, User)
+        if version == summary.rule.version:
+            draft = build_changed_rule(summary.rule, values)
+            is_confirmed = entered.get("confirmed") == rule_definition_fingerprint(draft)
+            if not is_confirmed and _has_effect_on_live_rule(summary, draft):
+                return _render_effect(request, summary, form, draft)
         result = change_rule(
-            code,
-            _form_values(request.POST, inputs),
-            version=parse_row_version(version),
-            by=request.user,
-            now=database_now(),
+            code, values, version=version, by=signed_in_user(request), now=database_now()
         )
-    except OutdatedRuleVersion as error:
+    except (OutdatedRuleVersion, ArchivedRule) as error:
         messages.error(request, f"Not saved: {error} Check the new values below.")
         return HttpResponseRedirect(f"/rules/{code}")
     except InvalidRuleChange as error:
-        labeled = {
-            name: _error_sentence_with_field_label(name, text, inputs)
-            for name, text in error.errors.items()
-        }
-        return _render_rule(
-            request, summary, _entered_inputs(inputs, request.POST, labeled), errors=labeled
-        )
+        return _render_rule(request, summary, entered_form(form, entered, error.errors))
     if result.refolded_orders:
         job_functions.ask_worker_to_run_job_now("refold")
     messages.success(request, _success_message(result))
     return HttpResponseRedirect(f"/rules/{code}")
+
+
+def _has_effect_on_live_rule(summary: RuleSummary, draft: SlaRule) -> bool:
+    """Whether the rule has timers or active alerts, and the change moves them."""
+    rule = summary.rule
+    if not rule.enabled or all(getattr(rule, f) == getattr(draft, f) for f in CLOCK_FIELDS):
+        return False
+    activity = load_rule_activity([rule], database_now())[rule.pk]
+    return bool(activity.running or activity.active_alerts)
+
+
+def _render_effect(
+    request: HttpRequest, summary: RuleSummary, form: RuleForm, draft: SlaRule
+) -> HttpResponse:
+    """The entered values with what the change does to timers and alerts, to be confirmed."""
+    now = database_now()
+    shown = entered_form(form, request.POST.dict(), {})
+    context = rule_form_context(shown) | {
+        "now": now,
+        "rule": summary.rule,
+        "must_confirm": rule_definition_fingerprint(draft),
+        "is_stored": True,
+        "sentence": queries.summarize_rule(draft).sentence,
+        "scope_text": scope_text(draft.scope),
+        "precedence": load_precedence_sentences(draft),
+        "save_url": f"/rules/{summary.rule.code}/save",
+    }
+    if draft.enabled:
+        context["preview"] = preview_rule(draft, now=now)
+    else:
+        context["ending"] = load_rule_activity([summary.rule], now)[summary.rule.pk]
+    return render(request, "rules/changed.html", context)
 
 
 def _success_message(result: RuleChangeResult) -> str:
@@ -100,48 +153,19 @@ def _success_message(result: RuleChangeResult) -> str:
     return text
 
 
-def _form_values(form: QueryDict, inputs: list[ParameterInput]) -> dict[str, Any]:
-    """Return the values of the form. A box that is not checked is not sent: it is false."""
-    values: dict[str, Any] = {
-        "severity": form.get("severity", ""),
-        "team": form.get("team", ""),
-        "enabled": form.get("enabled") == "on",
-    }
-    if "calendar" in form:
-        values["calendar"] = form["calendar"]
-    if inputs:
-        values["params"] = {i.field.name: form.get(f"param.{i.field.name}", "") for i in inputs}
-    return values
-
-
-def _entered_inputs(
-    inputs: list[ParameterInput], form: QueryDict, errors: Mapping[str, str]
-) -> list[ParameterInput]:
-    return [
-        ParameterInput(
-            i.field,
-            form.get(f"param.{i.field.name}", ""),
-            errors.get(f"params.{i.field.name}", ""),
-        )
-        for i in inputs
-    ]
-
-
-def _error_sentence_with_field_label(name: str, sentence: str, inputs: list[ParameterInput]) -> str:
-    """Return the sentence about a parameter with its label instead of its name."""
-    for field in (i.field for i in inputs):
-        if name == f"params.{field.name}":
-            return field.text.label + sentence.removeprefix(field.name)
-    return sentence
-
-
-def _values_after_change_as_text(detail: Mapping[str, Any], inputs: list[ParameterInput]) -> str:
+def _values_after_change_as_text(
+    detail: Mapping[str, Any], inputs: Sequence[ParameterInput]
+) -> str:
     """`Time limit (working hours): 6, severity: high` of the values after a change."""
     labels = {i.field.name: i.field for i in inputs}
     texts = []
     for name, value in dict(detail.get("after") or {}).items():
+        if name == "scope":
+            texts.append(f"applies to {scope_text(value) or 'everything'}")
+            continue
         if name != "params" or not isinstance(value, Mapping):
-            texts.append(f"{name.replace('_', ' ')}: {value}")
+            shown = {True: "yes", False: "no"}.get(value, value) if name == "enabled" else value
+            texts.append(f"{name.replace('_', ' ')}: {shown}")
             continue
         for parameter_name, parameter_value in value.items():
             field = labels.get(parameter_name)
@@ -151,41 +175,45 @@ def _values_after_change_as_text(detail: Mapping[str, Any], inputs: list[Paramet
     return ", ".join(texts)
 
 
-def _render_rule(
-    request: HttpRequest,
-    summary: RuleSummary,
-    inputs: list[ParameterInput],
-    errors: dict[str, str] | None = None,
-) -> HttpResponse:
+def _render_rule(request: HttpRequest, summary: RuleSummary, form: RuleForm) -> HttpResponse:
     newest = latest_change_number()
     now = database_now()
     rule = summary.rule
-    entered = request.POST if errors else None
+    may_edit = has_permission(request.user, Permission.RULES_EDIT)
     context = {
         "live_head": newest,
         "now": now,
         "summary": summary,
         "rule": rule,
-        "inputs": inputs,
-        "errors": errors or {},
-        "severity": entered.get("severity", "") if entered else rule.severity,
-        "team": entered.get("team", "") if entered else rule.team,
-        "enabled": entered.get("enabled") == "on" if entered else rule.enabled,
-        "severities": Severity.choices,
-        "calendar": entered.get("calendar", "") if entered else rule.calendar.code,
-        "calendars": queries.calendar_titles(),
-        "teams": queries.team_titles(),
+        "form": form,
+        "activity": load_rule_activity([rule], now)[rule.pk],
+        "precedence": load_precedence_sentences(rule) if rule.enabled else [],
         "history": [
             (
                 entry,
                 displayed_time(entry.at, now),
-                _values_after_change_as_text(entry.detail, inputs),
+                _change_text(entry, form.inputs),
             )
             for entry in queries.rule_history(rule.code)
         ],
-        "may_edit": has_permission(request.user, Permission.RULES_EDIT),
+        "may_edit": may_edit and rule.archived_at is None,
+        "may_copy": may_edit,
     }
-    return render(request, "rules/rule.html", context, status=400 if errors else 200)
+    if may_edit:
+        context |= rule_form_context(form) | {
+            "sentence": summary.sentence,
+            "scope_text": summary.scope_text,
+            "is_stored": True,
+            "save_url": f"/rules/{rule.code}/save",
+        }
+    return render(request, "rules/rule.html", context, status=400 if form.errors else 200)
+
+
+def _change_text(entry: AuditEntry, inputs: Sequence[ParameterInput]) -> str:
+    if entry.action == "rule.archived":
+        return "archived"
+    text = _values_after_change_as_text(entry.detail, inputs)
+    return f"created, {text}" if entry.action == "rule.created" else text
 
 
 def _rule_or_404(code: str) -> RuleSummary:

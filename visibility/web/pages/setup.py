@@ -15,7 +15,8 @@ from visibility.db.database_time import database_now
 from visibility.models.organization import WeekStart
 from visibility.preferences.change_organization import change_organization
 from visibility.screens.calendars.queries import country_choices
-from visibility.screens.setup.checklist import load_checklist
+from visibility.screens.rules.starter_rules import load_starter_rules
+from visibility.screens.setup.checklist import PROMISE_URL, is_promise_watched, load_checklist
 from visibility.storage.organization import (
     DEFAULT_CURRENCY,
     is_checklist_closed,
@@ -90,6 +91,9 @@ def checklist_page(request: HttpRequest) -> HttpResponse:
     """`/setup`: what is done, and the next step."""
     context = {
         "checklist": load_checklist(_has_page),
+        "starters": [] if is_promise_watched() else load_starter_rules(),
+        "may_edit": True,
+        "promise_url": PROMISE_URL,
         # Without an organization there is nowhere to record it, and much to do.
         "may_close": bool(organization_name()) and not is_checklist_closed(),
     }

@@ -156,3 +156,17 @@ def test_new_rule_needs_the_permission_to_edit(ops: Client) -> None:
         == 403
     )
     assert SlaRule.objects.get().archived_at is None
+
+
+def test_preview_evaluates_a_rule_without_storing_it(ops: Client) -> None:
+    body = {"kind": "stuck_in_released", "team": "Dock", "params": {"within": 1}}
+    answer = ops.post("/api/v1/rules/preview", body, "application/json")
+    content = answer.json()
+    assert answer.status_code == 200
+    assert content["sentence"].endswith("more than 1 working hour.")
+    assert content["effect"][0] == "This rule would open 0 alerts now; none so far."
+    assert (content["open_now"], content["orders"], content["has_history"]) == (0, 0, True)
+    assert len(content["precedence"]) == 1
+    assert SlaRule.objects.get().code == "stuck"
+    refused = ops.post("/api/v1/rules/preview", body | {"team": ""}, "application/json")
+    assert refused.status_code == 400
