@@ -11,7 +11,7 @@ from visibility.models.sources_and_messages import Source
 
 MAX_TITLE_LENGTH = 120
 # Slugs that are addresses of other pages below /sources.
-RESERVED_SLUGS = frozenset({"new"})
+RESERVED_SLUGS = frozenset({"new", "export"})
 # The name of the secret of the source itself, for errors.
 SECRET = "secret"  # noqa: S105  # a name
 

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from visibility.screens.alerts.alert_columns import ALERT_LIST
 from visibility.screens.identity.unmatched_columns import UNMATCHED_LIST
 from visibility.screens.lists.list_definition import ListDefinition
+from visibility.screens.mappings.master_row_columns import MASTER_ROW_LISTS
+from visibility.screens.mappings.unmapped_columns import UNMAPPED_LIST
 from visibility.screens.messages.message_columns import MESSAGE_LIST
 from visibility.screens.orders.order_columns import ORDER_LIST
+from visibility.screens.sources.source_columns import SOURCE_LIST
 
 LISTS: Mapping[str, ListDefinition] = {
     definition.code: definition
-    for definition in (ORDER_LIST, ALERT_LIST, MESSAGE_LIST, UNMATCHED_LIST)
+    for definition in (
+        *(ORDER_LIST, ALERT_LIST, MESSAGE_LIST, UNMATCHED_LIST, SOURCE_LIST),
+        UNMAPPED_LIST,
+        *MASTER_ROW_LISTS.values(),
+    )
 }

@@ -98,6 +98,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("unmatched_records"),
     Screen("new_source"),
+    Screen("source_list"),
     Screen(
         "sources",
         NavigationEntry(
@@ -115,6 +116,8 @@ SCREENS: tuple[Screen, ...] = (
             "Mappings", "/mappings", "m", "table", Permission.MAPPINGS_SEE, group="Configure"
         ),
     ),
+    Screen("unmapped_terms"),
+    Screen("master_row_lists"),
     Screen("rule_changes"),
     Screen(
         "rules",

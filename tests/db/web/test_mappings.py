@@ -99,9 +99,9 @@ def test_read_only_role_sees_no_forms(shop: Source, now: datetime) -> None:
     receive_order(shop, "SO-1", "W-1")
     client = signed_in(UserRole.OPERATIONS)
     item_id = Item.objects.get().pk
-    for address in ("/mappings", "/mappings/item", f"/mappings/item/{item_id}"):
+    for address in ("/mappings", "/mappings/mapping", f"/mappings/item/{item_id}"):
         posts = re.findall(r'<form method="post" action="([^"]+)"', page(client, address))
-        assert set(posts) == {"/signout"}
+        assert not [post for post in posts if post.startswith("/mappings")]
 
 
 def test_empty_pages_explain_themselves(integrator: Client) -> None:
@@ -351,17 +351,23 @@ def test_table_is_searched_by_number_title_and_source(
 ) -> None:
     put_rows("item", {"number": "A-1", "title": "Cable gland"}, {"number": "B-2"}, now=now)
     map_item("W-1", "A-1", now=now)
-    rows = page(integrator, "/mappings/item?tab=rows&q=cable")
+    rows = page(integrator, "/mappings/item?q=cable")
     assert "Cable gland" in rows
     assert ">B-2<" not in rows
-    assert "W-1" in page(integrator, "/mappings/item?source=shop")
-    assert "No matching rows" in page(integrator, "/mappings/item?source=other")
+    assert "W-1" in page(integrator, "/mappings/mapping?kind=item&source=shop")
+    nothing = page(integrator, "/mappings/mapping?kind=item&source=other")
+    assert "No mappings match these 2 filters" in nothing
+    old = integrator.get("/mappings/item?tab=words&source=shop")
+    assert old.headers["Location"] == "/mappings/mapping?kind=item&source=shop"
+    assert integrator.get("/mappings/item?tab=rows&q=x").headers["Location"] == "/mappings/item?q=x"
+    assert integrator.get("/mappings/status").headers["Location"] == "/mappings/mapping?kind=status"
 
 
 def test_table_shows_usage_of_each_row(integrator: Client, shop: Source, now: datetime) -> None:
     map_item("W-1", "A-1", now=now)
     receive_order(shop, "SO-1", "W-1", at=now.isoformat())
-    assert "1 order" in page(integrator, "/mappings/item")
+    used = page(integrator, "/mappings/mapping?kind=item")
+    assert '<td data-column="used" class="number" data-title="Orders, 30 days">1</td>' in used
 
 
 def test_file_is_validated_previewed_and_imported_after_approval(integrator: Client) -> None:
@@ -431,7 +437,7 @@ def test_html_in_data_is_escaped(integrator: Client, shop: Source, now: datetime
     for address in (
         "/mappings",
         "/mappings/item",
-        "/mappings/item?tab=rows",
+        "/mappings/mapping?kind=item",
         f"/mappings/mapping/{mapping_id}",
         "/mappings/mapping/new?kind=item&external=<script>alert(1)</script>",
         "/mappings/affected?kind=item&source=shop&term=<script>alert(1)</script>2",
@@ -445,7 +451,7 @@ def test_statement_count_does_not_grow(integrator: Client, shop: Source, now: da
         for n in range(first, first + 10):
             map_item(f"W-{n}", f"A-{n}", now=now)
             receive_order(shop, f"SO-{n}", f"W-{n}", f"X-{n}")
-        counted.append([statements(integrator, a) for a in ("/mappings", "/mappings/item")])
+        counted.append([statements(integrator, a) for a in ("/mappings", "/mappings/mapping")])
     assert counted[0] == counted[1]
 
 
@@ -467,5 +473,5 @@ def test_unknown_addresses_are_404(integrator: Client, address: str) -> None:
 
 def test_invalid_query_parameters_are_ignored(integrator: Client) -> None:
     for query in ("?after=x", "?after=99999999999999999999", "?tab=%00", "?q=%00", "?source=%00"):
-        assert integrator.get(f"/mappings/item{query}").status_code == 200
+        assert integrator.get(f"/mappings/mapping{query}").status_code == 200
     assert integrator.post("/mappings/accept-all", {"certainty": "9" * 40}).status_code == 302

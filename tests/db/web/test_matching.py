@@ -247,3 +247,42 @@ def test_invisible_characters_of_numbers_are_escaped(ops: Client) -> None:
     )
     page = ops.get("/joins").content.decode()
     assert "1Z\\u202e77&lt;b&gt;7" in page
+
+
+def test_pasted_column_finds_its_records_and_names_the_numbers_without_one(ops: Client) -> None:
+    process_messages(
+        source_message("carrier", "shipment.delivered", 5, tracking=number)
+        for number in ("1Z 888 001", "1Z888002", "1Z888003")
+    )
+    for separator in ("\r\n", "\t", "; ", ", ", " "):
+        answer = ops.get("/joins", {"q": separator.join(("1z888002", "1Z888003", "77777"))})
+        page = answer.content.decode()
+        assert "<b>2 unmatched records</b>" in page, separator
+        assert "No unmatched record has 1 of 3 numbers: 77777." in page, separator
+    # A number with spaces is one number, not three.
+    page = ops.get("/joins", {"q": "1Z 888 001"}).content.decode()
+    assert "<b>1 unmatched record</b>" in page
+    assert "No unmatched record has" not in page
+    many = ";".join(map(str, range(201)))
+    assert "has more than 200 numbers, not applied" in ops.get(f"/joins?q={many}").content.decode()
+
+
+def test_record_opens_in_its_row_beside_the_list_and_on_its_page(ops: Client) -> None:
+    record_id = UnmatchedObject.objects.get().object_id
+    form = f'<input type="hidden" name="right" value="{record_id}">'
+    assert form not in ops.get("/joins").content.decode()
+    page = ops.get(f"/joins?kind=package&record={record_id}").content.decode()
+    assert page.count(form) == 1
+    assert f'href="/joins?kind=package#record-{record_id}">Close</a>' in page
+    address = f"/joins/records/{record_id}"
+    assert f'data-preview="{address}?preview=1"' in page
+    preview = ops.get(f"{address}?preview=1").content.decode()
+    assert form in preview
+    assert "<html" not in preview
+    assert form in ops.get(address).content.decode()
+    clerk = signed_in(UserRole.CUSTOMER_SERVICE)
+    assert form not in clerk.get(address).content.decode()
+    ops.post("/joins/join", {"left": order_of("SO-1").pk, "right": record_id})
+    answer = ops.get(address, follow=True)
+    assert answer.redirect_chain == [("/joins", 302)]
+    assert "This record has an order now, or no longer exists." in answer.content.decode()

@@ -52,7 +52,7 @@ EVERY_PAGE: Mapping[str, str] = {
     "retention": "/messages/retention",
     "matching": "/joins",
     "mappings": "/mappings",
-    "mapping-table": "/mappings/item",
+    "mapping-table": "/mappings/mapping?kind=item",
     "mapping-new": "/mappings/mapping/new?kind=item",
     "rules": "/rules",
     "rule": "/rules/stuck-in-released",

@@ -1,16 +1,26 @@
-"""The tabs of a mapping page: source values, and rows of master data."""
+"""The tabs of the mapping pages: source values, and rows of master data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from visibility.master_data.tables import TABLES
 from visibility.models.master import TermKind
 
 
-def tab_codes_and_titles_of_master_data_kind(kind: str) -> list[tuple[str, str]]:
-    """(code, title) of the tabs of one kind of master data."""
-    tabs = [("words", "Source values")] if kind in set(TermKind.values) else []
-    return [*tabs, *([("rows", TABLES[kind].title)] if kind in TABLES else [])]
+@dataclass(frozen=True, slots=True)
+class TableTab:
+    """A tab. `table` and `kind`: which rows its list has."""
+
+    title: str
+    url: str
+    table: str
+    kind: str = ""
 
 
-def selected_tab_code(kind: str, requested: str) -> str:
-    """The requested tab, or the first."""
-    codes = [code for code, _ in tab_codes_and_titles_of_master_data_kind(kind)]
-    return requested if requested in codes else codes[0]
+def tabs_of_kind(kind: str) -> Sequence[TableTab]:
+    """The source values and the master data of one kind; without one, the source values of all."""
+    if not kind:
+        return [TableTab("Source values", "/mappings/mapping", "mapping")]
+    values = TableTab("Source values", f"/mappings/mapping?kind={kind}", "mapping", kind)
+    rows = [TableTab(TABLES[kind].title, f"/mappings/{kind}", kind)] if kind in TABLES else []
+    return [values, *rows] if kind in set(TermKind.values) else rows

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
+from zlib import crc32
 
 from django.db import connection
-from django.db.models import Q, QuerySet
 
 from visibility.master_data.tables import MasterTable
 from visibility.models import MasterChange
-from visibility.models.master import Versioned, normalize_term
+from visibility.models.master import KEY_SEPARATOR, Versioned, normalize_term
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
 
@@ -18,23 +19,24 @@ PAGE_SIZE = 50
 MAX_COUNT = 10_000
 USED_WITHIN = timedelta(days=30)
 # A term that was just mapped disappears from the list before its orders are refolded.
-OPEN_TERMS = """
-FROM visibility_termusage use
-WHERE use.unmapped AND NOT EXISTS (
-    SELECT 1 FROM visibility_ignoredterm never WHERE never.kind = use.kind
-        AND never.source = use.source AND never.term = use.term
+OPEN_CONDITION = """
+{use}.unmapped AND NOT EXISTS (
+    SELECT 1 FROM visibility_ignoredterm never WHERE never.kind = {use}.kind
+        AND never.source = {use}.source AND never.term = {use}.term
 ) AND NOT EXISTS (
     SELECT 1 FROM visibility_termmapping m
     WHERE m.key IN (
-            upper(use.kind) || chr(31) || upper(use.source) || chr(31) || use.term,
-            upper(use.kind) || chr(31) || chr(31) || use.term)
-        AND tstzrange(m.valid_from, m.valid_to) @> tstzrange(use.first_at, use.last_at, '[]')
+            upper({use}.kind) || chr(31) || upper({use}.source) || chr(31) || {use}.term,
+            upper({use}.kind) || chr(31) || chr(31) || {use}.term)
+        AND tstzrange(m.valid_from, m.valid_to) @> tstzrange({use}.first_at, {use}.last_at, '[]')
 )
 """
+OPEN_TERMS = f"FROM visibility_termusage use WHERE {OPEN_CONDITION.format(use='use')}"
 UNMAPPED = f"""
 SELECT use.kind, use.source, use.term, min(use.raw), max(use.description), min(use.first_at),
     max(use.last_at), count(DISTINCT use.order_id), min(use.order_id)
 {OPEN_TERMS} AND (%(kind)s = '' OR use.kind = %(kind)s)
+    AND (%(sources)s = '{{}}'::varchar[] OR use.source = ANY(%(sources)s))
 GROUP BY use.kind, use.source, use.term
 ORDER BY count(DISTINCT use.order_id) DESC, use.kind, use.source, use.term LIMIT %(most)s
 """
@@ -80,6 +82,17 @@ class UnmappedTerm:
     orders: int
     example: int
     example_number: str = ""
+    suggestions: tuple[Any, ...] = ()
+
+    @property
+    def id(self) -> int:
+        """A number that a list remembers its row by."""
+        return crc32(KEY_SEPARATOR.join((self.kind, self.source, self.term)).encode())
+
+    @property
+    def query(self) -> str:
+        """The value as parameters of a URL."""
+        return urlencode({"kind": self.kind, "source": self.source, "term": self.raw})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +112,12 @@ class OrderUsingUnmappedTerm:
         return STATUS_LABELS[Status(self.status)]
 
 
-def unmapped_terms(kind: str = "", *, limit: int = PAGE_SIZE) -> list[UnmappedTerm]:
-    """Unmapped terms, those with the most affected orders first."""
+def unmapped_terms(
+    kind: str = "", *, sources: Sequence[str] = (), limit: int = PAGE_SIZE
+) -> list[UnmappedTerm]:
+    """Unmapped terms, those with the most affected orders first. `sources`: empty for all."""
     with connection.cursor() as cursor:
-        cursor.execute(UNMAPPED, {"kind": kind, "most": limit})
+        cursor.execute(UNMAPPED, {"kind": kind, "sources": list(sources), "most": limit})
         rows = cursor.fetchall()
         cursor.execute(ORDER_NUMBERS, [sorted({row[8] for row in rows})])
         numbers = dict(cursor.fetchall())
@@ -125,31 +140,6 @@ def count_unmapped_terms_and_orders() -> tuple[int, int]:
         cursor.execute(AFFECTED_COUNTS)
         terms, orders = cursor.fetchone()
     return int(terms), int(orders)
-
-
-def list_table_rows(
-    table: MasterTable,
-    *,
-    q: str = "",
-    after: int = 0,
-    limit: int = PAGE_SIZE,
-    filters: Mapping[str, str] | None = None,
-) -> list[Versioned]:
-    """Rows of a table in order of creation; one more than `limit` if there is a next page."""
-    rows = search_table_rows(table, q).filter(pk__gt=after, **(filters or {}))
-    return list(rows[: limit + 1])
-
-
-def search_table_rows(table: MasterTable, q: str) -> QuerySet[Versioned]:
-    """Rows whose number, source value or title contains `q`, in order of creation."""
-    rows: QuerySet[Versioned] = table.model._base_manager.select_related("changed_by")
-    if term := normalize_term(q):
-        condition = Q(key__contains=term)
-        for column in table.own_columns:
-            if column.name in {"title", "name", "canonical"}:
-                condition |= Q(**{f"{column.name}__icontains": q.strip()})
-        rows = rows.filter(condition)
-    return rows.order_by("pk")
 
 
 def capped_row_count_and_whether_more(

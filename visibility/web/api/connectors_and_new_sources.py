@@ -1,5 +1,6 @@
 """Endpoints of the catalog of systems, and of new sources."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -134,6 +135,10 @@ class SourceListView(SourceHealthListView):
         if request.method == "POST":
             self.required_permissions = (Permission.SOURCES_EDIT,)
         super().initial(request, *args, **kwargs)
+
+    def declared_query_parameters(self) -> Sequence[QueryParameter]:
+        """Only reads have parameters."""
+        return self.query_parameters if self.request.method in {"GET", "HEAD"} else ()
 
     @extend_schema(
         operation_id="source_add",

@@ -29,7 +29,7 @@ from visibility.web.api.common_serializers import (
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.master_rows_and_unmapped_terms import (
+from visibility.web.api.master_rows import (
     MasterDataSeeOrEditPermissionView,
     set_no_store_header,
     table_or_404,

@@ -104,12 +104,6 @@ class UnmappedTermWithSuggestionsSerializer(UnmappedTermSerializer):
     suggestions = MappingSuggestionSerializer(many=True)
 
 
-class UnmappedTermListSerializer(PermissionFilteredSerializer):
-    """Unmapped source values, most affected orders first, at most 200."""
-
-    items = UnmappedTermWithSuggestionsSerializer(many=True)
-
-
 def table_of_row(row: Versioned) -> MasterTable:
     """The table that the row belongs to."""
     return next(table for table in TABLES.values() if isinstance(row, table.model))

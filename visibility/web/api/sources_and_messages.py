@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
-from visibility.export.list_files import ListFileFormat
 from visibility.ingest.replay_messages import replay_parked_messages
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
 from visibility.screens.messages.message_columns import MESSAGE_LIST
 from visibility.screens.sources import health as sources
+from visibility.screens.sources.source_columns import SOURCE_LIST
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     EnumField,
@@ -24,39 +24,21 @@ from visibility.web.api.common_serializers import (
     Rfc3339Field,
     SourceSerializer,
     serialize,
-    serialize_all,
+)
+from visibility.web.api.declared_lists import (
+    export_parameters,
+    page_parameters,
+    requested_rows,
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.list_export import (
-    COLUMNS,
     LIST_FILE_RESPONSES,
     list_export_response,
-    requested_sort_order,
-    sort_parameter,
 )
-from visibility.web.api.list_filter_parameters import (
-    filter_parameters,
-    list_query,
-    requested_filters,
-)
-from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
+from visibility.web.api.pagination import ApiListView
 from visibility.web.api.problem_responses import ApiResponse, ConflictError
-from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
-from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission
-
-LIST_PARAMETERS = (
-    *filter_parameters(MESSAGE_LIST),
-    sort_parameter(MESSAGE_LIST),
-    *PAGING,
-)
-
-
-class SourceListSerializer(PermissionFilteredSerializer):
-    """All sources, worst health first."""
-
-    items = SourceSerializer(many=True)
 
 
 class MessageCountsSerializer(PermissionFilteredSerializer):
@@ -88,29 +70,29 @@ class ReplayedMessageSerializer(PermissionFilteredSerializer):
     replay = serializers.CharField(help_text="The ID of the replay, for its result.")
 
 
-class SourceHealthListView(ApiView):
-    """`GET /sources`."""
+@extend_schema_view(get=extend_schema(operation_id="sources"))
+class SourceHealthListView(ApiListView):
+    """List the sources with the health of their feeds, worst first."""
 
     required_permissions = (Permission.SOURCES_SEE,)
-    query_parameters = (
-        QueryParameter(
-            "archived", "`yes`: archived sources instead of the others.", choices=("yes", "no")
-        ),
-    )
+    query_parameters = page_parameters(SOURCE_LIST)
+    serializer_class = SourceSerializer
 
-    @extend_schema(operation_id="sources", responses=SourceListSerializer)
-    def get(self, request: Request) -> Response:
-        """List the sources with the health of their feeds, worst first."""
-        return Response(
-            {
-                "items": serialize_all(
-                    SourceSerializer,
-                    sources.load_source_health_reports(
-                        database_now(), archived=self.params.get("archived") == "yes"
-                    ),
-                )
-            }
-        )
+    def get_queryset(self) -> Any:
+        """The sources that match the filters, in the requested order. Raises InvalidInput."""
+        return requested_rows(SOURCE_LIST, self.request, self.params)
+
+
+class SourceExportView(ApiView):
+    """`GET /sources/export`."""
+
+    required_permissions = (Permission.SOURCES_SEE, Permission.EXPORT)
+    query_parameters = export_parameters(SOURCE_LIST)
+
+    @extend_schema(operation_id="sources_export", responses=LIST_FILE_RESPONSES)
+    def get(self, request: Request) -> HttpResponseBase:
+        """Export the sources with the health of their feeds as CSV or XLSX."""
+        return list_export_response(request, SOURCE_LIST, self.params)
 
 
 class SourceHealthView(ApiView):
@@ -145,36 +127,19 @@ class MessageListView(ApiListView):
     """List messages and their outcomes, newest first. Message bodies are not in the API."""
 
     required_permissions = (Permission.PARKED_SEE,)
-    query_parameters = LIST_PARAMETERS
+    query_parameters = page_parameters(MESSAGE_LIST)
     serializer_class = MessageSerializer
 
     def get_queryset(self) -> Any:
         """The messages that match the filters, in the requested order. Raises InvalidInput."""
-        viewer, now = viewer_of_request(self.request._request), database_now()
-        requested_filters(MESSAGE_LIST, self.params, viewer)
-        query = list_query(MESSAGE_LIST, self.params)
-        rows = KeysetRowLoader.from_sort_order(
-            MESSAGE_LIST.queryset(query, viewer, now),
-            requested_sort_order(MESSAGE_LIST, query, viewer),
-        )
-        return KeysetRowLoader(
-            lambda limit, *after: MESSAGE_LIST.rows_of_objects(
-                rows.load(limit, *after), viewer, now
-            ),
-            rows.sort_key,
-        )
+        return requested_rows(MESSAGE_LIST, self.request, self.params)
 
 
 class MessageExportView(ApiView):
     """`GET /messages/export`."""
 
     required_permissions = (Permission.PARKED_SEE, Permission.SOURCES_SEE, Permission.EXPORT)
-    query_parameters = (
-        enum_param("format", "File format. Default: `csv`.", ListFileFormat),
-        *filter_parameters(MESSAGE_LIST),
-        sort_parameter(MESSAGE_LIST),
-        COLUMNS,
-    )
+    query_parameters = export_parameters(MESSAGE_LIST)
 
     @extend_schema(operation_id="messages_export", responses=LIST_FILE_RESPONSES)
     def get(self, request: Request) -> HttpResponseBase:

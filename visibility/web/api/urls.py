@@ -21,7 +21,7 @@ from visibility.web.api import (
     list_export,
     list_filters,
     master_data_files,
-    master_rows_and_unmapped_terms,
+    master_rows,
     matching,
     message_replays,
     message_retention,
@@ -47,6 +47,7 @@ from visibility.web.api import (
     subscriptions,
     teams,
     tracking_links,
+    unmapped_terms,
     unmatched_records,
 )
 
@@ -144,6 +145,7 @@ urlpatterns = [
     path("outgoing-addresses", outgoing_addresses.AllowedAddressListView.as_view()),
     path("outgoing-addresses/<int:address_id>", outgoing_addresses.AllowedAddressView.as_view()),
     path("connectors", connectors_and_new_sources.ConnectorListView.as_view()),
+    path("sources/export", sources_and_messages.SourceExportView.as_view()),
     path("sources", connectors_and_new_sources.SourceListView.as_view()),
     path("sources/<slug:slug>", source_properties.SourcePropertiesView.as_view()),
     path("sources/<slug:slug>/health", sources_and_messages.SourceHealthView.as_view()),
@@ -165,20 +167,23 @@ urlpatterns = [
         "messages/<int:message_id>/lineage", order_and_message_lineage.MessageLineageView.as_view()
     ),
     path("messages/<int:message_id>/replay", sources_and_messages.ReplayMessageView.as_view()),
-    path("master", master_rows_and_unmapped_terms.MasterTableListView.as_view()),
-    path("master/unmapped", master_rows_and_unmapped_terms.UnmappedTermListView.as_view()),
+    path("master", master_rows.MasterTableListView.as_view()),
+    path("master/unmapped", unmapped_terms.UnmappedTermListView.as_view()),
+    path("master/unmapped/export", unmapped_terms.UnmappedTermExportView.as_view()),
     path("master/imports/<int:import_id>", master_data_files.ImportProgressView.as_view()),
     path(
         "master/imports/<int:import_id>/apply",
         master_data_files.ConfirmValidatedImportView.as_view(),
     ),
     path("master/imports/<int:import_id>/discard", master_data_files.DiscardImportView.as_view()),
-    path("master/<slug:table>", master_rows_and_unmapped_terms.MasterRowListView.as_view()),
+    path("master/<slug:table>", master_rows.MasterRowListView.as_view()),
+    path(
+        "master/<slug:table>/rows/export",
+        master_rows.MasterRowExportView.as_view(),
+    ),
     path("master/<slug:table>/import", master_data_files.UploadImportView.as_view()),
     path("master/<slug:table>/export", master_data_files.MasterExportView.as_view()),
-    path(
-        "master/<slug:table>/<int:row_id>", master_rows_and_unmapped_terms.MasterRowView.as_view()
-    ),
+    path("master/<slug:table>/<int:row_id>", master_rows.MasterRowView.as_view()),
     path("schema", schema_and_docs.OpenApiView.as_view()),
     path("docs", schema_and_docs.ApiDocsView.as_view(), name="api_docs"),
     path("event-schemas", schema_and_docs.EventSchemaListView.as_view()),

@@ -1,5 +1,6 @@
 """Mapping pages: unmapped terms with suggestions, the tables, and decisions about terms."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,8 +15,8 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import count_with_noun
 from visibility.master_data import ignored_terms, write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
-from visibility.master_data.status_terms import STATUS_CHOICES, canonical_label
-from visibility.master_data.tables import TABLES, MasterTable
+from visibility.master_data.status_terms import STATUS_CHOICES
+from visibility.master_data.tables import TABLES
 from visibility.master_data.write_and_restore_rows import OverlappingRows
 from visibility.models import IgnoredTerm, MasterImport, Source
 from visibility.models.master import TermKind
@@ -23,10 +24,7 @@ from visibility.pipeline import job_functions
 from visibility.screens.mappings import canonical_record_suggestions as suggestions
 from visibility.screens.mappings import labels_and_sentences as labels
 from visibility.screens.mappings import term_and_row_queries as queries
-from visibility.screens.mappings.table_tabs import (
-    selected_tab_code,
-    tab_codes_and_titles_of_master_data_kind,
-)
+from visibility.screens.mappings.table_tabs import tabs_of_kind
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.pages import master_data_files, master_data_rows
 from visibility.web.pages.master_data_rows import (
@@ -47,9 +45,11 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
     """`/mappings`: unmapped terms with suggestions, the tables, and the latest imports."""
     now = database_now()
     recent = MasterImport.objects.select_related("created_by").order_by("-pk")[:5]
+    terms, orders = queries.count_unmapped_terms_and_orders()
     context = {
-        "sentence": labels.unmapped_sentence(*queries.count_unmapped_terms_and_orders()),
-        "unmapped_terms": _unmapped_entries(""),
+        "sentence": labels.unmapped_sentence(terms, orders),
+        "unmapped_count": terms,
+        "unmapped_terms": unmapped_entries(""),
         **DECISION_OPTIONS,
         "tables": [_kind_card_with_tab_row_counts(code) for code in labels.KIND_LABELS],
         "ignored": IgnoredTerm.objects.select_related("decided_by").order_by("-decided_at")[:50],
@@ -65,53 +65,10 @@ def mapping_overview(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @require_permission(Permission.MAPPINGS_SEE)
-def mappings_or_rows_of_kind_page(request: HttpRequest, kind: str) -> HttpResponse:
-    """`/mappings/<kind>`: the mappings of one kind, or its master data rows."""
-    if kind not in labels.KIND_LABELS:
-        raise Http404(kind)
-    now = database_now()
-    tab = selected_tab_code(kind, strip_nul_and_limit_length(request.GET.get("tab", "")))
-    master_table = MAPPING if tab == "words" else TABLES[kind]
-    source = strip_nul_and_limit_length(request.GET.get("source", ""))
-    filters = {"kind": kind} if tab == "words" else {}
-    if tab == "words" and source:
-        filters["source"] = source
-    q = strip_nul_and_limit_length(request.GET.get("q", ""))
-    after = parse_row_id(request.GET.get("after", "")) or 0
-    rows = queries.list_table_rows(master_table, q=q, after=after, filters=filters)
-    shown = rows[: queries.PAGE_SIZE]
-    used = queries.count_orders_using_rows(master_table, shown, now=now)
-    params = {"tab": tab, "q": q, "source": source}
-    context = {
-        "kind": kind,
-        "title": labels.KIND_LABELS[kind][0],
-        "tab": tab,
-        "tabs": [
-            (code, name, code == tab)
-            for code, name in tab_codes_and_titles_of_master_data_kind(kind)
-        ],
-        "table": master_table,
-        "columns": [c for c in master_table.own_columns if tab != "words" or c.name != "kind"],
-        "rows": [
-            _table_row_context(master_table, row, used.get(row.pk, 0), now, tab) for row in shown
-        ],
-        "unmapped_terms": _unmapped_entries(kind) if tab == "words" else [],
-        **DECISION_OPTIONS,
-        "asked": params,
-        "sources": Source.objects.order_by("slug").values_list("slug", flat=True)[:500],
-        "next": urlencode({**params, "after": shown[-1].pk}) if len(rows) > len(shown) else "",
-        "first": urlencode(params) if after else "",
-        "may_edit": has_permission(request.user, Permission.MAPPINGS_EDIT),
-    }
-    return render(request, "mappings/table.html", context)
-
-
-@require_GET
-@require_permission(Permission.MAPPINGS_SEE)
 def orders_affected_by_term_page(request: HttpRequest) -> HttpResponse:
     """`/mappings/affected`: the orders affected by an unmapped term."""
     now = database_now()
-    name = _requested_term(request.GET)
+    name = requested_term(request.GET)
     orders = queries.orders_using_unmapped_term(name["kind"], name["source"], name["term"])
     context = {
         **name,
@@ -126,7 +83,7 @@ def orders_affected_by_term_page(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MAPPINGS_EDIT)
 def accept_mapping(request: HttpRequest) -> HttpResponse:
     """Map a term to a canonical value."""
-    name = _requested_term(request.POST)
+    name = requested_term(request.POST)
     _save_mappings(
         request,
         [
@@ -174,7 +131,7 @@ def accept_certain_mappings(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MAPPINGS_EDIT)
 def ignore_term(request: HttpRequest) -> HttpResponse:
     """Ignore a term."""
-    name = _requested_term(request.POST)
+    name = requested_term(request.POST)
     reason = strip_nul_and_limit_length(request.POST.get("reason", ""))
     ignored_terms.ignore_term(
         name["kind"],
@@ -191,7 +148,7 @@ def ignore_term(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.MAPPINGS_EDIT)
 def unignore_term(request: HttpRequest) -> HttpResponse:
     """Stop ignoring a term."""
-    name = _requested_term(request.POST)
+    name = requested_term(request.POST)
     ignored_terms.unignore_term(
         name["kind"], name["source"], name["term"], context=change_context_of_request(request)
     )
@@ -222,8 +179,9 @@ def _has_unique_best_suggestion(
     return len(candidates) == 1 or candidates[0].certainty > candidates[1].certainty
 
 
-def _unmapped_entries(kind: str) -> list[dict[str, Any]]:
-    unmapped = queries.unmapped_terms(kind, limit=MAX_SHOWN)
+def unmapped_entries(kind: str, *, sources: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Unmapped terms with suggestions, for `mappings/_unmapped.html`."""
+    unmapped = queries.unmapped_terms(kind, sources=sources, limit=MAX_SHOWN)
     return [
         {
             "unmapped": term,
@@ -239,35 +197,19 @@ def _unmapped_entries(kind: str) -> list[dict[str, Any]]:
 
 
 def _kind_card_with_tab_row_counts(kind: str) -> dict[str, Any]:
-    tabs = []
-    for code, name in tab_codes_and_titles_of_master_data_kind(kind):
-        master_table = MAPPING if code == "words" else TABLES[kind]
-        count, more = queries.capped_row_count_and_whether_more(
-            master_table, {"kind": kind} if code == "words" else {}
+    tabs = [
+        (
+            tab,
+            *queries.capped_row_count_and_whether_more(
+                TABLES[tab.table], {"kind": tab.kind} if tab.kind else {}
+            ),
         )
-        tabs.append((code, name, count, more))
+        for tab in tabs_of_kind(kind)
+    ]
     return {"kind": kind, "title": labels.KIND_LABELS[kind][0], "tabs": tabs}
 
 
-def _table_row_context(
-    master_table: MasterTable, row: Any, used: int, now: Any, tab: str
-) -> dict[str, Any]:
-    cells = master_table.format_cells(row)
-    own = [
-        (column.title, canonical_label(cells, column.name))
-        for column in master_table.own_columns
-        if tab != "words" or column.name != "kind"
-    ]
-    return {
-        "row": row,
-        "cells": own,
-        "dated": cells,
-        "used": used,
-        "at": displayed_time(row.changed_at, now),
-    }
-
-
-def _requested_term(params: Any) -> dict[str, str]:
+def requested_term(params: Any) -> dict[str, str]:
     """The kind, source and term of a request. Raises Http404."""
     name = {
         key: strip_nul_and_limit_length(params.get(key, "")) for key in ("kind", "source", "term")
@@ -283,8 +225,11 @@ def _term_to_mapping_row_cells(name: dict[str, str]) -> dict[str, str]:
 
 def _redirect_back(request: HttpRequest, kind: str) -> HttpResponse:
     """Redirect to the page of the form."""
-    there = kind if request.POST.get("on") == "table" and kind in labels.KIND_LABELS else ""
-    return HttpResponseRedirect(f"/mappings/{there}" if there else "/mappings")
+    if request.POST.get("on") == "list":
+        return HttpResponseRedirect("/mappings/unmapped")
+    if request.POST.get("on") != "table" or kind not in labels.KIND_LABELS:
+        return HttpResponseRedirect("/mappings")
+    return HttpResponseRedirect(f"/mappings/mapping?kind={kind}")
 
 
 urlpatterns = [
@@ -295,6 +240,5 @@ urlpatterns = [
     path("mappings/ignore", ignore_term, name="mapping-ignore"),
     path("mappings/unignore", unignore_term, name="mapping-unignore"),
     *master_data_files.urlpatterns,
-    path("mappings/<slug:kind>", mappings_or_rows_of_kind_page, name="mapping-table"),
     *master_data_rows.urlpatterns,
 ]

@@ -36,7 +36,7 @@ def upload_file_for_validation(request: HttpRequest, code: str) -> HttpResponse:
     file = request.FILES.get("file")
     if file is None:
         notes.error(request, "Choose a file first.")
-        return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(code)}")
+        return HttpResponseRedirect(f"/mappings/{code}")
     assert isinstance(request.user, User)
     name = str(file.name or "file")
     file_format = name.rpartition(".")[2].lower()
@@ -52,7 +52,7 @@ def upload_file_for_validation(request: HttpRequest, code: str) -> HttpResponse:
         )
     except InvalidFile as error:
         notes.error(request, str(error))
-        return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(code)}")
+        return HttpResponseRedirect(f"/mappings/{code}")
     job_functions.ask_worker_to_run_job_now("import_master_data")
     return HttpResponseRedirect(f"/mappings/files/{master_import.pk}")
 
@@ -67,7 +67,7 @@ def import_progress_page(request: HttpRequest, import_id: int) -> HttpResponse:
     )
     context = {
         **import_state_and_time_context(master_import, database_now()),
-        "kind": _mappings_url_kind_of_table(master_import.table),
+        "kind": master_import.table,
         "problems": bad[:MAX_PROBLEMS],
         "more": max(0, master_import.invalid - MAX_PROBLEMS),
         "moving": master_import.state in IN_PROGRESS,
@@ -99,7 +99,7 @@ def discard_import(request: HttpRequest, import_id: int) -> HttpResponse:
     master_import = _load_import_with_progress(import_id)
     if not imports.discard_import(master_import.pk):
         notes.error(request, "This file cannot be discarded now.")
-    return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(master_import.table)}")
+    return HttpResponseRedirect(f"/mappings/{master_import.table}")
 
 
 @require_GET
@@ -115,7 +115,7 @@ def export_table(request: HttpRequest, code: str, form: str) -> HttpResponseBase
         return table_response(request, table, form, filters={"kind": kind} if mapped else {})
     except TooManyRows as error:
         notes.error(request, str(error))
-        return HttpResponseRedirect(f"/mappings/{_mappings_url_kind_of_table(code)}?tab=rows")
+        return HttpResponseRedirect(f"/mappings/{code}")
 
 
 def import_state_and_time_context(master_import: MasterImport, now: datetime) -> dict[str, Any]:
@@ -128,10 +128,6 @@ def import_state_and_time_context(master_import: MasterImport, now: datetime) ->
         "sentence": labels_and_sentences.import_sentence(master_import),
         "at": displayed_time(master_import.created_at, now),
     }
-
-
-def _mappings_url_kind_of_table(code: str) -> str:
-    return "item" if code == "mapping" else code
 
 
 def _load_import_with_progress(import_id: int) -> MasterImport:

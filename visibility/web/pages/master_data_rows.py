@@ -148,9 +148,8 @@ def _save_or_preview(
     notes.success(request, f"Saved.{labels_and_sentences.reprocessed_suffix(done.orders)}")
     if existing is not None:
         return HttpResponseRedirect(f"/mappings/{table.code}/{existing.pk}")
-    kind = str(row.values["kind"]) if table.code == "mapping" else table.code
-    tab = "words" if table.code == "mapping" else "rows"
-    return HttpResponseRedirect(f"/mappings/{kind}?tab={tab}")
+    of_kind = f"?kind={row.values['kind']}" if table.code == "mapping" else ""
+    return HttpResponseRedirect(f"/mappings/{table.code}{of_kind}")
 
 
 def _check_version(request: HttpRequest, existing: Versioned | None) -> None:

@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from connectors.catalog import connectors_by_slug, own_manifest_problems
+from connectors.catalog import connectors_by_slug
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
-from visibility.formatting import count_with_noun, format_duration
+from visibility.formatting import format_duration
 from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
     change_settings_and_secret,
@@ -23,12 +23,10 @@ from visibility.ingest.change_source import SourceProperties, change_source, own
 from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
-from visibility.operations import operational_problems
-from visibility.screens.messages import message_queries, parked, replay_results
+from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import reading_report, settings_form
-from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
 from visibility.web.pages.source_requests import requests_context
@@ -47,38 +45,6 @@ TABS = (
     ("parked", "Parked"),
 )
 SETTINGS_TAB = ("settings", "Settings")
-UNHEALTHY = frozenset({SourceState.FAILING, SourceState.PARKED, SourceState.SILENT})
-
-
-@require_GET
-@require_permission(Permission.SOURCES_SEE)
-def source_list(request: HttpRequest) -> HttpResponse:
-    """`/sources`: the health of all sources, the pipeline, and parked messages."""
-    now = database_now()
-    archived = request.GET.get("archived") == "yes"
-    health_rows = sources.load_source_health_reports(now, archived=archived)
-    sees_parked = has_permission(request.user, Permission.PARKED_SEE)
-    causes = parked.group_parked_messages_by_cause() if sees_parked else []
-    replays = replay_results.latest_replays() if sees_parked else []
-    context = {
-        "now": now,
-        "archived": archived,
-        "archived_count": Source.objects.exclude(archived_at=None).count(),
-        "rows": [_health_row(health, now) for health in health_rows],
-        "has_polled_duplicates": any(h.is_polled and h.duplicates for h in health_rows),
-        "sentence": "Archived sources receive nothing; their history stays."
-        if archived
-        else _summary_sentence(health_rows),
-        "problems": operational_problems.current_problems(now),
-        "manifest_problems": own_manifest_problems(),
-        "pipeline": _message_queue_counts_context(now),
-        "causes": [_parked_cause_context(cause, now) for cause in causes],
-        "replays": [(replay, displayed_time(replay.requested_at, now)) for replay in replays],
-        "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
-        "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
-        "may_administer": has_permission(request.user, Permission.ADMINISTER),
-    }
-    return render(request, "sources/list.html", context)
 
 
 @require_GET
@@ -182,7 +148,7 @@ def _render_source(
         )
     elif tab == "parked":
         context["causes"] = [
-            _parked_cause_context(cause, now)
+            parked_cause_context(cause, now)
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
     else:
@@ -259,35 +225,14 @@ def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:
     }
 
 
-def _parked_cause_context(cause: parked.ParkedCause, now: datetime) -> dict[str, Any]:
+def parked_cause_context(cause: parked.ParkedCause, now: datetime) -> dict[str, Any]:
+    """A cause for `sources/_parked.html`."""
     what, then = cause.cause_and_remedy
     first, last = displayed_time(cause.first_at, now), displayed_time(cause.last_at, now)
     return {"cause": cause, "what": what, "then": then, "first": first, "last": last}
 
 
-def _message_queue_counts_context(now: datetime) -> dict[str, Any]:
-    state = sources.count_queued_parked_and_recently_applied(now)
-    return {"status": state, "oldest": displayed_time(state.oldest_at, now)}
-
-
-def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
-    """Summarize the health of all sources."""
-    if not health_rows:
-        return "No sources connected yet."
-    unhealthy = [h for h in health_rows if h.state in UNHEALTHY]
-    parked_count = sum(h.parked for h in health_rows)
-    tail = f" {count_with_noun(parked_count, 'message')} parked." if parked_count else ""
-    if not unhealthy:
-        live = sum(h.state is SourceState.LIVE for h in health_rows)
-        return f"{live} of {len(health_rows)} sources reporting, none failing.{tail}"
-    named = ", ".join(f"{h.source.title} ({h.state.value.lower()})" for h in unhealthy[:3])
-    more = f" and {len(unhealthy) - 3} more" if len(unhealthy) > 3 else ""
-    verb = "needs" if len(unhealthy) == 1 else "need"
-    return f"{len(unhealthy)} of {len(health_rows)} sources {verb} attention: {named}{more}.{tail}"
-
-
 urlpatterns = [
-    path("sources", source_list, name="sources"),
     path("sources/<slug:slug>", source_detail, name="source"),
     path("sources/<slug:slug>/settings", save_settings, name="source-settings"),
     path("sources/<slug:slug>/properties", save_properties, name="source-properties"),

@@ -116,6 +116,7 @@ NEEDED: dict[str, set[Permission]] = {
     "kpi-notes": {P.KPIS},
     "kpi-notes/{note}": {P.KPIS},
     "sources": {P.SOURCES_SEE},
+    "sources/export?format=csv": {P.SOURCES_SEE, P.EXPORT},
     "sources/shop": {P.SOURCES_EDIT},
     "sources/shop/health": {P.SOURCES_SEE},
     "sources/shop/settings": {P.SOURCES_EDIT},

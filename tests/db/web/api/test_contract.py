@@ -156,6 +156,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
     "outgoing-addresses": ("outgoing-addresses", {AD}, None),
     "connectors": ("connectors", {IN, AD}, None),
+    "sources/export?format=csv": ("sources/export", {OP, IN, AD}, None),
     "sources": ("sources", {OP, IN, AD}, None),
     "sources/shop": ("sources/{slug}", {IN, AD}, None),
     "sources/shop/health": ("sources/{slug}/health", {OP, IN, AD}, None),

@@ -5,7 +5,8 @@ A row of `CASES` tests each of its filters, sort orders and doors.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +14,19 @@ from django.test import Client
 from django.utils.http import urlencode
 
 from tests.builders.listed_orders import read_csv_export, read_xlsx_export, walk_pages
+from tests.builders.sources import create_source, message
 from tests.builders.unmatched_packages import create_unmatched_packages
 from tests.builders.users import signed_in
-from visibility.models import AuditEntry
+from tests.db.master_data.conftest import GOVERNED, process_all, put_rows, receive_order
+from visibility.db.database_time import database_now
+from visibility.models import AuditEntry, Item, Source, TermMapping
 from visibility.screens.identity.unmatched_columns import UNMATCHED_LIST
 from visibility.screens.lists.list_definition import ListDefinition, Viewer
 from visibility.screens.lists.list_filters import FilterKind
+from visibility.screens.mappings.master_row_columns import MASTER_ROW_LISTS
+from visibility.screens.mappings.term_and_row_queries import unmapped_terms
+from visibility.screens.mappings.unmapped_columns import UNMAPPED_LIST
+from visibility.screens.sources.source_columns import SOURCE_LIST
 from visibility.web import list_page
 from visibility.web.permissions import Permission, UserRole
 
@@ -41,16 +49,85 @@ class ListCase:
     wrong: Mapping[str, str]
     api: str
     without: UserRole
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    # The path of its export below the API, if it is not that of the rows.
+    api_of_export: str = ""
 
     @property
     def url(self) -> str:
         """The address of its page."""
         return self.definition.url
 
+    @property
+    def export(self) -> str:
+        """The path of its export below the API."""
+        return self.api_of_export or f"{self.api}/export"
+
     def client(self) -> Client:
         """Someone who may see and export the list."""
         return signed_in(self.role, "olga")
+
+
+def create_mappings() -> list[int]:
+    """A mapping that an order uses, then others, and an item."""
+    now = database_now()
+    shop = create_source("shop", role="shop", config={"governed": GOVERNED})
+    create_source("wms")
+    put_rows("item", {"number": "A-1"}, now=now)
+    mapping = {"kind": "item", "source": "shop", "external": "W-1", "canonical": "A-1"}
+    put_rows("mapping", {**mapping, "owner": "Ana"}, now=now)
+    receive_order(shop, "SO-1", "W-1", at=now.isoformat())
+    process_all()
+    other = {"kind": "status", "source": "wms", "canonical": "order.released"}
+    ended = {"valid_to": "2020-01-01", "owner": "Ben"}
+    put_rows("mapping", *({**other, **ended, "external": f"S-{n}"} for n in range(4)), now=now)
+    rows = TermMapping.objects.order_by("kind", "pk")
+    return [row.pk for row in rows]
+
+
+def create_items() -> list[int]:
+    """An item that an order uses, then others."""
+    create_mappings()
+    others = ({"number": f"X-{n}", "owner": "Ben", "valid_to": "2020-01-01"} for n in range(4))
+    put_rows("item", {"number": "A-1", "owner": "Ana"}, *others, now=database_now())
+    return list(Item.objects.order_by("key").values_list("pk", flat=True))
+
+
+def create_sources_of_all_kinds() -> list[int]:
+    """A failing source with a parked message, then others."""
+    now = database_now()
+    first = create_source(
+        "wms",
+        title="Warehouse",
+        role="wms",
+        connector="cloudevents",
+        owner="Ana",
+        poll_error="The server does not answer",
+        failing_since=now,
+    )
+    message(first, state="parked", reason="schema")
+    others = [
+        create_source(f"shop-{n}", title=f"Web shop {n}", role="shop", connector="shopify")
+        for n in range(4)
+    ]
+    message(others[1])
+    message(others[2])
+    return [source.pk for source in (first, *others)]
+
+
+def create_unmapped_values() -> list[int]:
+    """An item that many orders use now, then others that one order used long ago."""
+    now = database_now()
+    shop = create_source("shop", role="shop", config={"governed": GOVERNED})
+    desk = create_source("desk", role="other", config={"governed": GOVERNED})
+    put_rows("item", {"number": "W-11"}, now=now)
+    for number in range(2):
+        receive_order(shop, f"SO-{number}", "W-1", at=(now - timedelta(days=9)).isoformat())
+    for number in range(3):
+        name = f"C-{number}"
+        receive_order(desk, f"D-{number}", customer_no=name, at="2025-03-02T15:00:00Z")
+    terms = unmapped_terms()
+    first = next(term for term in terms if term.term == "W-1")
+    return [first.id, *(term.id for term in terms if term is not first)]
 
 
 CASES = {
@@ -73,9 +150,68 @@ CASES = {
         "matching/unmatched",
         UserRole.EXECUTIVE,
     ),
+    "sources": ListCase(
+        SOURCE_LIST,
+        UserRole.INTEGRATOR,
+        create_sources_of_all_kinds,
+        {
+            "q": "ware",
+            "state": "failing",
+            "role": "wms",
+            "connector": "cloudevents",
+            "owner": "Ana",
+            "parked": "1",
+        },
+        {"state": "planet", "role": "planet", "parked": "yes", "archived": "1"},
+        "sources",
+        UserRole.CUSTOMER_SERVICE,
+    ),
+    "unmapped-values": ListCase(
+        UNMAPPED_LIST,
+        UserRole.INTEGRATOR,
+        create_unmapped_values,
+        {"q": "w-1", "kind": "item", "source": "shop", "recent": "1"},
+        {"kind": "planet", "recent": "yes", "min_age": "0"},
+        "master/unmapped",
+        UserRole.CUSTOMER_SERVICE,
+    ),
+    "mapping-rows": ListCase(
+        MASTER_ROW_LISTS["mapping"],
+        UserRole.INTEGRATOR,
+        create_mappings,
+        {
+            "q": "w-1",
+            "kind": "item",
+            "source": "shop",
+            "owner": "Ana",
+            "used": "yes",
+            "validity": "now",
+        },
+        {"kind": "planet", "used": "1", "validity": "planet", "owner": "x" * 251},
+        "master/mapping",
+        UserRole.CUSTOMER_SERVICE,
+        "master/mapping/rows/export",
+    ),
+    "item-rows": ListCase(
+        MASTER_ROW_LISTS["item"],
+        UserRole.OPERATIONS,
+        create_items,
+        {"q": "a-1", "owner": "Ana", "used": "yes", "validity": "now"},
+        {"used": "1", "validity": "planet"},
+        "master/item",
+        UserRole.EXECUTIVE,
+        "master/item/rows/export",
+    ),
 }
 FINDS = [(code, name) for code, case in CASES.items() for name in case.finds]
 WRONG = [(code, name) for code, case in CASES.items() for name in case.wrong]
+
+
+def id_of_item(item: dict[str, Any]) -> int:
+    """The id of an item of the API; a source has only its slug, a value its name."""
+    if "term" in item:
+        return next(t.id for t in unmapped_terms(item["kind"]) if t.raw == item["term"])
+    return int(item["id"]) if "id" in item else Source.objects.get(slug=item["slug"]).pk
 
 
 def api_ids(client: Client, address: str) -> list[int]:
@@ -86,7 +222,7 @@ def api_ids(client: Client, address: str) -> list[int]:
     while cursor is not None:
         answer = client.get(f"/api/v1/{address}{joiner}page_size=3&cursor={cursor}")
         assert answer.status_code == 200, answer.content
-        ids += [int(item["id"]) for item in answer.json()["items"]]
+        ids += map(id_of_item, answer.json()["items"])
         cursor = answer.json()["next"]
     return ids
 
@@ -94,7 +230,8 @@ def api_ids(client: Client, address: str) -> list[int]:
 @pytest.mark.parametrize("code", CASES)
 def test_every_filter_is_tested(code: str) -> None:
     case = CASES[code]
-    assert set(case.finds) == set(case.definition.filters)
+    # Archived sources and old values have tests of their own.
+    assert set(case.definition.filters) - {"archived"} <= {*case.finds, "min_age"}
 
 
 @pytest.mark.parametrize(("code", "name"), FINDS)
@@ -104,7 +241,7 @@ def test_page_exports_and_api_find_the_same_rows(code: str, name: str) -> None:
     query = urlencode({name: case.finds[name]})
     declared = case.definition.filters[name]
     assert walk_pages(client, f"{case.url}?{query}") == [first]
-    for address in (f"{case.url}/export", f"/api/v1/{case.api}/export"):
+    for address in (f"{case.url}/export", f"/api/v1/{case.export}"):
         heading, rows = read_csv_export(client.get(f"{address}?format=csv&{query}"))
         assert len(rows) == 1, rows
         assert declared.label in heading["Filters"]
@@ -133,11 +270,12 @@ def test_wrong_value_is_an_error_at_its_chip_and_400_in_the_api(code: str, name:
     assert ", not applied" in chip
     assert sorted(walk_pages(client, f"{case.url}?{query}")) == sorted(built)
     assert client.get(f"{case.url}/export?format=csv&{query}").status_code == 302
-    for address in (case.api, f"{case.api}/export"):
+    for address in (case.api, case.export):
         answer = client.get(f"/api/v1/{address}?{query}")
         assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", CASES)
 def test_pages_and_api_visit_every_row_once_in_each_order(
     code: str, monkeypatch: pytest.MonkeyPatch
@@ -212,7 +350,7 @@ def test_only_roles_with_its_permission_open_and_export_the_list(code: str) -> N
         case.url,
         f"{case.url}/export?format=csv",
         f"/api/v1/{case.api}",
-        f"/api/v1/{case.api}/export",
+        f"/api/v1/{case.export}",
         f"/api/v1/lists/{code}/columns",
         f"/api/v1/lists/{code}/filters",
     ):
@@ -231,3 +369,44 @@ def test_filters_of_the_api_are_those_of_the_form(code: str) -> None:
     form = client.get(case.url).content.decode().partition('class="menu-body filter-form"')[2]
     fields = set(re.findall(r' name="(\w+)"', form.partition("</form>")[0]))
     assert fields == {n for n, each in case.definition.filters.items() if each.is_in_form}
+
+
+def test_archived_sources_are_a_list_of_their_own() -> None:
+    archived = create_source("old", enabled=False, archived_at=database_now())
+    used = create_source("wms")
+    client = signed_in(UserRole.INTEGRATOR)
+    assert walk_pages(client, "/sources") == api_ids(client, "sources") == [used.pk]
+    for address in ("/sources?archived=yes", "/sources?archived=yes&sort=source"):
+        assert walk_pages(client, address) == [archived.pk]
+    assert api_ids(client, "sources?archived=yes") == [archived.pk]
+    _, rows = read_csv_export(client.get("/sources/export?format=csv&archived=yes"))
+    assert [row["Source"] for row in rows] == [archived.title]
+
+
+def test_sources_are_listed_worst_first_and_sorted_by_their_health() -> None:
+    first, *others = create_sources_of_all_kinds()
+    client = signed_in(UserRole.INTEGRATOR)
+    assert walk_pages(client, "/sources")[0] == first
+    assert walk_pages(client, "/sources?sort=-status")[-1] == first
+    assert walk_pages(client, "/sources?sort=-parked")[0] == first
+    latest = walk_pages(client, "/sources?sort=-last_at")
+    assert latest[:3] == [others[2], others[1], first]
+    assert walk_pages(client, "/sources?sort=source")[-1] == others[-1]
+
+
+def test_unmapped_values_are_filtered_by_age_and_mapped_from_the_preview() -> None:
+    others = create_unmapped_values()[1:]
+    client = signed_in(UserRole.INTEGRATOR)
+    assert sorted(walk_pages(client, "/mappings/unmapped?min_age=20")) == sorted(others)
+    value = {"kind": "item", "source": "shop", "term": "W-1"}
+    page = client.get("/mappings/unmapped/preview", value).content.decode()
+    assert "2 orders affected" in page
+    assert 'name="canonical" value="W-11"' in page
+    answer = client.post("/mappings/accept", {**value, "on": "list", "canonical": "W-11"})
+    assert answer.headers["Location"] == "/mappings/unmapped"
+    assert sorted(walk_pages(client, "/mappings/unmapped")) == sorted(others)
+    assert client.get("/mappings/unmapped/preview", value).status_code == 404
+    reader = signed_in(UserRole.OPERATIONS).get(
+        "/mappings/unmapped/preview", {"kind": "customer", "source": "desk", "term": "C-1"}
+    )
+    assert "/mappings/accept" not in reader.content.decode()

@@ -212,7 +212,9 @@ PAGES: Mapping[str, Sequence[str]] = {
     "joins/pair": ["/joins/pair?left={order}&right={orphan}"],
     "joins/split/<int:order_id>": ["/joins/split/{order}"],
     "joins/<int:decision_id>": ["/joins/{decision}"],
-    "sources": ["/sources"],
+    "sources": ["/sources", "/sources?state=live&q=nothing"],
+    "sources/export": ["/sources/export?format=csv"],
+    "sources/<slug:slug>/preview": ["/sources/wms/preview", "/sources/desk/preview"],
     "sources/<slug:slug>": [
         f"/sources/{slug}" for slug in ("wms", "desk?tab=parked", "wms?tab=messages")
     ],
@@ -230,12 +232,19 @@ PAGES: Mapping[str, Sequence[str]] = {
     "mappings/affected": ["/mappings/affected?kind=item&source=partner&term=ZX-1"],
     "mappings/files/<int:import_id>": ["/mappings/files/{import}"],
     "mappings/<slug:code>/export.<slug:form>": ["/mappings/item/export.csv"],
-    "mappings/<slug:kind>": [
+    "mappings/unmapped": ["/mappings/unmapped", "/mappings/unmapped?kind=unit&q=nothing"],
+    "mappings/unmapped/export": ["/mappings/unmapped/export?format=csv"],
+    "mappings/unmapped/preview": [
+        "/mappings/unmapped/preview?kind=item&source=partner&term=ZX-1",
+    ],
+    "mappings/<slug:code>/export": ["/mappings/mapping/export?format=csv"],
+    "mappings/<slug:code>": [
+        "/mappings/mapping",
+        "/mappings/mapping?kind=item",
+        "/mappings/mapping?kind=status&q=nothing",
         "/mappings/item",
-        "/mappings/item?tab=rows",
-        "/mappings/customer?tab=rows",
+        "/mappings/customer",
         "/mappings/location",
-        "/mappings/status",
     ],
     "mappings/<slug:code>/new": ["/mappings/mapping/new?kind=item", "/mappings/item/new"],
     "mappings/<slug:code>/<int:row_id>": ["/mappings/mapping/{mapping}"],

@@ -1,9 +1,8 @@
-"""Endpoints of the master data tables and of unmapped source values."""
+"""Endpoints of the rows of master data tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -11,26 +10,34 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
+from visibility.export.list_files import ListFileFormat
 from visibility.master_data import write_and_restore_rows
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.tables import TABLES, MasterRowToWrite, MasterTable
 from visibility.master_data.write_and_restore_rows import OverlappingRows, StaleVersion
-from visibility.models.master import TermKind, Versioned
-from visibility.screens.mappings import canonical_record_suggestions, term_and_row_queries
+from visibility.models.master import Versioned
+from visibility.screens.lists.list_definition import SORT_PARAMETER
+from visibility.screens.mappings import term_and_row_queries
+from visibility.screens.mappings.master_row_columns import (
+    MASTER_ROW_LISTS,
+    MasterRowListDefinition,
+)
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import serialize, serialize_all
+from visibility.web.api.declared_lists import (
+    requested_objects,
+)
 from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.list_export import COLUMNS, LIST_FILE_RESPONSES, list_export_response
+from visibility.web.api.list_filter_parameters import filter_parameters
 from visibility.web.api.master_data_serializers import (
-    MappingSuggestionSerializer,
     MasterChangeSerializer,
     MasterRowSerializer,
     MasterRowWithHistorySerializer,
     MasterTableListSerializer,
     MasterTableSerializer,
     RowWriteCountsSerializer,
-    UnmappedTermListSerializer,
-    UnmappedTermSerializer,
 )
 from visibility.web.api.pagination import PAGING, ApiListView
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
@@ -48,14 +55,19 @@ from visibility.web.api.request_body_serializers import (
 )
 from visibility.web.permissions import Permission
 
-LIST_PARAMETERS = (
-    QueryParameter("q", "Text to find in a number, source value or title."),
-    enum_param("kind", "For `mapping` only: filter by kind.", TermKind, lookup="kind"),
-    QueryParameter("source", "For `mapping` only: filter by source.", lookup="source"),
-    *PAGING,
+# Those of mappings are all; the other tables have no `kind` and `source`.
+FILTER_PARAMETERS = filter_parameters(MASTER_ROW_LISTS["mapping"])
+SORT = QueryParameter(
+    SORT_PARAMETER,
+    "Column to sort by; `-` means descending. `GET lists/<table>-rows/columns` has the orders.",
 )
-UNMAPPED_PARAMETERS = (enum_param("kind", "Filter by kind.", TermKind),)
-MAX_UNMAPPED = 200
+LIST_PARAMETERS = (*FILTER_PARAMETERS, SORT, *PAGING)
+EXPORT_PARAMETERS = (
+    enum_param("format", "File format. Default: `csv`.", ListFileFormat),
+    *FILTER_PARAMETERS,
+    SORT,
+    COLUMNS,
+)
 
 
 class MasterRowBody(RequestBody):
@@ -78,33 +90,6 @@ class MasterTableListView(ApiView):
         return Response({"items": serialize_all(MasterTableSerializer, TABLES.values())})
 
 
-class UnmappedTermListView(ApiView):
-    """`GET /master/unmapped`."""
-
-    required_permissions = (Permission.MAPPINGS_SEE,)
-    query_parameters = UNMAPPED_PARAMETERS
-
-    @extend_schema(
-        operation_id="master_unmapped",
-        responses=UnmappedTermListSerializer,
-    )
-    def get(self, request: Request) -> Response:
-        """List source values that require a mapping and have none, most affected orders first."""
-        unmapped = term_and_row_queries.unmapped_terms(
-            self.params.get("kind", ""), limit=MAX_UNMAPPED
-        )
-        items = [
-            serialize(UnmappedTermSerializer, term)
-            | {"suggestions": serialize_all(MappingSuggestionSerializer, term_suggestions)}
-            for term, term_suggestions in zip(
-                unmapped,
-                canonical_record_suggestions.suggest_canonical_records(unmapped),
-                strict=True,
-            )
-        ]
-        return Response({"items": items})
-
-
 class MasterDataSeeOrEditPermissionView(ApiView):
     """Base of the views that need one permission to read and another one to write."""
 
@@ -120,7 +105,7 @@ class MasterDataSeeOrEditPermissionView(ApiView):
 
 @extend_schema_view(get=extend_schema(operation_id="master_rows"))
 class MasterRowListView(MasterDataSeeOrEditPermissionView, ApiListView):
-    """List the rows of a table in the order of their creation."""
+    """List the rows of a table by their first column, or in another order."""
 
     query_parameters = LIST_PARAMETERS
     serializer_class = MasterRowSerializer
@@ -129,12 +114,10 @@ class MasterRowListView(MasterDataSeeOrEditPermissionView, ApiListView):
         """Only reads have parameters."""
         return self.query_parameters if self.request.method in {"GET", "HEAD"} else ()
 
-    def get_queryset(self) -> QuerySet[Versioned]:
-        """The rows that contain `q`. Raises Http404, InvalidInput."""
-        table = table_or_404(self.kwargs["table"])
-        if table.code != "mapping" and {"kind", "source"} & self.params.keys():
-            raise InvalidInput(next(iter(self.params)), "only `mapping` supports this filter")
-        return term_and_row_queries.search_table_rows(table, self.params.get("q", ""))
+    def get_queryset(self) -> Any:
+        """The rows that match the filters. Raises Http404, InvalidInput."""
+        definition = list_of_table_or_404(self.kwargs["table"], self.params)
+        return requested_objects(definition, self.request, self.params)
 
     @extend_schema(
         operation_id="master_add",
@@ -161,6 +144,22 @@ class MasterRowListView(MasterDataSeeOrEditPermissionView, ApiListView):
             )
 
         return run_idempotently(request, body, do)
+
+
+class MasterRowExportView(ApiView):
+    """`GET /master/<table>/rows/export`."""
+
+    required_permissions = (Permission.MAPPINGS_SEE, Permission.EXPORT)
+    query_parameters = EXPORT_PARAMETERS
+
+    @extend_schema(operation_id="master_rows_export", responses=LIST_FILE_RESPONSES)
+    def get(self, request: Request, table: str) -> HttpResponseBase:
+        """Export the rows that match the filters as CSV, or as XLSX with at most 50,000 rows.
+
+        `GET /master/<table>/export` has files that can be imported again.
+        """
+        definition = list_of_table_or_404(table, self.params)
+        return list_export_response(request, definition, self.params)
 
 
 class MasterRowView(MasterDataSeeOrEditPermissionView):
@@ -232,6 +231,15 @@ def table_or_404(code: str) -> MasterTable:
     if code not in TABLES:
         raise Http404
     return TABLES[code]
+
+
+def list_of_table_or_404(code: str, params: Mapping[str, Any]) -> MasterRowListDefinition:
+    """The list of a table. Raises Http404, and InvalidInput for a filter that it does not have."""
+    definition = MASTER_ROW_LISTS[table_or_404(code).code]
+    for name in {parameter.name for parameter in FILTER_PARAMETERS} & params.keys():
+        if name not in definition.filters:
+            raise InvalidInput(name, "only `mapping` supports this filter")
+    return definition
 
 
 def build_change_context(request: Request) -> ChangeContext:
