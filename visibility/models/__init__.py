@@ -7,6 +7,7 @@ from visibility.models.alerts import (
     AlertEntry,
     AlertKind,
     AlertState,
+    DigestInterval,
     Notification,
     NotificationState,
     Subscription,
@@ -28,6 +29,7 @@ from visibility.models.decisions_and_merges import (
     MovedAlert,
     MovedAlertEntry,
 )
+from visibility.models.deliveries import DeliveryAttempt
 from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
@@ -42,6 +44,7 @@ from visibility.models.kpis import (
     KpiRecountRequest,
 )
 from visibility.models.list_views import ListColumnChoice, OrderLaneChoice, SavedView
+from visibility.models.mail_server import MailSecurity, MailServer
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -136,6 +139,8 @@ __all__ = [
     "Customer",
     "CustomerName",
     "DecisionIdentifier",
+    "DeliveryAttempt",
+    "DigestInterval",
     "Event",
     "EventCorrection",
     "EventObjectLink",
@@ -159,6 +164,8 @@ __all__ = [
     "KpiRecountRequest",
     "ListColumnChoice",
     "Location",
+    "MailSecurity",
+    "MailServer",
     "MasterChange",
     "MasterImport",
     "Merge",

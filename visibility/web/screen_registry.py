@@ -52,6 +52,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("session_expiry"),
     Screen("account_links"),
     Screen("account"),
+    Screen("own_notifications"),
     Screen("second_factor"),
     Screen(
         "boards",
@@ -136,6 +137,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("deliveries"),
     Screen(
         "people",
         NavigationEntry(
@@ -151,6 +153,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("teams"),
     Screen("security"),
     Screen("outgoing_addresses"),
+    Screen("mail_server"),
     Screen(
         "setup",
         NavigationEntry("Set-up", "/setup", "t", "list", Permission.ADMINISTER, group="Configure"),

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.settings import ParsedSettings
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
-from visibility.notify.channels.email import FILE_BACKEND, Email
+from visibility.notify.channels.email import Email
 from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 
 MESSAGE = OutgoingMessage("7", "Late\norder", "Text", datetime(2026, 3, 4, tzinfo=UTC))
@@ -40,12 +40,6 @@ def test_other_texts_are_refused_with_a_sentence(address: str) -> None:
     (error,) = settings_of(address).errors
     assert error.name == "address"
     assert error.sentence.endswith((".", "required."))
-
-
-def test_without_a_mail_server_it_says_so(settings: Settings) -> None:
-    assert Email().missing_server_sentence() == ""
-    settings.EMAIL_BACKEND = FILE_BACKEND
-    assert "No mail server is configured (EMAIL_HOST)" in Email().missing_server_sentence()
 
 
 def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
