@@ -37,6 +37,12 @@ def main() -> int:
         from tests.processes.faults import soak
 
         return soak.main(sys.argv[2:])
+    if command in {"backup", "restore"}:
+        from visibility.launcher import backup_command
+
+        code = backup_command.main(sys.argv)
+        if code is not None:
+            return code
     from visibility.launcher import instance_lock_and_environment
 
     # Accept `import-ocel` for the module import_ocel.

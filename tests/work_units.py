@@ -1,7 +1,8 @@
 """Pytest plugin: which process runs which tests, with pytest-xdist.
 
 The tests of a file run in one process, one after the other, so that its module-scoped data is made
-once. Files that take long start first: otherwise the last of them would run alone at the end.
+once, such as the product that journeys use. Files that take long start first: otherwise the last of
+them would run alone at the end.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 # Each test of these takes long by itself and shares no data with the others of its file.
-SINGLE_TESTS = ("tests/browser/journeys/", "tests/processes/recipes/")
+SINGLE_TESTS = ("tests/processes/recipes/",)
 LANES = ("tests/browser/", "tests/processes/", "tests/db/", "tests/unit/")
 
 
@@ -28,9 +29,9 @@ class WorkUnits(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
 
 def rank(unit: str, tests: int) -> tuple[int, int, int]:
-    """The place of a unit in the queue: single long tests, then lane by lane, many tests first."""
+    """The place of a unit in the queue: lane by lane, many tests first."""
     lane = next((at for at, folder in enumerate(LANES) if unit.startswith(folder)), len(LANES))
-    return (not unit.startswith(SINGLE_TESTS), lane, -tests)
+    return (lane, not unit.startswith(SINGLE_TESTS), -tests)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:

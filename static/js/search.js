@@ -95,13 +95,16 @@
     event.preventDefault();
     highlight(at < 0 && step < 0 ? options.length - 1 : (at + step + options.length) % options.length);
   });
-  // A field of one line turns pasted line ends into spaces, so a column is inserted with semicolons.
-  field.addEventListener("paste", (event) => {
+  // A field of one line turns pasted line ends into spaces, so a column is inserted with semicolons; also into the
+  // search fields of lists.
+  document.addEventListener("paste", (event) => {
+    const { target } = event;
+    if (target !== field && !target.matches?.("[data-paste-column]")) return;
     const pieces = event.clipboardData.getData("text").split(/[\r\n\t;]+/).map((piece) => piece.trim()).filter(Boolean);
     if (pieces.length < 2) return;
     event.preventDefault();
-    field.setRangeText(pieces.slice(0, MAX_PASTED).join("; "), field.selectionStart, field.selectionEnd, "end");
-    field.dispatchEvent(new Event("input", { bubbles: true }));
+    target.setRangeText(pieces.slice(0, MAX_PASTED).join("; "), target.selectionStart, target.selectionEnd, "end");
+    target.dispatchEvent(new Event("input", { bubbles: true }));
   });
   list.addEventListener("pointerdown", (event) => event.preventDefault());
   list.addEventListener("click", ({ target }) => {

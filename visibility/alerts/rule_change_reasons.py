@@ -52,7 +52,8 @@ class RuleChangeReasons:
         rule_id = alert.rule_id or 0
         recheck = self._recheck_by_rule.get(rule_id)
         if recheck and not recheck.rule.enabled:
-            return AlertClosingReason.RULE_CHANGED, "Rule changed: the rule is disabled."
+            state = "archived" if recheck.rule.archived_at else "disabled"
+            return AlertClosingReason.RULE_CHANGED, f"Rule changed: the rule is {state}."
         if self._clock_of_other_definition(
             rule_id, (alert.order_id or 0, rule_id, alert.subject_key)
         ) or self._is_narrower_rule_new(recheck):

@@ -12,6 +12,7 @@ from visibility.boards.stored_boards import StoredBoard
 from visibility.boards.tile import Tile
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import InvalidTileSetting
+from visibility.boards.tile_table import TileReader, TileTable
 from visibility.models.permission import Permission
 
 log = get_logger(__name__)
@@ -46,6 +47,11 @@ class LoadedTile:
     failed: bool = False
     problem: str = ""
     denied: bool = False
+    # The page of the tile; empty for one that is denied, or whose kind does not exist.
+    url: str = ""
+    has_table: bool = False
+    # The figures of the tile; loaded for its page and its export only.
+    table: TileTable | None = None
 
     @property
     def subtitle(self) -> str:
@@ -98,7 +104,9 @@ def load_board(
     """
     scope = BoardScope(stored.scope, events, sources_only)
     tiles = [
-        replace(load_tile(entry, now=now, permissions=permissions, board=scope), number=number)
+        _with_number_and_url(
+            load_tile(entry, now=now, permissions=permissions, board=scope), stored, number
+        )
         for number, entry in enumerate(stored.entries, start=1)
     ]
     figures = next((tile for tile in tiles if tile.code == FIGURES), None)
@@ -113,8 +121,12 @@ def load_tile(
     now: datetime,
     permissions: Collection[Permission],
     board: BoardScope | None = None,
+    table_for: TileReader | None = None,
 ) -> LoadedTile:
-    """Load one tile. An unknown or failing tile is returned with `failed` set."""
+    """Load one tile. An unknown or failing tile is returned with `failed` set.
+
+    `table_for`: also build its table, for this reader.
+    """
     board = board or BoardScope()
     code = str(entry.get("tile", ""))
     kind = tile_registry().get(code)
@@ -133,6 +145,7 @@ def load_tile(
         has_header=kind.has_header,
         has_fixed_height=kind.has_fixed_height,
         is_pausable=kind.is_pausable,
+        has_table=kind.has_table(),
         not_filtered=bool(board.orders) and not kind.is_filtered,
     )
     try:
@@ -140,12 +153,44 @@ def load_tile(
         href = tile.displayed_href
         href = board.orders.link(href) if kind.is_filtered and href else href
         shown = replace(shown, title=tile.displayed_title, href=href)
-        return replace(shown, template=tile.template_path, data=tile.load_context(now))
+        data = tile.load_context(now)
+        table = tile.build_table(data, table_for) if table_for else None
+        return replace(shown, template=tile.template_path, data=data, table=table)
     except InvalidTileSetting as error:
         return replace(shown, problem=str(error))
     except Exception:  # shown on the tile; the others go on
         log.exception("tile_failed", tile=code)
         return replace(shown, failed=True)
+
+
+def load_tile_of_board(
+    stored: StoredBoard,
+    number: int,
+    *,
+    now: datetime,
+    permissions: Collection[Permission],
+    events: str = "",
+    sources_only: bool = False,
+) -> LoadedTile | None:
+    """One tile of a board with its table, in full width; None if the board has no such tile."""
+    if not 0 < number <= len(stored.entries):
+        return None
+    tile = load_tile(
+        stored.entries[number - 1],
+        now=now,
+        permissions=permissions,
+        board=BoardScope(stored.scope, events, sources_only),
+        table_for=TileReader(
+            prices=Permission.PRICES in permissions, contacts=Permission.CONTACTS in permissions
+        ),
+    )
+    return replace(_with_number_and_url(tile, stored, number), width=COLUMNS)
+
+
+def _with_number_and_url(tile: LoadedTile, stored: StoredBoard, number: int) -> LoadedTile:
+    has_page = tile.code in tile_registry() and not tile.denied
+    url = f"/boards/{stored.slug}/tiles/{number}/{tile.code}" if has_page else ""
+    return replace(tile, number=number, url=url)
 
 
 def tile_columns(entry: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from connectors.sdk.settings import ParsedSettings, Setting
 from visibility.boards.board_scope import BoardScope
 from visibility.boards.tile_settings import parse_tile_settings
+from visibility.boards.tile_table import TileReader, TileTable
 from visibility.models.permission import Permission
 
 
@@ -73,3 +74,12 @@ class Tile(ABC):
     @abstractmethod
     def load_context(self, now: datetime) -> Mapping[str, Any]:
         """The template context."""
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable | None:
+        """The figures of a loaded context as a table; None for a tile without figures."""
+        return None
+
+    @classmethod
+    def has_table(cls) -> bool:
+        """Whether the tile has figures, so that its menu offers them as a table and as CSV."""
+        return cls.build_table is not Tile.build_table

@@ -101,7 +101,7 @@ def _heading(
         ("Definition", kpi.definition),
         ("Definition version", kpi.version),
         ("Target", texts.format_target(kpi) or "None"),
-        ("Filters", "; ".join(_filter_texts(selection)) or "None"),
+        ("Filters", "; ".join(texts_of_filters(selection)) or "None"),
         ("Date range", f"{selection.label} ({format_span(selection.span)})"),
         ("Compared with", selection.compared_dates or "Nothing"),
         ("Time zone", zone),
@@ -118,7 +118,8 @@ def _heading(
     return heading
 
 
-def _filter_texts(selection: KpiSelection) -> list[str]:
+def texts_of_filters(selection: KpiSelection) -> list[str]:
+    """`Warehouse: Dallas` for each filter."""
     return [
         f"{DIMENSIONS[name]}: {texts.dimension_value_label(value)}"
         for name, value in selection.filters.filtered_values_by_dimension().items()
@@ -170,19 +171,20 @@ def _row(
         selection.span.start,
         selection.span.end,
         "",
-        _number(now.value),
-        _number(now.numerator),
-        _number(now.denominator),
+        number_of_file(now.value),
+        number_of_file(now.numerator),
+        number_of_file(now.denominator),
         now.orders,
-        _number(now.median),
-        _number(now.p90),
-        _number(before.value) if before else None,
-        _number(before.median) if before else None,
+        number_of_file(now.median),
+        number_of_file(now.p90),
+        number_of_file(before.value) if before else None,
+        number_of_file(before.median) if before else None,
         before.orders if before else None,
-        _number(contribution),
+        number_of_file(contribution),
         "",
     ]
 
 
-def _number(value: Decimal | float | None) -> Decimal | None:
+def number_of_file(value: Decimal | float | None) -> Decimal | None:
+    """The number with at most six decimal places."""
     return None if value is None else Decimal(format_decimal(round(Decimal(value), 6)))

@@ -30,40 +30,47 @@ class TableOfFile:
     rows: Iterable[Sequence[ColumnValue]]
 
 
-def write_csv_table(table: TableOfFile, file: IO[bytes]) -> None:
-    """Texts that look like formulas are escaped."""
+def write_csv_table(table: TableOfFile, file: IO[bytes], *further: TableOfFile) -> None:
+    """Texts that look like formulas are escaped. `further` tables follow after an empty line."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)
-    for label, value in table.heading:
-        writer.writerow([label, csv_cell(value)])
-    writer.writerow([])
-    writer.writerow(table.columns)
-    writer.writerows([csv_cell(value) for value in row] for row in table.rows)
+    for index, each in enumerate((table, *further)):
+        if index:
+            writer.writerow([])
+        for label, value in each.heading:
+            writer.writerow([label, csv_cell(value)])
+        writer.writerow([])
+        writer.writerow(each.columns)
+        writer.writerows([csv_cell(value) for value in row] for row in each.rows)
     text.detach()  # writes the rest, and leaves the file open
 
 
-def write_xlsx_table(table: TableOfFile, file: IO[bytes]) -> None:
-    """Texts are never formulas."""
+def write_xlsx_table(table: TableOfFile, file: IO[bytes], *further: TableOfFile) -> None:
+    """Texts are never formulas. Each of the `further` tables has a sheet of its own."""
     import xlsxwriter  # 10 MB of memory that few requests need
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, options) as book:
-        sheet = book.add_worksheet(table.title[:31])
         bold = book.add_format({"bold": True})
         formats = {
             date: book.add_format({"num_format": DAY_FORMAT}),
             datetime: book.add_format({"num_format": TIME_FORMAT}),
         }
-        for index, (label, value) in enumerate(table.heading):
-            sheet.write_string(index, 0, label, bold)
-            _write_cell(sheet, index, 1, value, formats)
-        top = len(table.heading) + 1
-        for index, column in enumerate(table.columns):
-            sheet.write_string(top, index, column, bold)
-        sheet.freeze_panes(top + 1, 0)
-        for row_index, row in enumerate(table.rows, start=top + 1):
-            for index, cell in enumerate(row):
-                _write_cell(sheet, row_index, index, cell, formats)
+        for each in (table, *further):
+            _write_sheet(book.add_worksheet(each.title[:31]), each, bold, formats)
+
+
+def _write_sheet(sheet: Any, table: TableOfFile, bold: Any, formats: Any) -> None:
+    for index, (label, value) in enumerate(table.heading):
+        sheet.write_string(index, 0, label, bold)
+        _write_cell(sheet, index, 1, value, formats)
+    top = len(table.heading) + 1
+    for index, column in enumerate(table.columns):
+        sheet.write_string(top, index, column, bold)
+    sheet.freeze_panes(top + 1, 0)
+    for row_index, row in enumerate(table.rows, start=top + 1):
+        for index, cell in enumerate(row):
+            _write_cell(sheet, row_index, index, cell, formats)
 
 
 def csv_cell(value: ColumnValue) -> str:

@@ -191,13 +191,13 @@ def valkey_answers(servers: ServerLayout) -> bool:
     return _send_valkey_command(servers.valkey_socket, b"PING\r\n").startswith(b"+PONG")
 
 
-def ensure_database_and_extensions(servers: ServerLayout) -> None:
-    """Create the product's database and its extensions if they do not exist."""
+def ensure_database_and_extensions(servers: ServerLayout, *, name: str = DATABASE_NAME) -> None:
+    """Create a database of the product and its extensions if they do not exist."""
     with psycopg.connect(database_url(servers, name="postgres"), autocommit=True) as connection:
         query = "SELECT 1 FROM pg_database WHERE datname = %s"
-        if connection.execute(query, [DATABASE_NAME]).fetchone() is None:
-            connection.execute(f'CREATE DATABASE "{DATABASE_NAME}"')
-    with psycopg.connect(database_url(servers), autocommit=True) as connection:
+        if connection.execute(query, [name]).fetchone() is None:
+            connection.execute(f'CREATE DATABASE "{name}"')
+    with psycopg.connect(database_url(servers, name=name), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
 
 

@@ -43,6 +43,10 @@ class InstanceLock:
                     raise AlreadyRunning(_describe_holder(self._file)) from None
                 time.sleep(0.1)
 
+    def release(self) -> None:
+        """Let another process take the folder."""
+        self._file.close()
+
     def record_holder_pid_and_url(self, url: str) -> None:
         """Write this process and its URL to the lock file, for the message of a second start."""
         self._file.seek(0)
@@ -123,7 +127,7 @@ def apply_instance_environment(argv: list[str]) -> list[str]:
     Raises:
         SystemExit: the command needs a database and no instance runs.
     """
-    data, arguments = _pop_data_option(argv)
+    data, arguments = pop_data_option(argv)
     os.environ["DATA_DIR"] = str(data)
     command = arguments[1] if len(arguments) > 1 else "help"
     if "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ:
@@ -131,7 +135,7 @@ def apply_instance_environment(argv: list[str]) -> list[str]:
     environment = running_instance_environment(data)
     if environment is not None:
         os.environ.update({**environment, **_caller_environment_overrides()})
-    elif _works_offline(command, arguments):
+    elif works_offline(command, arguments):
         _set_unreachable_addresses(data)
     else:
         raise SystemExit(
@@ -146,7 +150,13 @@ def _caller_environment_overrides() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PUBLIC_URL", "DEMO") if name in os.environ}
 
 
-def _pop_data_option(argv: list[str]) -> tuple[Path, list[str]]:
+def unfinished_restore(data: Path) -> Path:
+    """A file that exists while a restore has replaced a part of the data only."""
+    return data / "restore.new" / "unfinished"
+
+
+def pop_data_option(argv: list[str]) -> tuple[Path, list[str]]:
+    """The data folder, and `argv` without the option `--data`."""
     remaining: list[str] = []
     data = default_data_folder()
     arguments = iter(argv)
@@ -160,16 +170,17 @@ def _pop_data_option(argv: list[str]) -> tuple[Path, list[str]]:
     return data.absolute(), remaining
 
 
-def _works_offline(command: str, arguments: list[str]) -> bool:
+def works_offline(command: str, arguments: list[str]) -> bool:
     """Return whether the command works without a database.
 
-    `source try`, `lint` and `draft` store nothing.
+    `source try`, `lint` and `draft` store nothing, and `restore --check` only reads the file.
     """
     wants_help = command.startswith("-") or bool({"-h", "--help"} & set(arguments))
     return (
         wants_help
         or command in OFFLINE_COMMANDS
         or (command == "source" and arguments[2:3] in (["try"], ["lint"], ["draft"]))
+        or (command == "restore" and "--check" in arguments)
     )
 
 

@@ -32,6 +32,7 @@ OWNED_NAMES = (
     "mail",
     "mode",
     "secret.key",
+    "restore.new",
 )
 
 

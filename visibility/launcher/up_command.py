@@ -129,6 +129,11 @@ def _start_product_until_web_answers(
     plan: Callable[[StartOptions], ProcessPlan],
 ) -> None:
     url = f"http://127.0.0.1:{port}"
+    if (
+        not options.fresh
+        and instance_lock_and_environment.unfinished_restore(options.data).exists()
+    ):
+        raise StartError("A restore was interrupted. Run `manage.py restore FILE --replace` again.")
     demo = _delete_if_fresh_and_decide_demo(options)
     servers = _start_unconfigured_servers(options, supervisor)
     environment = servers.environment | _product_environment_without_server_urls(
@@ -172,8 +177,7 @@ def _delete_if_fresh_and_decide_demo(options: UpOptions) -> bool:
     """
     if options.fresh:
         _delete_data(options)
-    path = options.data / "mode"
-    current_mode = path.read_text().strip() if path.is_file() else None
+    current_mode = stored_mode(options.data)
     requested_mode = {True: "demo", False: "empty", None: current_mode or "demo"}[options.demo]
     if current_mode not in {None, requested_mode}:
         raise StartError(
@@ -181,8 +185,14 @@ def _delete_if_fresh_and_decide_demo(options: UpOptions) -> bool:
             "choose another folder with --data, or delete its content with --fresh."
         )
     if current_mode is None:
-        instance_lock_and_environment.write_private(path, f"{requested_mode}\n")
+        instance_lock_and_environment.write_private(options.data / "mode", f"{requested_mode}\n")
     return requested_mode == "demo"
+
+
+def stored_mode(data: Path) -> str | None:
+    """`demo` or `empty`; None for a new data folder."""
+    path = data / "mode"
+    return path.read_text().strip() if path.is_file() else None
 
 
 def _delete_data(options: UpOptions) -> None:
@@ -220,7 +230,7 @@ def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> D
         )
         embedded_servers.stop_leftover_servers(servers)
         if not database:
-            owner_url, embedded = _start_postgres(servers, supervisor), servers
+            owner_url, embedded = start_postgres(servers, supervisor), servers
             database = application_role.application_database_url(servers)
             environment["DATABASE_FOLDER"] = str(servers.state_folder)
         broker = broker or _start_valkey(servers, supervisor)
@@ -232,7 +242,7 @@ def _start_unconfigured_servers(options: UpOptions, supervisor: Supervisor) -> D
     return DatabaseAndBroker(environment, owner_url, embedded)
 
 
-def _start_postgres(servers: reachable_server_folders.ServerLayout, supervisor: Supervisor) -> str:
+def start_postgres(servers: reachable_server_folders.ServerLayout, supervisor: Supervisor) -> str:
     """Start the database and return the URL with its superuser."""
     print_line(f"starting PostgreSQL {servers.programs.postgres_major_version}")
     initdb = embedded_servers.define_initdb_if_needed(servers)

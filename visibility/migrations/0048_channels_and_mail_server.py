@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0045_organization"),
+        ("visibility", "0047_archived_rules"),
     ]
 
     operations = [

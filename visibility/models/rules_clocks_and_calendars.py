@@ -66,7 +66,17 @@ class SlaRule(models.Model):
     response = models.TextField()
     consequence = models.TextField()
     enabled = models.BooleanField(default=True)
+    # Never enabled again and hidden from lists; its alerts and their history stay.
+    archived_at = models.DateTimeField(null=True)
     version = models.IntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(archived_at__isnull=True) | Q(enabled=False),
+                name="archived_rule_is_disabled",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -7,6 +7,7 @@ from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import SourceRule
 
+ALWAYS_OPEN_CODE = "around-the-clock"
 ALWAYS_OPEN = {day: [["00:00", "24:00"]] for day in DAYS}
 
 
@@ -21,11 +22,16 @@ def create_source_rules_for_kinds_without_rule() -> list[SlaRule]:
     return [_create_always_open_rule_of_kind(code) for code in codes if code not in present]
 
 
+def find_or_create_always_open_calendar() -> WorkCalendar:
+    """Return the calendar in which every hour counts; rules without another one have it."""
+    return WorkCalendar.objects.get_or_create(
+        code=ALWAYS_OPEN_CODE, defaults={"title": "Around the clock", "hours": ALWAYS_OPEN}
+    )[0]
+
+
 def _create_always_open_rule_of_kind(code: str) -> SlaRule:
     kind = rule_kinds()[code]
-    calendar, _ = WorkCalendar.objects.get_or_create(
-        code="around-the-clock", defaults={"title": "Around the clock", "hours": ALWAYS_OPEN}
-    )
+    calendar = find_or_create_always_open_calendar()
     rule, _ = SlaRule.objects.get_or_create(
         code=code.replace("_", "-"),
         defaults={

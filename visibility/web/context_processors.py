@@ -6,12 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from visibility.models import AlertState, BackgroundExportState
-from visibility.screens.alerts.inbox import NEEDS_ATTENTION, visible_alerts
+from visibility.models import BackgroundExportState
+from visibility.screens.alerts.grouping import AlertGrouping
+from visibility.screens.alerts.inbox import InboxViewName, mine_or_unassigned, visible_alerts
 from visibility.storage.organization import is_checklist_closed, time_zone_without_database
 from visibility.web.background_exports import (
     finished_exports_of_session,
@@ -46,22 +46,27 @@ class NavItem:
 
 @dataclass(frozen=True, slots=True)
 class OwnOrUnassignedAlertBadge:
-    """The number of alerts that are the user's or unassigned, counted up to MANY + 1."""
+    """The number of alerts that are the user's or unassigned, counted up to MAX_SHOWN + 1."""
 
     count: int
-    url: str = "/alerts"
+    url: str = f"/alerts?view={InboxViewName.MINE_OR_UNASSIGNED}&by={AlertGrouping.NONE}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all alerts are counted, so that the list has as many."""
+        return self.count <= MAX_SHOWN
 
     @property
     def badge_text(self) -> str:
         """The count as shown on the badge."""
-        return str(self.count) if self.count <= MAX_SHOWN else f"{MAX_SHOWN}+"
+        return str(self.count) if self.is_complete else f"{MAX_SHOWN}+"
 
     @property
     def accessible_label(self) -> str:
         """The count as an accessible label."""
         if not self.count:
             return "Alerts: none assigned to you, none unassigned"
-        count_text = f"more than {MAX_SHOWN}" if self.count > MAX_SHOWN else str(self.count)
+        count_text = str(self.count) if self.is_complete else f"more than {MAX_SHOWN}"
         return f"Alerts: {count_text} yours or unassigned"
 
 
@@ -121,9 +126,9 @@ def own_or_unassigned_alert_badge(user: User) -> OwnOrUnassignedAlertBadge | Non
     """The alert badge; integrators see only alerts of sources. None without permission."""
     if not has_permission(user, Permission.ALERTS_SEE):
         return None
-    condition = Q(owner=user, state__in=NEEDS_ATTENTION) | Q(owner=None, state=AlertState.OPEN)
     alerts = visible_alerts(sources_only=roles(user) == {UserRole.INTEGRATOR})
-    return OwnOrUnassignedAlertBadge(alerts.filter(condition)[: MAX_SHOWN + 1].count())
+    counted = alerts.filter(mine_or_unassigned(user.pk))[: MAX_SHOWN + 1]
+    return OwnOrUnassignedAlertBadge(counted.count())
 
 
 def export_notices(request: HttpRequest) -> list[tuple[str, str]]:

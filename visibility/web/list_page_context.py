@@ -49,6 +49,7 @@ class HeaderCell:
     is_number: bool
     url: str
     aria_sort: str
+    leaves: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,9 @@ def _header_cells(
                 aria_sort = "descending" if sort.code.startswith("-") else "ascending"
             following = sort.reversed() if is_sorted else column.sort
             url = _url_with_sort(definition.url, query, following.code)
-        cells.append(HeaderCell(column.code, column.title, column.is_number, url, aria_sort))
+        cells.append(
+            HeaderCell(column.code, column.title, column.is_number, url, aria_sort, column.leaves)
+        )
     return cells
 
 

@@ -66,6 +66,7 @@ SCREENS: tuple[Screen, ...] = (
         ),
     ),
     Screen("board_changes"),
+    Screen("board_tiles"),
     Screen("exports"),
     Screen(
         "order_list",
@@ -86,15 +87,16 @@ SCREENS: tuple[Screen, ...] = (
     Screen("alert_groups"),
     Screen("alert_actions"),
     Screen("list_exports"),
+    Screen("kpi_exports"),
     Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
     Screen("kpi_notes"),
-    Screen("kpi_exports"),
     Screen(
         "identity",
         NavigationEntry(
             "Matching", "/joins", "j", "git-merge", Permission.MATCHING_SEE, group="Configure"
         ),
     ),
+    Screen("unmatched_records"),
     Screen("new_source"),
     Screen(
         "sources",

@@ -89,12 +89,13 @@ def test_nothing_moves_when_charts_are_drawn(
         assert page.evaluate(BOXES) == before
 
 
+@pytest.mark.parametrize("address", ["/numbers/fill_rate", "/numbers"])
 def test_the_page_is_printed_on_one_sheet_with_its_chart(
-    live_server: LiveServer, context: BrowserContext
+    live_server: LiveServer, context: BrowserContext, address: str
 ) -> None:
     page = context.new_page()
     page.emulate_media(color_scheme="dark")
-    page.goto(f"{live_server.url}/numbers/fill_rate")
+    page.goto(f"{live_server.url}{address}")
     page.wait_for_selector("[data-chart] .main-svg")
     sheet = page.pdf(prefer_css_page_size=True)
     assert sheet.count(b"/Type /Page\n") == 1
@@ -103,3 +104,5 @@ def test_the_page_is_printed_on_one_sheet_with_its_chart(
     expect(page.locator("#chart-fill_rate-by-period .main-svg").first).to_be_visible()
     for hidden in (".range-bar", ".rail", ".breakdowns", ".kpi-exports"):
         expect(page.locator(hidden).first).to_be_hidden()
+    if address == "/numbers":
+        expect(page.locator(".heat-cell").first).to_be_visible()

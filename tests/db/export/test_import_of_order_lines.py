@@ -27,7 +27,7 @@ from visibility.identity.store_and_link_events import supersede_events_of_messag
 from visibility.ingest import ocel_import
 from visibility.models import Event, InboundMessage, ObjectRelation, Order, Source, UnmatchedObject
 from visibility.pipeline import job_functions
-from visibility.screens.identity.unmatched_records import list_unmatched_records
+from visibility.screens.identity.unmatched_records import load_unmatched_records
 from visibility.storage.order_folding import load_and_fold_orders
 from visibility.timeline import MilestoneCode, Timeline
 
@@ -204,7 +204,8 @@ def test_export_of_one_order_has_its_own_pieces_only(source: Source, tmp_path: P
 
 
 def unmatched() -> list[tuple[str, tuple[str, ...], int]]:
-    return sorted((r.kind, r.names, r.events) for r in list_unmatched_records())
+    ids = list(UnmatchedObject.objects.values_list("pk", flat=True))
+    return sorted((r.kind, r.names, r.events) for r in load_unmatched_records(ids))
 
 
 def test_pieces_and_packages_that_no_event_relates_are_unmatched(

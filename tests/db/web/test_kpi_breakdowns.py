@@ -1,9 +1,10 @@
 """Breakdowns of a KPI with contributions, what explains a change, and the export of the page."""
 
+import csv
 import re
 import zipfile
 from datetime import date, timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
@@ -211,6 +212,37 @@ def test_formulas_in_names_are_neutralized(reader: Client) -> None:
     assert "<f>" not in sheet
     assert "HYPERLINK" in sheet
     assert "<v>0.85" in sheet or "<v>0.84" in sheet
+
+
+def test_overview_is_exported_with_the_definition_of_each_kpi(reader: Client) -> None:
+    address = "/numbers/export?warehouse=Dallas&compare=previous"
+    lines = list(csv.reader(StringIO(b"".join(reader.get(f"{address}&format=csv")).decode())))
+    first = lines.index([])
+    heading = {line[0]: line[1] for line in lines[:first]}
+    assert heading["Filters"] == "Warehouse: Dallas"
+    assert heading["Exported by"] == "executive"
+    count = len(kpi_registry())
+    values = [dict(zip(lines[first + 1], line, strict=True)) for line in lines[first + 2 :][:count]]
+    fill = next(row for row in values if row["KPI"] == "Line fill rate")
+    assert (fill["Value"], fill["Numerator"], fill["Denominator"]) == ("0.7", "35", "50")
+    assert (fill["Compared value"], fill["Counted"]) == ("1", "2")
+    definitions = lines[-count:]
+    assert {line[1] for line in definitions} == set(kpi_registry())
+    assert kpi_registry()["fill_rate"].definition in {line[3] for line in definitions}
+    entry = AuditEntry.objects.get(action="export")
+    assert (entry.object, entry.detail["rows"]) == ("KPIs", count)
+    with zipfile.ZipFile(BytesIO(b"".join(reader.get(f"{address}&format=xlsx")))) as book:
+        assert 'name="Definitions"' in book.read("xl/workbook.xml").decode()
+        assert "<f>" not in book.read("xl/worksheets/sheet2.xml").decode()
+    page = text(reader, "/numbers?warehouse=Dallas")
+    assert 'href="/numbers/export?warehouse=Dallas&amp;format=xlsx"' in page
+
+
+def test_export_of_the_overview_needs_a_format_and_the_permission(reader: Client) -> None:
+    assert reader.get("/numbers/export").status_code == 400
+    assert reader.get("/numbers/export?format=csv&from=nonsense").status_code == 400
+    clerk = signed_in(UserRole.CUSTOMER_SERVICE)
+    assert clerk.get("/numbers/export?format=csv").status_code == 403
 
 
 def test_export_needs_a_format_and_the_permission(reader: Client) -> None:

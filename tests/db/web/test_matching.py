@@ -63,6 +63,8 @@ def comparison_url() -> str:
 def test_page_lists_unmatched_records_and_duplicate_orders(ops: Client) -> None:
     page = ops.get("/joins").content.decode()
     assert "tracking number 1Z777" in page
+    assert 'Suspected duplicates <span class="count">1<' in page
+    page = ops.get("/joins/orders").content.decode()
     assert "Possible duplicate" in page
     assert ">95%<" in page
 
@@ -70,9 +72,7 @@ def test_page_lists_unmatched_records_and_duplicate_orders(ops: Client) -> None:
 def test_unmatched_sentence_needs_records_to_be_reassuring(
     ops: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "visibility.web.pages.identity.unmatched_records.count_unmatched", lambda: 0
-    )
+    monkeypatch.setattr("visibility.web.pages.unmatched_records.count_unmatched", lambda: 0)
     matched = "All shipments, packages and invoices have an order."
     empty = "No shipments, packages or invoices yet."
     page = ops.get("/joins").content.decode()
@@ -153,17 +153,17 @@ def test_merge_and_undo(ops: Client) -> None:
     assert "1 order becomes 2: 2 events, 0 alerts." in undoing
     ops.post(f"/joins/{decision.pk}/undo")
     assert set(Order.objects.values_list("pk", flat=True)) == set(ids.values())
-    assert "Undone by olga" in ops.get("/joins").content.decode()
+    assert "Undone by olga" in ops.get("/joins/orders").content.decode()
 
 
 def test_orders_marked_as_different_are_not_suggested_until_undone(ops: Client) -> None:
     ids = {"left": order_of("SO-1").pk, "right": order_of("1001").pk}
     ops.post("/joins/distinct", ids)
-    assert "Possible duplicate" not in ops.get("/joins").content.decode()
+    assert "Possible duplicate" not in ops.get("/joins/orders").content.decode()
     comparison = ops.get(comparison_url()).content.decode()
     assert "An earlier decision says that these orders are different." in comparison
     ops.post(f"/joins/{IdentityDecision.objects.get().pk}/undo")
-    assert "Possible duplicate" in ops.get("/joins").content.decode()
+    assert "Possible duplicate" in ops.get("/joins/orders").content.decode()
 
 
 def test_automatic_merge_shows_its_evidence_and_can_be_split(ops: Client) -> None:
@@ -172,7 +172,7 @@ def test_automatic_merge_shows_its_evidence_and_can_be_split(ops: Client) -> Non
         [source_message("erp", "order.changed", 3, order={"number": "SO-1", "id": "72"})]
     )
     order = order_of("SO-1")
-    page = ops.get("/joins").content.decode()
+    page = ops.get("/joins/orders").content.decode()
     assert "Erp reported both numbers in one order.changed event" in page
     assert f"/joins/split/{order.pk}" in page
     code = "source_id|erp|72"
@@ -212,7 +212,7 @@ def test_likely_order_of_an_invoice_has_the_same_number(ops: Client) -> None:
 def test_permissions_to_see_and_to_decide(role: UserRole, sees: bool, may_decide: bool) -> None:
     client = signed_in(role)
     url = comparison_url()
-    for path in ("/joins", url, f"/joins/split/{order_of('SO-1').pk}"):
+    for path in ("/joins", "/joins/orders", url, f"/joins/split/{order_of('SO-1').pk}"):
         assert (client.get(path).status_code == 200) is sees
     if sees:
         assert (">Merge orders</button>" in client.get(url).content.decode()) is may_decide

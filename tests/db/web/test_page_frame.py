@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from html import unescape
 
 import pytest
 from django.contrib.auth.models import User
@@ -76,6 +77,28 @@ def test_badge_counts_own_and_unassigned_alerts() -> None:
     badge = own_or_unassigned_alert_badge(me)
     assert badge is not None
     assert (badge.count, badge.accessible_label) == (2, "Alerts: 2 yours or unassigned")
+
+
+@pytest.mark.django_db
+def test_badge_opens_exactly_the_alerts_that_it_counts(client: Client) -> None:
+    me, other = create_user(UserRole.OPERATIONS), create_user(UserRole.OPERATIONS, "nina")
+    alert("SO-1", owner=me)
+    alert("SO-2")
+    alert("SO-3", owner=other)
+    alert("SO-4", owner=me, state=AlertState.SNOOZED)
+    client.force_login(me)
+    page = client.get("/alerts").content.decode()
+    badge = re.search(r'id="bell"[^>]*><a href="([^"]+)" data-count-of-list="2"', page)
+    assert badge
+    listed = client.get(unescape(badge[1])).content.decode()
+    assert 'data-list-rows="2"' in listed
+    assert set(re.findall(r"SO-\d", listed)) == {"SO-1", "SO-2"}
+    assert re.search(r'aria-current="page">Mine or unassigned', listed)
+
+
+def test_badge_of_many_alerts_promises_no_number() -> None:
+    assert OwnOrUnassignedAlertBadge(99).is_complete
+    assert not OwnOrUnassignedAlertBadge(100).is_complete
 
 
 @pytest.mark.django_db

@@ -45,7 +45,9 @@ MARKER = "XQMARKERX"
 
 @pytest.fixture(autouse=True)
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "failed_requests_per_address", RequestLimit(30, clock=lambda: 0.0))
+    monkeypatch.setattr(
+        tracking, "failed_requests_per_address", RequestLimit(30, clock=lambda: 0.0)
+    )
     monkeypatch.setattr(tracking, "requests_per_link", RequestLimit(60, clock=lambda: 0.0))
 
 

@@ -1,6 +1,6 @@
 """The orders that must leave by the next cut-off of each warehouse and carrier."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from urllib.parse import quote_plus
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.current_figures import sources_reporting_text
 from visibility.boards.tile import Tile
+from visibility.boards.tile_table import TileReader, TileTable
 from visibility.formatting import format_date, in_zone
 from visibility.models.permission import Permission
 from visibility.screens.orders.cutoff_orders import (
@@ -103,6 +104,23 @@ class CutOffs(Tile):
             "labels": list(STAGE_LABELS.values()),
             "now": now,
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """The orders of each cut-off by stage."""
+        rows: Sequence[CutoffRow] = context["rows"]
+        return TileTable(
+            ("Carrier", "Warehouse", "Cut-off", "Time zone", *context["labels"]),
+            [
+                [
+                    row.cut.carrier or "Any carrier",
+                    row.cut.warehouse or "Any warehouse",
+                    row.time,
+                    row.cut.zone,
+                    *(stage.count for stage in row.stages),
+                ]
+                for row in rows
+            ],
+        )
 
     def _build_row(
         self, number: int, cut: CutOff, counts: Mapping[tuple[int, str], int], now: datetime

@@ -1,20 +1,23 @@
 """Key figures of orders and alerts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from visibility.boards.current_figures import (
     CurrentFigures,
+    ValueAtRisk,
     load_current_figures,
     silence_text,
     sources_reporting_text,
     summary_sentence,
 )
 from visibility.boards.tile import Tile
-from visibility.formatting import format_number
+from visibility.boards.tile_table import TileReader, TileTable
+from visibility.formatting import count_with_noun, format_number
 from visibility.models.permission import Permission
+from visibility.screens.lists.list_definition import ColumnValue
 
 NO_SOURCE = "No source yet"
 
@@ -66,6 +69,18 @@ class KeyFigures(Tile):
             "has_data": figures.has_data,
             "no_source": NO_SOURCE,
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """Each figure with its note, and for those who may see prices the value at risk."""
+        figures: Sequence[KeyFigure] = context["figures"]
+        values: Sequence[ValueAtRisk] = context["money"] if reader.prices else ()
+        rows: list[list[ColumnValue]] = [
+            [figure.label, figure.value, "", figure.note] for figure in figures
+        ]
+        for at_risk in values:
+            note = f"{count_with_noun(at_risk.count, 'order')}, counted once"
+            rows.append(["Value at risk", at_risk.amount, at_risk.currency, note])
+        return TileTable(("Figure", "Value", "Currency", "Note"), rows)
 
 
 def _key_figures(figures: CurrentFigures) -> list[dict[str, Any]]:

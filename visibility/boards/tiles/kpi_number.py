@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
+from visibility.boards.tile_table import TileReader, TileTable
 from visibility.formatting import in_zone
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily
@@ -13,8 +14,9 @@ from visibility.kpi.periods import Comparison, compared_span
 from visibility.kpi.query import DaySpan
 from visibility.kpi.registry import kpi_registry
 from visibility.models.permission import Permission
-from visibility.screens.kpis.kpi_tile import build_tile
+from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
 from visibility.screens.kpis.selection import comparison_phrase
+from visibility.screens.lists.list_definition import ColumnValue
 from visibility.storage.organization import organization_time_zone
 
 
@@ -83,3 +85,22 @@ class KpiNumber(Tile):
             "days": days,
             "is_stock": self.kpi.family is KpiFamily.STOCK,
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """The value with its target, change, population and exclusions."""
+        shown: KpiTile = context["tile"]
+        rows: list[list[ColumnValue]] = [
+            ["Date range", "Now" if context["is_stock"] else f"Last {context['days']} days"],
+            [self.kpi.title, "" if shown.no_value_reason else shown.value],
+        ]
+        if shown.no_value_reason:
+            rows.append(["No KPI value", shown.no_value_reason])
+        rows += [
+            ["Target", shown.target.text],
+            ["Change", shown.change.text],
+            ["Counted", shown.population],
+        ]
+        rows += [[f"Excluded: {reason.text}", reason.count] for reason in shown.reasons]
+        # Their texts already have the count.
+        rows += [["Excluded lines", reason.text] for reason in shown.uncountable_reasons]
+        return TileTable(("Figure", "Value"), rows)

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 
 from visibility.boards.tile import Tile
+from visibility.boards.tile_table import TileReader, TileTable
 
 MINUTES = 60
 WEEKS = 4
@@ -88,10 +90,23 @@ class MessageRate(Tile):
             "usual": round(expected, 1) if expected is not None else None,
             "usual_y": round(HEIGHT - HEIGHT * expected / top, 1) if expected else None,
             "counts": counts,
+            "minute": minute,
             "highest": highest if highest > top else 0,
             "highest_at": minute - timedelta(minutes=MINUTES - counts.index(highest)),
             "top": round(top),
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """The messages of each minute, the oldest first, beside the typical rate."""
+        usual = None if context["usual"] is None else Decimal(str(context["usual"]))
+        start = context["minute"] - timedelta(minutes=MINUTES)
+        return TileTable(
+            ("Minute", "Messages", "Typical per minute"),
+            [
+                [start + timedelta(minutes=index), count, usual]
+                for index, count in enumerate(context["counts"])
+            ],
+        )
 
 
 def scale_end(counts: Sequence[int], expected: float | None) -> float:

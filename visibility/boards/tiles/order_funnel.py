@@ -8,8 +8,10 @@ from typing import Any
 from django.db import connection
 
 from visibility.boards.tile import Tile
+from visibility.boards.tile_table import TileReader, TileTable
 from visibility.formatting import format_number, start_of_day
 from visibility.models.permission import Permission
+from visibility.screens.lists.list_definition import ColumnValue
 from visibility.screens.orders.at_risk_and_unknown import (
     CLOSE_TO_LIMIT,
     silent_slugs,
@@ -189,6 +191,24 @@ class OrderFunnel(Tile):
             "done": done,
             "now": now,
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """The orders of each stage, by band; stages off the main flow have no moves."""
+        labels = [label for label, _ in BANDS.values()]
+        rows: list[list[ColumnValue]] = []
+        for group in ("stages", "exceptions"):
+            for stage, _ in context[group]:
+                moves = [stage.entered, stage.left] if group == "stages" else [None, None]
+                bands = [stage.band(label) for label in labels]
+                rows.append([stage.title, stage.order_count, *bands, *moves, stage.oldest_at])
+        done = ["Completed today", context["done"], *([None] * (len(labels) + 3))]
+        return TileTable(
+            (
+                *("Stage", "Orders", *(label.capitalize() for label in labels)),
+                *("In (last hour)", "Out (last hour)", "Oldest since"),
+            ),
+            [*rows, done],
+        )
 
     def _load_counts(
         self, now: datetime

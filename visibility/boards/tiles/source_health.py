@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
+from visibility.boards.tile_table import TileReader, TileTable
 from visibility.screens.sources.current_states import MANY_PARKED, SourceChip
 from visibility.screens.sources.role_and_state_labels import SourceState
 
@@ -43,6 +44,22 @@ class SourceHealthTile(Tile):
             "many_parked": MANY_PARKED,
             "now": now,
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """The state, last message and parked messages of each source."""
+        feeds: Sequence[SourceChip] = context["feeds"]
+        return TileTable(
+            ("Source", "State", "Last message", "Parked messages"),
+            [
+                [
+                    feed.title,
+                    feed.state.value,
+                    feed.last_at,
+                    f"{feed.parked:,}+" if feed.parked == MANY_PARKED else feed.parked,
+                ]
+                for feed in feeds
+            ],
+        )
 
 
 def _states_text(feeds: Sequence[SourceChip]) -> str:

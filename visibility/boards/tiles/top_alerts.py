@@ -6,7 +6,11 @@ from typing import Any
 
 from connectors.sdk.settings import Setting, SettingType
 from visibility.boards.tile import Tile
+from visibility.boards.tile_table import TileReader, TileTable
+from visibility.formatting import format_duration
+from visibility.models import Severity
 from visibility.models.permission import Permission
+from visibility.screens.alerts.choices_of_forms import user_display_name
 from visibility.screens.alerts.inbox import (
     BY_VALUE,
     InboxQuery,
@@ -15,6 +19,7 @@ from visibility.screens.alerts.inbox import (
     load_inbox_page_of_view,
     view_condition,
 )
+from visibility.screens.lists.list_definition import ColumnValue
 from visibility.screens.sources.current_states import count_sources
 
 
@@ -60,3 +65,27 @@ class TopAlerts(Tile):
             "subtitle": "by value at risk",
             "now": now,
         }
+
+    def build_table(self, context: Mapping[str, Any], reader: TileReader) -> TileTable:
+        """The alerts of the tile; amounts and names by permission."""
+        now: datetime = context["now"]
+        rows: list[list[ColumnValue]] = []
+        for alert in context["alerts"]:
+            order = getattr(alert.order, "order", None)
+            name = order.customer_name if order and reader.contacts else ""
+            rows.append(
+                [
+                    alert.title_with_age(now),
+                    Severity(alert.severity).label,
+                    order.number if order else "",
+                    name or (order.customer_no if order else ""),
+                    alert.source.title if alert.source else "",
+                    *([alert.money, alert.currency] if reader.prices else []),
+                    format_duration(now - alert.due_at) if now > alert.due_at else "",
+                    user_display_name(alert.owner) if alert.owner else "Unassigned",
+                ]
+            )
+        amount = ("Value at risk", "Currency") if reader.prices else ()
+        return TileTable(
+            ("Alert", "Severity", "Order", "Customer", "Source", *amount, "Overdue", "Owner"), rows
+        )

@@ -38,6 +38,7 @@ from visibility.storage.organization import organization_time_zone
 PAGE_SIZE = 50
 SEVERITY_RANK = {severity.value: rank for rank, severity in enumerate(reversed(list(Severity)))}
 NEEDS_ATTENTION = (AlertState.OPEN, AlertState.ACKNOWLEDGED)
+UNASSIGNED = Q(owner=None, state=AlertState.OPEN)
 CLOSED = (AlertState.RESOLVED, AlertState.WITHDRAWN)
 
 
@@ -46,6 +47,7 @@ class InboxViewName(StrEnum):
 
     MINE = "mine"
     UNASSIGNED = "team"
+    MINE_OR_UNASSIGNED = "mine-or-unassigned"
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
@@ -56,6 +58,7 @@ class InboxViewName(StrEnum):
 VIEW_TITLES = {
     InboxViewName.MINE: "Mine",
     InboxViewName.UNASSIGNED: "Unassigned",
+    InboxViewName.MINE_OR_UNASSIGNED: "Mine or unassigned",
     InboxViewName.OPEN: "All open",
     InboxViewName.ACKNOWLEDGED: "Acknowledged",
     InboxViewName.SNOOZED: "Snoozed",
@@ -129,11 +132,17 @@ def visible_alerts(*, sources_only: bool) -> QuerySet[Alert]:
     return alerts.filter(source__isnull=False) if sources_only else alerts
 
 
+def mine_or_unassigned(user_id: int) -> Q:
+    """The condition of the alerts that the user takes care of, or nobody does."""
+    return Q(owner=user_id, state__in=NEEDS_ATTENTION) | UNASSIGNED
+
+
 def view_condition(view: InboxViewName, *, user_id: int, now: datetime) -> Q:
     """The condition of a view."""
     return {
         InboxViewName.MINE: Q(owner=user_id, state__in=NEEDS_ATTENTION),
-        InboxViewName.UNASSIGNED: Q(owner=None, state=AlertState.OPEN),
+        InboxViewName.UNASSIGNED: UNASSIGNED,
+        InboxViewName.MINE_OR_UNASSIGNED: mine_or_unassigned(user_id),
         InboxViewName.OPEN: Q(state=AlertState.OPEN),
         InboxViewName.ACKNOWLEDGED: Q(state=AlertState.ACKNOWLEDGED),
         InboxViewName.SNOOZED: Q(state=AlertState.SNOOZED),

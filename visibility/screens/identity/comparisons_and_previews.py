@@ -39,6 +39,14 @@ JOIN visibility_source source ON source.id = event.source_id
 WHERE link.object_id = %s ORDER BY link.occurred_at LIMIT 500
 """
 
+# So many of each object that a page of objects has all of them.
+IDENTIFIERS_OF_OBJECTS = """
+SELECT i.object_id, i.scheme, i.issuer, i.value, i.raw FROM unnest(%s::bigint[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM visibility_identifier WHERE object_id = wanted.id AND NOT rejected LIMIT %s
+) i
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ComparedObject:
@@ -102,11 +110,9 @@ def identifiers_by_object(
     object_ids: Collection[int],
 ) -> dict[int, tuple[tuple[str, str, str], ...]]:
     """(scheme label, issuer, number) of each identifier by object, the best known first."""
-    rows = Identifier.objects.filter(object_id__in=object_ids, rejected=False)
-    ordered = sorted(
-        rows.values_list("object_id", "scheme", "issuer", "value", "raw")[:MAX_COUNTED],
-        key=lambda row: (scheme_rank(row[1]), row[1:]),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(IDENTIFIERS_OF_OBJECTS, [list(object_ids), MAX_COUNTED])
+        ordered = sorted(cursor.fetchall(), key=lambda row: (scheme_rank(row[1]), row[1:]))
     by_object: dict[int, list[tuple[str, str, str]]] = {object_id: [] for object_id in object_ids}
     for object_id, scheme, issuer, _, raw in ordered:
         by_object[object_id].append(

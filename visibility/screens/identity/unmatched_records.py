@@ -1,5 +1,6 @@
 """Shipments, packages, invoices and order lines without an order: list, count and summary."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,33 +21,31 @@ from visibility.screens.identity.comparisons_and_previews import (
 )
 from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
 
-PAGE_SIZE = 25
-UNMATCHED_RECORDS = """
-SELECT o.object_id, b.kind, b.created_at, reported.events, reported.first_at, reported.sources
-FROM visibility_unmatchedobject o JOIN visibility_businessobject b ON b.id = o.object_id
+PAGE_SIZE = 50
+REPORTED_RECORDS = """
+SELECT b.id, b.kind, b.created_at, reported.events, reported.first_at, reported.sources
+FROM visibility_businessobject b
 CROSS JOIN LATERAL (
     SELECT count(*) AS events, min(link.occurred_at) AS first_at,
         array_agg(DISTINCT source.title) AS sources
     FROM (SELECT event_id, occurred_at FROM visibility_eventobjectlink
-        WHERE object_id = o.object_id LIMIT 500) link
+        WHERE object_id = b.id LIMIT 500) link
     JOIN visibility_event event ON event.id = link.event_id
         AND event.occurred_at = link.occurred_at AND NOT event.superseded
     JOIN visibility_source source ON source.id = event.source_id
 ) reported
-WHERE o.object_id > %s ORDER BY o.object_id LIMIT %s
+WHERE b.id = ANY(%s)
 """
-
-
 # Orders with a number that the unmatched record has, too, whatever its scheme.
 LIKELY_ORDERS = """
 SELECT DISTINCT ON (mine.object_id) mine.object_id, theirs.object_id, mine.scheme, theirs.scheme,
     mine.raw
 FROM visibility_identifier mine
 CROSS JOIN LATERAL (
-    (SELECT object_id, scheme FROM visibility_identifier i
+    (SELECT object_id, scheme FROM visibility_identifier i JOIN visibility_order USING (object_id)
         WHERE i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
     UNION ALL
-    (SELECT object_id, scheme FROM visibility_identifier i
+    (SELECT object_id, scheme FROM visibility_identifier i JOIN visibility_order USING (object_id)
         WHERE NOT i.is_identity AND i.value = mine.value AND i.kind = 'order' LIMIT 3)
 ) theirs
 WHERE mine.object_id = ANY(%s) AND mine.scheme <> 'source_id' AND length(mine.value) > 3
@@ -95,21 +94,27 @@ class UnmatchedRecord:
         return max(len(self.items) - 2, 0)
 
     @property
+    def route(self) -> str:
+        """`Dallas → Austin, TX`; empty if neither is reported."""
+        return " → ".join(filter(None, (self.warehouse, self.location)))
+
+    @property
     def label(self) -> str:
         """The kind in words."""
         return OBJECT_KINDS[ObjectKind(self.kind)].label
 
 
-def list_unmatched_records(*, after: int = 0, limit: int = PAGE_SIZE) -> list[UnmatchedRecord]:
-    """Unmatched records, oldest first, each with its likely order; runs five statements."""
+def load_unmatched_records(object_ids: Sequence[int]) -> list[UnmatchedRecord]:
+    """The records in this order, each with its likely order; runs five statements."""
+    ids = list(object_ids)
     with connection.cursor() as cursor:
-        cursor.execute(UNMATCHED_RECORDS, [after, limit])
-        rows = cursor.fetchall()
-        ids = [row[0] for row in rows]
+        cursor.execute(REPORTED_RECORDS, [ids])
+        reported = {row[0]: row for row in cursor.fetchall()}
         cursor.execute(LIKELY_ORDERS, [ids])
         likely_orders = {row[0]: row[1:] for row in cursor.fetchall()}
         cursor.execute(RECORD_FACTS, [ids])
         facts = {row[0]: row[1:] for row in cursor.fetchall()}
+    rows = [reported[object_id] for object_id in ids if object_id in reported]
     names, orders = (
         identifiers_by_object(ids),
         Order.objects.in_bulk({row[0] for row in likely_orders.values()}),
@@ -142,13 +147,6 @@ def _match_reason(scheme: str, order_scheme: str, number: str) -> str:
     """`invoice SO-1 is the sales order of this order`."""
     label, order_label = SCHEME_LABELS[scheme], SCHEME_LABELS[order_scheme]
     return f"{label} {escape_invisible_and_lookalike(number)} is the {order_label} of this order"
-
-
-def load_unmatched_records_and_next_cursor(after: int) -> tuple[list[UnmatchedRecord], int]:
-    """One page of records, and the id after which the next page starts (0: this is the last)."""
-    records = list_unmatched_records(after=after, limit=PAGE_SIZE + 1)
-    page = records[:PAGE_SIZE]
-    return page, page[-1].id if len(records) > PAGE_SIZE else 0
 
 
 def count_unmatched() -> int:

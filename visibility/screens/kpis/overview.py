@@ -48,10 +48,15 @@ class KpiOverview:
     empty: bool
 
 
+def kpis_in_order() -> list[Kpi]:
+    """All KPIs in the order of the overview."""
+    return sorted(kpi_registry().values(), key=lambda kpi: FAMILY_ORDER.index(kpi.family))
+
+
 def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> KpiOverview:
     """Build the overview page. `matrix` is the KPI of the matrix."""
     span, filters = selection.span, selection.filters
-    kpis = sorted(kpi_registry().values(), key=lambda kpi: FAMILY_ORDER.index(kpi.family))
+    kpis = kpis_in_order()
     current = query.summaries_by_kpi(kpis, span, filters, now=now)
     compared = selection.compared
     before = query.summaries_by_kpi(kpis, compared, filters) if compared else {}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -16,7 +17,7 @@ from visibility.screens.lists.list_filters import AppliedFilters, ListFilter, re
 
 # Parameters of a list page that are not filters.
 SORT_PARAMETER = "sort"
-PAGE_PARAMETERS = frozenset({"after", "also", "format"})
+PAGE_PARAMETERS = frozenset({"after", "also", "format", "record"})
 MAX_QUERY_LENGTH = 2_000
 MAX_VALUE_LENGTH = 250
 ColumnValue = str | int | Decimal | datetime | date | None
@@ -52,6 +53,8 @@ class Viewer:
 class ListColumn:
     """A column. `value`: what an export contains, from the row and the viewer.
 
+    `leaves`: 1 to 4 if a narrow list hides the column, the higher the sooner, like the class of its
+    cells; 0 if it stays.
     `sort`: the order of the first click on the header, or None. `permission` is needed to see the
     column, and `sort_permission` to sort by it, because an order of names tells about the names.
     """
@@ -65,6 +68,7 @@ class ListColumn:
     permission: Permission | None = None
     sort_permission: Permission | None = None
     template: str = "components/list_cell.html"
+    leaves: int = 0
 
 
 class ListDefinition(ABC):
@@ -73,16 +77,16 @@ class ListDefinition(ABC):
     With declared `filters`, their chips, errors and words follow from the declaration.
     """
 
-    code: ClassVar[str]
-    title: ClassVar[str]
-    url: ClassVar[str]
+    code: str
+    title: str
+    url: str
     # What one row is, in the singular and the plural.
-    nouns: ClassVar[tuple[str, str]]
-    permission: ClassVar[Permission]
-    columns: ClassVar[Sequence[ListColumn]]
-    fixed_column: ClassVar[str]
-    parameters: ClassVar[frozenset[str]]
-    filters: ClassVar[Mapping[str, ListFilter]] = {}
+    nouns: tuple[str, str]
+    permission: Permission
+    columns: Sequence[ListColumn]
+    fixed_column: str
+    parameters: frozenset[str]
+    filters: Mapping[str, ListFilter] = MappingProxyType({})
     # Names of sort orders in links of earlier releases, and their codes.
     sort_aliases: ClassVar[Mapping[str, str]] = {}
 

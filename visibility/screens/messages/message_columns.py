@@ -22,6 +22,11 @@ from visibility.screens.lists.list_filters import (
     by_name,
     combined_condition,
 )
+from visibility.screens.lists.sources_of_filters import (
+    source_title,
+    suggested_sources,
+    why_unknown_source,
+)
 from visibility.screens.messages.message_queries import (
     MessageRow,
     find_message_ids_by_id_key_or_event_number,
@@ -35,7 +40,6 @@ STATE_LABELS = {
     MessageState.PARKED: ("Parked", "late"),
     MessageState.WAITING: ("Queued", "waiting"),
 }
-MAX_SOURCES = 500
 MAX_DETAIL_LENGTH = 5_000
 # Messages get their ids in the order of their receipt. Those of one source have an index by time.
 NEWEST_FIRST = SortOrder("received_at", ("id",), (int,)).reversed()
@@ -70,14 +74,6 @@ def _of_replay(values: Sequence[str], _: FilterContext) -> Q:
 
 def _of_source(values: Sequence[str], _: FilterContext) -> Q:
     return Q(source_id=Source.objects.values_list("pk", flat=True).get(slug=values[0]))
-
-
-def _source_title(slug: str) -> str:
-    return Source.objects.values_list("title", flat=True).get(slug=slug)
-
-
-def _why_unknown_source(slug: str) -> str:
-    return "" if Source.objects.filter(slug=slug).exists() else "is not the slug of a source"
 
 
 MESSAGE_COLUMNS = (
@@ -116,6 +112,7 @@ MESSAGE_COLUMNS = (
         lambda row, _: ", ".join(row.types),
         is_default=True,
         template="sources/cells/types.html",
+        leaves=1,
     ),
     ListColumn(
         "dedupe_key",
@@ -123,6 +120,7 @@ MESSAGE_COLUMNS = (
         lambda row, _: row.dedupe_key,
         is_default=True,
         template="sources/cells/dedupe_key.html",
+        leaves=3,
     ),
     ListColumn(
         "took",
@@ -148,8 +146,8 @@ MESSAGE_FILTERS = by_name(
         "Source",
         "Slug of the source.",
         _of_source,
-        value_label=_source_title,
-        check=_why_unknown_source,
+        value_label=source_title,
+        check=why_unknown_source,
         has_suggestions=True,
     ),
     ListFilter(
@@ -214,8 +212,7 @@ class MessageListDefinition(ListDefinition):
 
     def suggestions(self, viewer: Viewer) -> Mapping[str, Sequence[tuple[str, str]]]:
         """The sources; one statement."""
-        sources = Source.objects.order_by("title").values_list("slug", "title")
-        return {"source": list(sources[:MAX_SOURCES])}
+        return {"source": suggested_sources()}
 
     def queryset(self, query: QueryDict, viewer: Viewer, now: datetime) -> QuerySet[Any]:
         """The messages that match the filters."""

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Q
 
 from visibility.formatting import sales_channel_label
-from visibility.models import Source
 from visibility.models.permission import Permission
 from visibility.screens.lists.list_filters import (
     YES,
@@ -17,6 +16,7 @@ from visibility.screens.lists.list_filters import (
     by_name,
     combined_condition,
 )
+from visibility.screens.lists.sources_of_filters import source_title, why_unknown_source
 from visibility.screens.orders.at_risk_and_unknown import (
     at_risk_today_condition,
     load_unknown_status_condition,
@@ -44,14 +44,6 @@ from visibility.timeline.status_answer import STATE_LABELS, STATUS_LABELS
 STATES = {state.value: STATE_LABELS[state] for state in OrderState}
 STATUSES = {status.value: STATUS_LABELS[status] for status in Status}
 MILESTONES = {code.value: code.value.replace("_", " ").capitalize() for code in MilestoneCode}
-
-
-def _source_title(slug: str) -> str:
-    return Source.objects.filter(slug=slug).values_list("title", flat=True).first() or slug
-
-
-def _why_unknown_source(slug: str) -> str:
-    return "" if Source.objects.filter(slug=slug).exists() else "is not the slug of a source"
 
 
 def _cutoff_label(text: str) -> str:
@@ -145,8 +137,8 @@ ORDER_FILTERS = by_name(
         "Source",
         "Slug of a source that reported on the order.",
         condition=lambda values, _: reported_by_source_condition(list(values)),
-        value_label=_source_title,
-        check=_why_unknown_source,
+        value_label=source_title,
+        check=why_unknown_source,
     ),
     _choice(
         "reached", "Milestone reached", "Milestone that was reached.", reached_condition, MILESTONES

@@ -80,9 +80,16 @@ class ParameterInput:
         return self.field.type.member_values() if isinstance(self.field.type, EnumType) else ()
 
 
-def list_rule_summaries(*, after: str = "", limit: int = PAGE_SIZE) -> list[RuleSummary]:
-    """Return rules in the order of their codes, after a code. Three statements."""
-    rules = SlaRule.objects.select_related("calendar", "owner_team").filter(code__gt=after)
+def list_rule_summaries(
+    *, after: str = "", limit: int = PAGE_SIZE, archived: bool = False
+) -> list[RuleSummary]:
+    """Return rules in the order of their codes, after a code. Three statements.
+
+    `archived`: the archived ones instead.
+    """
+    rules = SlaRule.objects.select_related("calendar", "owner_team").filter(
+        code__gt=after, archived_at__isnull=not archived
+    )
     return _with_alerts_and_rechecks(list(rules.order_by("code")[:limit]))
 
 
@@ -149,7 +156,8 @@ def parameter_inputs(summary: RuleSummary) -> list[ParameterInput]:
 
 def rule_history(code: str) -> list[AuditEntry]:
     """Return the latest changes of a rule."""
-    entries = AuditEntry.objects.filter(action="rule.changed", object=f"rule {code}")
+    actions = ("rule.created", "rule.changed", "rule.archived")
+    entries = AuditEntry.objects.filter(action__in=actions, object=f"rule {code}")
     return list(entries.select_related("user").order_by("-pk")[:MAX_HISTORY])
 
 

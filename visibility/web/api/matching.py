@@ -1,7 +1,6 @@
-"""Endpoints of record matching: manual decisions, unmatched records and suggested duplicates."""
+"""Endpoints of record matching: manual decisions and suggested duplicates."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,7 +19,6 @@ from visibility.pipeline import refold_orders
 from visibility.screens.identity import (
     comparisons_and_previews,
     decisions_and_automatic_merges,
-    unmatched_records,
 )
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
@@ -34,9 +32,8 @@ from visibility.web.api.matching_serializers import (
     DuplicateSuggestionListSerializer,
     DuplicateSuggestionSerializer,
     MatchingDecisionSerializer,
-    UnmatchedRecordSerializer,
 )
-from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
+from visibility.web.api.pagination import PAGING, ApiListView
 from visibility.web.api.problem_responses import ApiResponse, ConflictError
 from visibility.web.api.request_body_serializers import (
     MAX_ID,
@@ -84,24 +81,6 @@ class MatchingDecisionListView(ApiListView):
     def get_queryset(self) -> QuerySet[IdentityDecision]:
         """All decisions with their users."""
         return decisions_and_automatic_merges.manual_decisions()
-
-
-@extend_schema_view(get=extend_schema(operation_id="matching_unmatched"))
-class UnmatchedRecordListView(ApiListView):
-    """List shipments, packages, invoices and returns without an order, oldest first."""
-
-    required_permissions = (Permission.MATCHING_SEE,)
-    query_parameters = PAGING
-    serializer_class = UnmatchedRecordSerializer
-
-    def get_queryset(self) -> Any:
-        """All unmatched records."""
-        return KeysetRowLoader(
-            lambda limit, after=0: unmatched_records.list_unmatched_records(
-                after=after, limit=limit
-            ),
-            lambda record: [record.id],
-        )
 
 
 class DuplicateSuggestionListView(ApiView):

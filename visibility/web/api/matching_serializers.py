@@ -51,7 +51,12 @@ class UnmatchedRecordSerializer(PermissionFilteredSerializer):
     since = Rfc3339Field()
     events = serializers.IntegerField()
     sources = serializers.ListField(child=serializers.CharField())
+    first_at = Rfc3339Field(allow_null=True, help_text="Of the earliest event.")
     identifiers = serializers.ListField(child=serializers.CharField(), source="names")
+    items = serializers.ListField(child=serializers.CharField(), help_text="SKUs.")
+    warehouse = serializers.CharField()
+    location = serializers.CharField()
+    carrier = serializers.CharField()
     likely_order = serializers.IntegerField(source="likely_order.pk", default=None, allow_null=True)
     reason = serializers.CharField()
 

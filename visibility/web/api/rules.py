@@ -1,5 +1,6 @@
-"""Endpoints of the SLA rules: list, detail and change."""
+"""Endpoints of the SLA rules: list, detail, create, change and archive."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -9,9 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.alerts.change_sla_rules import (
-    InvalidRuleChange,
+    ArchivedRule,
     OutdatedRuleVersion,
+    RuleChangeResult,
+    archive_rule,
     change_rule,
+    create_rule,
+)
+from visibility.alerts.rule_values import (
+    MAX_RULE_TITLE_LENGTH,
+    MAX_TEXT_LENGTH,
+    InvalidRuleChange,
 )
 from visibility.db.database_time import database_now
 from visibility.models import Severity
@@ -32,6 +41,7 @@ from visibility.web.api.common_serializers import (
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidInput
+from visibility.web.api.query_params import QueryParameter
 from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
 
@@ -82,6 +92,7 @@ class RuleSerializer(PermissionFilteredSerializer):
     problem = serializers.CharField()
     meaning = serializers.CharField(source="breach_meaning")
     response = serializers.CharField(source="rule.response")
+    consequence = serializers.CharField(source="rule.consequence")
     consequences = serializers.ListField(
         child=EnumField(Consequence), source="kind.consequences", default=list
     )
@@ -94,6 +105,7 @@ class RuleSerializer(PermissionFilteredSerializer):
     calendar = serializers.CharField(source="rule.calendar.title")
     calendar_code = serializers.CharField(source="rule.calendar.code")
     enabled = serializers.BooleanField(source="rule.enabled")
+    archived_at = Rfc3339Field(source="rule.archived_at", allow_null=True)
     version = serializers.IntegerField(source="rule.version")
     active_alerts = serializers.IntegerField()
     # Null for a rule about sources.
@@ -105,32 +117,85 @@ class RuleSerializer(PermissionFilteredSerializer):
         return parameters_json_schema(summary.kind.params_type) if summary.kind else None
 
 
-class RuleChangeBody(RequestBody):
-    """The fields to change. With `version`, the change is refused if the rule has another one."""
+class RuleFieldsBody(RequestBody):
+    """The fields of a rule that can be changed. An enabled rule needs team and texts."""
 
-    version = serializers.IntegerField(required=False, min_value=1)
+    title = serializers.CharField(required=False, max_length=MAX_RULE_TITLE_LENGTH)
     params = serializers.DictField(required=False)
+    # What the rule applies to; replaces the scope before. Empty: everything.
+    scope = serializers.DictField(required=False)
     severity = serializers.CharField(required=False, max_length=20)
     team = serializers.CharField(required=False, max_length=MAX_TITLE_LENGTH)
+    # The response that the team is expected to give, and what happens otherwise.
+    response = serializers.CharField(required=False, max_length=MAX_TEXT_LENGTH, allow_blank=True)
+    consequence = serializers.CharField(
+        required=False, max_length=MAX_TEXT_LENGTH, allow_blank=True
+    )
     enabled = serializers.BooleanField(required=False)
     # The code of the calendar whose working hours count.
     calendar = serializers.CharField(required=False, max_length=50)
 
 
+class RuleChangeBody(RuleFieldsBody):
+    """The fields to change. With `version`, the change is refused if the rule has another one."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
+class NewRuleBody(RuleFieldsBody):
+    """A new rule. What is not given comes from its kind; without `code`, the title makes it."""
+
+    kind = serializers.CharField(max_length=60)
+    code = serializers.CharField(required=False, max_length=50)
+    team = serializers.CharField(max_length=MAX_TITLE_LENGTH)
+
+
+class RuleArchiveBody(RequestBody):
+    """With `version`, the request is refused if the rule has another one."""
+
+    version = serializers.IntegerField(required=False, min_value=1)
+
+
 @extend_schema_view(get=extend_schema(operation_id="rules"))
 class RuleListView(ApiListView):
-    """List the SLA rules in the order of their codes."""
+    """`GET` and `POST /rules`."""
 
-    required_permissions = (Permission.RULES_SEE,)
-    query_parameters = PAGING
+    query_parameters = (
+        *PAGING,
+        QueryParameter(
+            "archived", "`yes`: archived rules instead of the others.", choices=("yes", "no")
+        ),
+    )
     serializer_class = RuleSerializer
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        is_read = request.method in {"GET", "HEAD"}
+        self.required_permissions = (Permission.RULES_SEE if is_read else Permission.RULES_EDIT,)
+        super().initial(request, *args, **kwargs)
+
     def get_queryset(self) -> Any:
-        """The rules, loaded page by page."""
+        """The rules in the order of their codes, loaded page by page."""
+        archived = self.params.get("archived") == "yes"
         return KeysetRowLoader(
-            lambda limit, *after: queries.list_rule_summaries(after="".join(after), limit=limit),
+            lambda limit, *after: queries.list_rule_summaries(
+                after="".join(after), limit=limit, archived=archived
+            ),
             lambda summary: [summary.rule.code],
         )
+
+    @extend_schema(operation_id="rule_create", request=NewRuleBody, responses={201: RuleSerializer})
+    def post(self, request: Request) -> HttpResponse:
+        """Create a rule. All orders are checked against it, and alerts open at once."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            values = parse_body(NewRuleBody, body)
+            return _answer_change(
+                lambda: create_rule(values, by=current_user(request), now=database_now()),
+                status=201,
+            )
+
+        return run_idempotently(request, body, do)
 
 
 class RuleView(ApiView):
@@ -157,19 +222,53 @@ class RuleView(ApiView):
             values = parse_body(RuleChangeBody, body)
             _rule_or_404(code)
             version = values.pop("version", None)
-            try:
-                result = change_rule(
+            return _answer_change(
+                lambda: change_rule(
                     code, values, version=version, by=current_user(request), now=database_now()
                 )
-            except InvalidRuleChange as error:
-                raise InvalidRuleInput(error.errors) from error
-            except OutdatedRuleVersion as error:
-                raise ConflictError(str(error)) from error
-            if result.refolded_orders:
-                job_functions.ask_worker_to_run_job_now("refold")
-            return ApiResponse.with_json_body(serialize(RuleSerializer, _rule_or_404(code)))
+            )
 
         return run_idempotently(request, body, do)
+
+
+class RuleArchiveView(ApiView):
+    """`POST /rules/<code>/archive`."""
+
+    required_permissions = (Permission.RULES_EDIT,)
+
+    @extend_schema(operation_id="rule_archive", request=RuleArchiveBody, responses=RuleSerializer)
+    def post(self, request: Request, code: str) -> HttpResponse:
+        """Archive a rule: its clocks stop, its alerts close, and its history stays.
+
+        409 if it is archived already.
+        """
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            version = parse_body(RuleArchiveBody, body).get("version")
+            _rule_or_404(code)
+            return _answer_change(
+                lambda: archive_rule(
+                    code, version=version, by=current_user(request), now=database_now()
+                )
+            )
+
+        return run_idempotently(request, body, do)
+
+
+def _answer_change(change: Callable[[], RuleChangeResult], *, status: int = 200) -> ApiResponse:
+    """Change a rule and answer with it. Raises what the API answers with."""
+    try:
+        result = change()
+    except InvalidRuleChange as error:
+        raise InvalidRuleInput(error.errors) from error
+    except (OutdatedRuleVersion, ArchivedRule) as error:
+        raise ConflictError(str(error)) from error
+    if result.refolded_orders:
+        job_functions.ask_worker_to_run_job_now("refold")
+    return ApiResponse.with_json_body(
+        serialize(RuleSerializer, _rule_or_404(result.rule.code)), status=status
+    )
 
 
 def _rule_or_404(code: str) -> RuleSummary:

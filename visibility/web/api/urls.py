@@ -48,6 +48,7 @@ from visibility.web.api import (
     subscriptions,
     teams,
     tracking_links,
+    unmatched_records,
 )
 
 urlpatterns = [
@@ -71,7 +72,8 @@ urlpatterns = [
     path("orders/<int:order_id>/split", matching.SplitOrderView.as_view()),
     path("orders/<int:order_id>/distinct", matching.MarkOrdersDistinctView.as_view()),
     path("matching/decisions", matching.MatchingDecisionListView.as_view()),
-    path("matching/unmatched", matching.UnmatchedRecordListView.as_view()),
+    path("matching/unmatched", unmatched_records.UnmatchedRecordListView.as_view()),
+    path("matching/unmatched/export", unmatched_records.UnmatchedRecordExportView.as_view()),
     path("matching/suggestions", matching.DuplicateSuggestionListView.as_view()),
     path("matching/decisions/<int:decision_id>/undo", matching.UndoDecisionView.as_view()),
     path("alerts", alerts.AlertListView.as_view()),
@@ -96,6 +98,7 @@ urlpatterns = [
     path("alerts/<int:alert_id>/note", alert_actions.AddAlertNoteView.as_view()),
     path("rules", rules.RuleListView.as_view()),
     path("rules/<slug:code>", rules.RuleView.as_view()),
+    path("rules/<slug:code>/archive", rules.RuleArchiveView.as_view()),
     path("calendars", calendars.CalendarListView.as_view()),
     path("calendars/<slug:code>", calendars.CalendarView.as_view()),
     path("calendars/<slug:code>/copy", calendars.CalendarCopyView.as_view()),

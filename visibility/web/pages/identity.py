@@ -1,4 +1,4 @@
-"""Views of the section *Matching*: unmatched records, suggestions, merge, split and undo."""
+"""Views of the section *Matching*: suggestions, comparisons, merge, split and undo."""
 
 from collections.abc import Callable
 
@@ -17,9 +17,6 @@ from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline import refold_orders
 from visibility.screens.identity import comparisons_and_previews as comparisons
 from visibility.screens.identity import decisions_and_automatic_merges as history
-from visibility.screens.identity import (
-    unmatched_records,
-)
 from visibility.screens.orders import number_and_customer_search
 from visibility.web.permissions import (
     Permission,
@@ -29,7 +26,6 @@ from visibility.web.permissions import (
 )
 from visibility.web.read_decision_form_values import (
     parse_object_id_or_404,
-    parse_row_id_or_zero,
     read_reason,
 )
 
@@ -45,25 +41,16 @@ TOO_MANY = "This would merge more than 50 orders, which is not allowed."
 
 @require_GET
 @require_permission(Permission.MATCHING_SEE)
-def matching_workbench_view(request: HttpRequest) -> HttpResponse:
-    """GET /matching."""
-    after = parse_row_id_or_zero(request.GET.get("after", ""))
-    records, next_after = unmatched_records.load_unmatched_records_and_next_cursor(after)
-    unmatched = unmatched_records.count_unmatched()
+def orders_and_decisions_view(request: HttpRequest) -> HttpResponse:
+    """GET /joins/orders: suspected duplicates, automatic merges and manual decisions."""
     context = {
         "now": database_now(),
-        "records": records,
-        "unmatched_sentence": unmatched_records.unmatched_record_count_sentence(unmatched),
-        "next": next_after,
-        "first": not after,
-        "after": after,
-        "open_id": parse_row_id_or_zero(request.GET.get("open", "")),
-        "likely": duplicate_order_suggestions.find_suggestions(),
+        "suggestions": duplicate_order_suggestions.find_suggestions(),
         "automatic_merges": history.automatic_merges(),
         "decisions": history.manual_decisions()[: history.MAX_DECISIONS],
         "can_decide": has_permission(request.user, Permission.MATCHING_EDIT),
     }
-    return render(request, "identity/workbench.html", context)
+    return render(request, "identity/orders.html", context)
 
 
 @require_GET
@@ -111,7 +98,7 @@ def _redirect_to_comparison_by_order_number(
         return HttpResponseRedirect(f"/joins/pair?left={hits[0].order_id}&right={right}")
     count_text = "More than one order" if hits else "No order"
     messages.error(request, f"{count_text} found for {number}.")
-    return HttpResponseRedirect("/joins")
+    return HttpResponseRedirect(f"/joins/records/{right}")
 
 
 @require_GET
@@ -191,7 +178,7 @@ def apply_distinct_view(request: HttpRequest) -> HttpResponse:
     return _apply_decision_and_redirect(
         request,
         lambda: decisions.decide_objects_are_distinct(left, right, by=by, reason=reason, now=now),
-        "/joins",
+        "/joins/orders",
     )
 
 
@@ -279,11 +266,12 @@ def _apply_decision_and_redirect(
         return HttpResponseRedirect(error_url)
     broadcast_change_number(latest_change_number(), ["order", "alert"])
     messages.success(request, f"{SUCCESS_MESSAGES[label_key or decision.verdict]}.")
-    return HttpResponseRedirect("/joins")
+    is_attached = decision.verdict == IdentityDecision.Verdict.BELONGS
+    return HttpResponseRedirect("/joins" if is_attached else "/joins/orders")
 
 
 urlpatterns = [
-    path("joins", matching_workbench_view, name="joins"),
+    path("joins/orders", orders_and_decisions_view, name="joins-orders"),
     path("joins/pair", compare_view, name="joins_pair"),
     path("joins/join", apply_merge_or_attach_view, name="joins_join"),
     path("joins/distinct", apply_distinct_view, name="joins_distinct"),

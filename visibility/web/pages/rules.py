@@ -11,11 +11,11 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
 from visibility.alerts.change_sla_rules import (
-    InvalidRuleChange,
     OutdatedRuleVersion,
     RuleChangeResult,
     change_rule,
 )
+from visibility.alerts.rule_values import InvalidRuleChange
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_version

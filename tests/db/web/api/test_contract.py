@@ -64,6 +64,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "matching/decisions": ("matching/decisions", {CS, OP, IN, AD}, None),
     "matching/unmatched": ("matching/unmatched", {CS, OP, IN, AD}, None),
+    "matching/unmatched/export?format=csv": ("matching/unmatched/export", {OP, IN, AD}, None),
     "matching/suggestions": ("matching/suggestions", {CS, OP, IN, AD}, None),
     "matching/decisions/{decision}/undo": (
         "matching/decisions/{decision_id}/undo",
@@ -100,6 +101,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "rules": ("rules", {OP, AD}, None),
     "rules/stuck": ("rules/{code}", {OP, AD}, None),
+    "rules/stuck/archive": ("rules/{code}/archive", {OP, AD}, {}),
     "calendars": ("calendars", {OP, AD}, None),
     "calendars/dallas": ("calendars/{code}", {OP, AD}, None),
     "calendars/dallas/copy": ("calendars/{code}/copy", {OP, AD}, {"title": "Copy"}),

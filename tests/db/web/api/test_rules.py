@@ -109,3 +109,50 @@ def test_rule_needs_a_permission_and_must_exist(ops: Client) -> None:
     clerk = signed_in(UserRole.CUSTOMER_SERVICE)
     assert clerk.get("/api/v1/rules/stuck").status_code == 403
     assert patch(clerk, {"severity": "low"}).status_code == 403
+
+
+def create(client: Client, **changes: Any) -> Any:
+    body = {"kind": "stuck_in_released", "team": "Dock", "code": "dock"} | changes
+    return client.post("/api/v1/rules", body, "application/json")
+
+
+def test_rule_is_created_changed_and_archived(ops: Client) -> None:
+    answer = create(ops, params={"within": 6}, scope={"channel": "web"})
+    content = answer.json()
+    assert answer.status_code == 201
+    assert (content["code"], content["version"], content["enabled"]) == ("dock", 1, True)
+    assert content["consequence"]
+    changed = ops.patch(
+        "/api/v1/rules/dock",
+        {"scope": {}, "title": "Dock", "response": "Call.", "consequence": "Late."},
+        "application/json",
+    ).json()
+    assert (changed["scope"], changed["title"], changed["response"]) == ({}, "Dock", "Call.")
+    archived = ops.post("/api/v1/rules/dock/archive", {"version": 2}, "application/json")
+    assert archived.status_code == 200
+    assert archived.json()["archived_at"]
+    assert [r["code"] for r in ops.get("/api/v1/rules").json()["items"]] == ["stuck"]
+    assert [r["code"] for r in ops.get("/api/v1/rules?archived=yes").json()["items"]] == ["dock"]
+    assert ops.post("/api/v1/rules/dock/archive", {}, "application/json").status_code == 409
+    refused = ops.patch("/api/v1/rules/dock", {"enabled": True}, "application/json")
+    assert refused.status_code == 409
+    assert "archived" in refused.json()["detail"]
+
+
+def test_new_rule_needs_an_owner_a_response_and_a_free_code(ops: Client) -> None:
+    answer = create(ops, code="stuck", response="", scope={"planet": "x"})
+    assert answer.status_code == 400
+    assert {e["path"] for e in answer.json()["errors"]} == {"code", "response", "scope.planet"}
+    assert create(ops, team="").status_code == 400
+    assert SlaRule.objects.count() == 1
+
+
+def test_new_rule_needs_the_permission_to_edit(ops: Client) -> None:
+    assert create(signed_in(UserRole.CUSTOMER_SERVICE)).status_code == 403
+    assert (
+        signed_in(UserRole.EXECUTIVE)
+        .post("/api/v1/rules/stuck/archive", {}, "application/json")
+        .status_code
+        == 403
+    )
+    assert SlaRule.objects.get().archived_at is None

@@ -109,7 +109,10 @@ POST_ONLY = frozenset(
     }
 )
 ORDER_TABS = ("timeline", "lines", "shipments", "money", "discrepancies", "lineage", "notes")
-ALERT_VIEWS = ("mine", "team", "open", "acknowledged", "snoozed", "suppressed", "resolved")
+ALERT_VIEWS = (
+    *("mine", "team", "mine-or-unassigned", "open", "acknowledged", "snoozed", "suppressed"),
+    "resolved",
+)
 # A saved view of one person does not open for another.
 PRIVATE = frozenset({"saved-views/<int:view_id>"})
 PAGES: Mapping[str, Sequence[str]] = {
@@ -136,11 +139,20 @@ PAGES: Mapping[str, Sequence[str]] = {
     "calendars/new": ["/calendars/new"],
     "calendars/<slug:code>": ["/calendars/{calendar}"],
     "alerts/health": ["/alerts/health", "/alerts/health?days=90"],
+    "numbers/export": ["/numbers/export?format=csv"],
     "numbers/<slug:code>/export": ["/numbers/fill_rate/export?format=csv"],
     "messages/export": ["/messages/export?format=csv"],
     "sources/new": ["/sources/new", "/sources/new?q=nothing"],
     "sources/new/<slug:connector>": ["/sources/new/shopify"],
     "sources/<slug:slug>/rotate": ["/sources/wms/rotate"],
+    "boards/<slug:slug>/tiles/<int:number>/<slug:code>": [
+        "/boards/operations/tiles/1/key_figures",
+        "/boards/operations/tiles/2/order_funnel",
+        "/boards/operations/tiles/3/cut_offs",
+    ],
+    "boards/<slug:slug>/tiles/<int:number>/<slug:code>/export": [
+        "/boards/operations/tiles/1/key_figures/export",
+    ],
     "boards/<slug:slug>": [
         "/boards/operations",
         "/boards/operations?arrange=1",
@@ -186,7 +198,13 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/numbers/parked_messages/orders",
         "/numbers/undelivered_orders/orders",
     ],
-    "joins": ["/joins", "/joins?open={orphan}"],
+    "joins": ["/joins", "/joins?record={orphan}", "/joins?q=nothing"],
+    "joins/export": ["/joins/export?format=csv"],
+    "joins/orders": ["/joins/orders"],
+    "joins/records/<int:record_id>": [
+        "/joins/records/{orphan}",
+        "/joins/records/{orphan}?preview=1",
+    ],
     "joins/pair": ["/joins/pair?left={order}&right={orphan}"],
     "joins/split/<int:order_id>": ["/joins/split/{order}"],
     "joins/<int:decision_id>": ["/joins/{decision}"],

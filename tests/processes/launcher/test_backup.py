@@ -1,0 +1,162 @@
+"""Backups through the commands, on the test database and on an embedded one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+from psycopg import sql
+
+from tests.builders.exported_order import receive_story
+from tests.product import ROOT, Product, database_url
+from visibility.db.database_time import database_now
+from visibility.models.audit import append_audit_entry
+from visibility.operations.backup_container import BackupError
+from visibility.operations.backups import BackupSummary, check_backup
+from visibility.pipeline import job_functions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSPHRASE = "correct horse battery"
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Product:
+    """An installation with an account, orders, a connector and audit entries."""
+    ada = User.objects.create_user("ada", password=PASSPHRASE, first_name="Ada\tλ\\N")
+    receive_story()
+    job_functions.process_messages_and_refold()
+    append_audit_entry("test.done", user=ada, object="", detail={}, now=database_now())
+    folder = tmp_path / "data"
+    (folder / "connectors" / "north").mkdir(parents=True)
+    (folder / "connectors" / "north" / "manifest.yaml").write_text("name: north\n")
+    return Product(folder, BACKUP_PASSPHRASE=PASSPHRASE)
+
+
+@pytest.fixture
+def empty_database() -> Iterator[str]:
+    """The URL of another database on the test server."""
+    name = f"restore_{os.getpid()}"
+    with psycopg.connect(database_url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield database_url().replace(connection.info.dbname, name, 1)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def run(product: Product, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**product.environment, **environment}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={name: value for name, value in variables.items() if value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+
+
+def test_restored_database_says_the_same(
+    product: Product, empty_database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "monday.backup"
+    written = product.manage("backup", str(file))
+    assert "checking the file" in written
+    assert file.stat().st_mode & 0o777 == 0o600
+    as_of = database_now().isoformat()
+    state = product.manage("dump_state", "--as-of", as_of)
+    assert "SO-" in state
+
+    elsewhere = {"DATABASE_URL": empty_database, "DATA_DIR": str(tmp_path / "new")}
+    other_key = run(product, "restore", str(file), **elsewhere, SECRET_KEY="k" * 40)
+    assert "not that of the backup" in other_key.stderr
+    restored = run(product, "restore", str(file), **elsewhere)
+    assert restored.returncode == 0, restored.stderr
+    assert "the audit log is complete" in restored.stdout
+    assert run(product, "dump_state", "--as-of", as_of, **elsewhere).stdout == state
+    assert run(product, "check_invariants", **elsewhere).returncode == 0
+    assert run(product, "migrate", "--check", **elsewhere).returncode == 0
+    assert (tmp_path / "new/connectors/north/manifest.yaml").read_text() == "name: north\n"
+    with psycopg.connect(empty_database) as connection:
+        query = "SELECT first_name FROM auth_user"
+        assert connection.execute(query).fetchall() == [("Ada\tλ\\N",)]
+        # New rows get new ids, foreign keys and triggers hold.
+        query = "INSERT INTO auth_group (name) VALUES ('later') RETURNING id"
+        assert connection.execute(query).fetchone()
+        with pytest.raises(psycopg.errors.RaiseException), connection.transaction():
+            connection.execute("DELETE FROM visibility_auditentry")
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+            connection.execute("DELETE FROM auth_user")
+
+    repeated = run(product, "restore", str(file), **elsewhere)
+    assert repeated.returncode == 1
+    assert "does not overwrite" in repeated.stderr
+
+
+def test_backup_is_refused_where_it_cannot_be_trusted(product: Product, tmp_path: Path) -> None:
+    file = tmp_path / "monday.backup"
+    product.manage("backup", str(file))
+    content = bytearray(file.read_bytes())
+    assert b"auth_user" not in content
+    existing = run(product, "backup", str(file))
+    assert "exists. Choose another name." in existing.stderr
+    short = run(product, "backup", str(tmp_path / "b"), BACKUP_PASSPHRASE="short")
+    assert "at least 12 characters" in short.stderr
+    assert not list(tmp_path.glob("b*"))
+    with pytest.raises(BackupError, match="passphrase is wrong"):
+        check_backup(file, "another passphrase")
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(BackupError, match="damaged"):
+        check_backup(file, PASSPHRASE)
+    file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BackupError, match="not a backup of this product, or incomplete"):
+        check_backup(file, PASSPHRASE)
+
+
+def test_stopped_installation_is_replaced_only_on_request(product: Product, tmp_path: Path) -> None:
+    file, folder = tmp_path / "monday.backup", tmp_path / "embedded"
+    product.manage("backup", str(file))
+    embedded = {"DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": "", "DATA_DIR": ""}
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(product, *arguments, "--data", str(folder), **embedded)
+
+    restored = command("restore", str(file))
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert (folder / "secret.key").read_text().strip() == product.environment["SECRET_KEY"]
+    assert (folder / "mode").read_text() == "empty\n"
+    assert (folder / "connectors/north/manifest.yaml").exists()
+    refused = command("restore", str(file))
+    assert refused.returncode == 1
+    assert "contains data" in refused.stdout + refused.stderr
+
+    second = tmp_path / "tuesday.backup"
+    assert command("backup", str(second)).returncode == 0
+    first_rows, second_rows = (
+        {table: rows for table, rows in summary(path).rows.items() if "audit" not in table}
+        for path in (file, second)
+    )
+    assert second_rows == first_rows
+    assert summary(second).rows["visibility_auditentry"] == (
+        summary(file).rows["visibility_auditentry"] + 1
+    )
+    damaged = tmp_path / "damaged.backup"
+    damaged.write_bytes(second.read_bytes()[:-3000])
+    assert command("restore", str(damaged), "--replace").returncode == 1
+    replaced = command("restore", str(second), "--replace")
+    assert replaced.returncode == 0, replaced.stdout + replaced.stderr
+    assert not (folder / "restore.new").exists()
+
+    # A restore that was killed while files changed places.
+    (folder / "restore.new").mkdir()
+    (folder / "restore.new" / "unfinished").touch()
+    assert "A restore was interrupted" in "".join(command("up", "--empty").stderr)
+
+
+def summary(path: Path) -> BackupSummary:
+    return check_backup(path, PASSPHRASE)

@@ -1,0 +1,193 @@
+"""`manage.py backup` and `restore` with the embedded database while the product is stopped.
+
+A restore fills a new database beside the current one. Only when it is complete, the two change
+places, so that a restore that fails or is killed before that leaves all data as it was.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from visibility.launcher import (
+    embedded_servers,
+    instance_lock_and_environment,
+    reachable_server_folders,
+    up_command,
+)
+from visibility.launcher.backup_passphrase import VARIABLE, read_passphrase
+from visibility.launcher.embedded_servers import DATABASE_NAME
+from visibility.launcher.instance_lock_and_environment import CHECKOUT
+from visibility.launcher.reachable_server_folders import ServerLayout
+from visibility.launcher.server_programs_and_account import StartError
+from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
+from visibility.launcher.supervisor import (
+    StopRequested,
+    Supervisor,
+    print_error_and_return_exit_code,
+)
+from visibility.launcher.terminal_signals_and_logs import print_line
+
+RESTORED, REPLACED = f"{DATABASE_NAME}_restored", f"{DATABASE_NAME}_replaced"
+REPLACE_OPTION = "--replace"
+
+
+def main(argv: list[str]) -> int | None:
+    """Run the command with servers of its own; None if Django runs it with those that exist."""
+    data, (_, command, *arguments) = instance_lock_and_environment.pop_data_option(argv)
+    if "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ:
+        return None
+    if instance_lock_and_environment.works_offline(command, [*argv[:1], command, *arguments]):
+        return None
+    if command == "backup" and instance_lock_and_environment.running_instance_environment(data):
+        return None
+    try:
+        lock = instance_lock_and_environment.InstanceLock(data)
+    except instance_lock_and_environment.AlreadyRunning as running:
+        return print_error_and_return_exit_code(f"{running}. Stop it first.")
+    passphrase = read_passphrase(is_new=command == "backup")
+    supervisor = Supervisor(data / "log", data / "run")
+    try:
+        servers = reachable_server_folders.prepare_layout(data, valkey=False)
+        embedded_servers.stop_leftover_servers(servers)
+        up_command.start_postgres(servers, supervisor)
+        run = _restore if command == "restore" else _back_up
+        run(data, servers, supervisor, arguments, {VARIABLE: passphrase})
+    except StopRequested:
+        return print_error_and_return_exit_code("stopped; nothing was changed")
+    except (StartError, OSError, psycopg.Error) as error:
+        return print_error_and_return_exit_code(str(error))
+    finally:
+        supervisor.stop()
+        lock.release()
+    return 0
+
+
+def _back_up(
+    data: Path,
+    servers: ServerLayout,
+    supervisor: Supervisor,
+    arguments: list[str],
+    environment: Mapping[str, str],
+) -> None:
+    if not _is_in_use(servers):
+        raise StartError(f"{data} contains no data.")
+    key_file = instance_lock_and_environment.ensure_secret_key_file(data)
+    url = embedded_servers.database_url(servers)
+    keys = {} if os.environ.get("SECRET_KEY") else {"SECRET_KEY_FILE": str(key_file)}
+    _run(supervisor, data, url, ["backup", *arguments], {**keys, **environment})
+
+
+def _restore(
+    data: Path,
+    servers: ServerLayout,
+    supervisor: Supervisor,
+    arguments: list[str],
+    environment: Mapping[str, str],
+) -> None:
+    if REPLACE_OPTION in arguments:
+        arguments = [item for item in arguments if item != REPLACE_OPTION]
+    elif _is_in_use(servers):
+        raise StartError(f"{data} contains data. Replace all of it with {REPLACE_OPTION}.")
+    new = instance_lock_and_environment.unfinished_restore(data).parent
+    if not instance_lock_and_environment.unfinished_restore(data).exists():
+        shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700, exist_ok=True)
+    _create_database(servers)
+    options = ["--files", str(new), "--write-secret-key", str(new / "secret.key")]
+    url = embedded_servers.database_url(servers, name=RESTORED)
+    # Only to start: the key of the backup takes its place.
+    key = {"SECRET_KEY": secrets.token_urlsafe(48)}
+    _run(supervisor, data, url, ["restore", *arguments, *options], {**key, **environment})
+    _replace(data, new, servers)
+    print_line("restored; start with `python3 manage.py up`")
+
+
+def _run(
+    supervisor: Supervisor,
+    data: Path,
+    url: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+) -> None:
+    supervisor.run_to_completion(
+        ProcessDefinition(
+            arguments[0],
+            python_child_command("django", *arguments),
+            environment={
+                "DATA_DIR": str(data),
+                "DATABASE_URL": url,
+                "REDIS_URL": "unix:///nonexistent/valkey.sock",
+                "DJANGO_SETTINGS_MODULE": "visibility.settings",
+                "PYTHONUNBUFFERED": "1",
+                "DEMO": "1" if up_command.stored_mode(data) == "demo" else "0",
+                **environment,
+            },
+            folder=CHECKOUT,
+            output_to_terminal=True,
+            is_setup_step=True,
+        )
+    )
+
+
+def _is_in_use(servers: ServerLayout) -> bool:
+    """Whether the database has an account, a source or a message."""
+    with psycopg.connect(embedded_servers.database_url(servers)) as connection:
+        for table in ("auth_user", "visibility_source", "visibility_inbound_message"):
+            if connection.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+                continue
+            query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
+            if connection.execute(query).fetchone() == (True,):
+                return True
+    return False
+
+
+def _create_database(servers: ServerLayout) -> None:
+    with _maintenance(servers) as connection:
+        _drop(connection, RESTORED)
+    embedded_servers.ensure_database_and_extensions(servers, name=RESTORED)
+
+
+def _replace(data: Path, new: Path, servers: ServerLayout) -> None:
+    """Put the restored database and files in the place of the current ones.
+
+    Until all of it is done, a file keeps `up` from starting: what ran would have only a part.
+    """
+    unfinished = instance_lock_and_environment.unfinished_restore(data)
+    instance_lock_and_environment.write_private(unfinished, "")
+    with _maintenance(servers) as connection:
+        _drop(connection, REPLACED)
+        with connection.transaction():
+            _rename(connection, DATABASE_NAME, REPLACED)
+            _rename(connection, RESTORED, DATABASE_NAME)
+    for name in ("secret.key", "mode", "connectors"):
+        restored, current = new / name, data / name
+        if current.is_dir():
+            shutil.rmtree(current)
+        if restored.exists():
+            restored.replace(current)
+    with _maintenance(servers) as connection:
+        _drop(connection, REPLACED)
+    unfinished.unlink()
+    shutil.rmtree(new)
+
+
+def _maintenance(servers: ServerLayout) -> psycopg.Connection:
+    url = embedded_servers.database_url(servers, name="postgres")
+    return psycopg.connect(url, autocommit=True)
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def _rename(connection: psycopg.Connection, name: str, new_name: str) -> None:
+    connection.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+            sql.Identifier(name), sql.Identifier(new_name)
+        )
+    )
