@@ -5,6 +5,8 @@ from datetime import time
 from typing import Any
 from zoneinfo import available_timezones
 
+from django.db.models import Q
+
 from connectors.sdk.settings import SettingError
 from visibility.models import SlaRule, Subscription, Team
 from visibility.models.alerts import SCOPE_NAMES, DigestInterval
@@ -103,9 +105,10 @@ def _rule_codes(row: Subscription) -> list[str]:
 
 
 def _rule_choices(chosen: Sequence[str]) -> list[tuple[str, str, bool]]:
-    """Code, title and whether it is chosen of each rule, by title."""
-    rules = SlaRule.objects.order_by("title", "code").values_list("code", "title")[:MAX_RULES]
-    return [(code, title, code in chosen) for code, title in rules]
+    """Code, title and whether it is chosen of each rule that is not archived, by title."""
+    rules = SlaRule.objects.filter(Q(archived_at=None) | Q(code__in=chosen))
+    listed = rules.order_by("title", "code").values_list("code", "title")[:MAX_RULES]
+    return [(code, title, code in chosen) for code, title in listed]
 
 
 def _time_text(moment: time | None) -> str:
