@@ -144,6 +144,7 @@ def test_form_keeps_all_values_and_the_history_names_them(ops: Client) -> None:
 def test_invalid_value_is_shown_at_its_field(
     ops: Client, values: dict[str, Any], sentence: str
 ) -> None:
+    create_rule()
     answer = ops.post(NEW, form(**values))
     content = answer.content.decode()
     assert answer.status_code == 422
