@@ -131,7 +131,7 @@ def _fill_rate_cycle_time_on_time_sentences(
         fill_sentence = f"{selection.label}: line fill {format_kpi_value(fill, fill_summary.value)}"
         fill_sentence += f" (target {texts.format_target(fill)})"
         fill_sentence += f", {fill_change.text}" if fill_change.text else ""
-        fill_sentence += _phrase_for_slice_with_most_missed_lines(fill_summary, slices)
+        fill_sentence += phrase_for_slice_with_most_missed_lines(fill_summary, slices)
     sentences = [fill_sentence]
     if current[cycle.code].median is not None:
         sentences.append(
@@ -145,7 +145,7 @@ def _fill_rate_cycle_time_on_time_sentences(
     return sentences
 
 
-def _phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
+def phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence[KpiSlice]) -> str:
     """The slice with at least a quarter of the missed lines, as a phrase, else ""."""
     missed = total.denominator - total.numerator
     if not missed or len(slices) < 2:
@@ -154,5 +154,11 @@ def _phrase_for_slice_with_most_missed_lines(total: KpiSummary, slices: Sequence
     share = (worst.summary.denominator - worst.summary.numerator) / missed
     if share < Decimal("0.25"):
         return ""
-    channel, warehouse = map(texts.dimension_value_label, worst.names)
-    return f"; {warehouse} {channel} orders are {share * 100:.0f}% of missed lines"
+    channel, warehouse = worst.names
+    orders = f"{texts.dimension_value_label(channel)} orders" if channel else "orders"
+    place = f"{texts.dimension_value_label(warehouse)} " if warehouse else ""
+    unknown = [
+        name for name, value in (("channel", channel), ("warehouse", warehouse)) if not value
+    ]
+    without = f" without {' and '.join(unknown)}" if unknown else ""
+    return f"; {place}{orders}{without} are {share * 100:.0f}% of missed lines"
