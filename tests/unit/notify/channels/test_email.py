@@ -49,7 +49,7 @@ def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
         Email().send(MESSAGE, settings_of("ops@example.com"))
 
 
-class OneSessionMailServer(socketserver.StreamRequestHandler):
+class SmtpSession(socketserver.StreamRequestHandler):
     """A mail server for one session; it refuses the command `refused`."""
 
     refused = ""
@@ -74,27 +74,25 @@ class OneSessionMailServer(socketserver.StreamRequestHandler):
 
 
 @pytest.fixture
-def server(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[type[OneSessionMailServer]]:
-    monkeypatch.setattr(OneSessionMailServer, "refused", "")
-    monkeypatch.setattr(OneSessionMailServer, "accepted", 0)
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OneSessionMailServer) as listening:
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[SmtpSession]]:
+    monkeypatch.setattr(SmtpSession, "refused", "")
+    monkeypatch.setattr(SmtpSession, "accepted", 0)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SmtpSession) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.server_address[1]
-        yield OneSessionMailServer
+        yield SmtpSession
         listening.shutdown()
 
 
-def test_message_that_the_server_accepts_is_sent(server: type[OneSessionMailServer]) -> None:
+def test_message_that_the_server_accepts_is_sent(server: type[SmtpSession]) -> None:
     Email().send(MESSAGE, settings_of("ops@example.com"))
     assert server.accepted == 1
 
 
 @pytest.mark.parametrize(("command", "reason"), [("RCPT", "no such mailbox"), ("BODY", "refused")])
 def test_message_that_the_server_refuses_is_a_failed_delivery(
-    server: type[OneSessionMailServer], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
+    server: type[SmtpSession], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
 ) -> None:
     monkeypatch.setattr(server, "refused", command)
     with pytest.raises(DeliveryFailed, match=reason):
