@@ -32,6 +32,7 @@ class RecordingServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.respond = answer or (lambda _: (202, {}))
         self.posts: list[RecordedPost] = []
+        self.body = b"{}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -70,9 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, text in more.items():
             self.send_header(name, text)
-        self.send_header("content-length", "2")
+        self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(self.server.body)
         if more.get("connection") == "close":
             self.close_connection = True
 

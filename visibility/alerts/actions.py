@@ -7,8 +7,8 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from visibility.alerts.queue_notifications import queue_notifications_of_alert
 from visibility.alerts.reconcile_alerts_with_clocks import (
-    queue_notifications_of_alert,
     reopen_alert,
 )
 from visibility.alerts.snooze_ends import NoSnoozeEnd, SnoozeEnd, find_snooze_end
@@ -24,6 +24,7 @@ from visibility.models.alerts import (
 )
 from visibility.models.audit import append_audit_entry
 from visibility.models.rules_clocks_and_calendars import ClockState, Severity, SlaClock
+from visibility.storage.alert_followers import queue_for_followers
 from visibility.storage.order_notes_and_watches import NoteRejected, find_mentioned
 
 # The columns that actions change and that an undo restores.
@@ -87,6 +88,7 @@ def acknowledge(alert_id: int, *, by: User, now: datetime, note: str = "") -> Al
         alert.state, alert.snoozed_until = AlertState.ACKNOWLEDGED, None
         alert.acknowledged_by, alert.acknowledged_at = by, now
         alert.owner = alert.owner or by
+        queue_for_followers(alert, alert.state)
     return alert
 
 
@@ -154,6 +156,8 @@ def resolve(alert_id: int, *, by: User, now: datetime, note: str = "") -> Alert:
         ).exists()
         if still_breached:
             reopen_alert(alert, now, "Reopened: the condition still holds.")
+        else:
+            queue_for_followers(alert, alert.state)
     return alert
 
 
@@ -171,6 +175,7 @@ def undo(alert_id: int, *, replaced: ReplacedAlertState, by: User, now: datetime
             raise ActionRejected("This alert has changed since then.")
         for name in COLUMNS_OF_ACTIONS:
             setattr(alert, name, replaced.values.get(name, getattr(alert, name)))
+        queue_for_followers(alert, "undone")
     return alert
 
 

@@ -7,6 +7,10 @@ from functools import cache, partial
 
 from visibility.alerts.default_owners import assign_default_owners
 from visibility.alerts.load_source_evidence import load_evidence_of_enabled_sources
+from visibility.alerts.queue_notifications import (
+    queue_notifications,
+    queue_notifications_of_alert,
+)
 from visibility.alerts.rule_change_reasons import ClockKey, RuleChangeReasons
 from visibility.formatting import AGE_PLACEHOLDER
 from visibility.models.alerts import (
@@ -15,14 +19,13 @@ from visibility.models.alerts import (
     AlertClosingReason,
     AlertEntry,
     AlertState,
-    Notification,
-    Subscription,
 )
 from visibility.models.rules_clocks_and_calendars import ClockState, SlaClock
 from visibility.sla import record_rule_errors_and_retry
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 from visibility.sla.source_evidence import SourceEvidence, gaps_before_deadline
+from visibility.storage.alert_followers import queue_for_followers
 from visibility.storage.refold_queue import orders_with_pending_refold
 
 
@@ -248,6 +251,7 @@ def close_alert(
         ]
     )
     _insert_alert_log_entry(alert, state.value, now, reason)
+    queue_for_followers(alert, state.value)
 
 
 def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
@@ -274,29 +278,6 @@ def reopen_alert(alert: Alert, now: datetime, reason: str) -> int:
 
 def _insert_alert_log_entry(alert: Alert, action: str, now: datetime, text: str) -> None:
     AlertEntry.objects.create(alert=alert, at=now, action=action, text=text)
-
-
-def queue_notifications_of_alert(alert: Alert, transition: str) -> None:
-    """Queue notifications of one alert; see notify_all()."""
-    queue_notifications([alert], transition)
-
-
-def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
-    """Add a notification to the outbox for each alert and matching subscription.
-
-    Subscriptions of deactivated people match nothing.
-    """
-    enabled = Subscription.objects.filter(enabled=True, user__is_active=True)
-    subscriptions = enabled if alerts else ()
-    Notification.objects.bulk_create(
-        [
-            Notification(alert=a, episode=a.episode, transition=transition, subscription=s)
-            for s in subscriptions
-            for a in alerts
-            if s.rule_id in {None, a.rule_id} and (not s.severities or a.severity in s.severities)
-        ],
-        ignore_conflicts=True,
-    )
 
 
 def _completed_late_sentence(clock: SlaClock, completed_at: datetime) -> str:

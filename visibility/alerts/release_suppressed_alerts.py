@@ -6,7 +6,7 @@ from itertools import islice
 from django.db import connection, transaction
 
 from visibility.alerts.load_source_evidence import load_evidence_of_enabled_sources
-from visibility.alerts.reconcile_alerts_with_clocks import queue_notifications
+from visibility.alerts.queue_notifications import queue_notifications
 from visibility.db.change_feed import append_changes
 from visibility.models.alerts import Alert, AlertEntry, AlertState
 from visibility.models.rules_clocks_and_calendars import SlaClock

@@ -13,8 +13,8 @@ from visibility.alerts.kpi_and_alert_rules import (
     LoadKpi,
     update_alerts_about_kpis_and_alerts,
 )
+from visibility.alerts.queue_notifications import queue_notifications_of_alert
 from visibility.alerts.reconcile_alerts_with_clocks import (
-    queue_notifications_of_alert,
     reconcile_alerts,
 )
 from visibility.alerts.release_suppressed_alerts import open_suppressed_alerts

@@ -19,6 +19,7 @@ from visibility.models.alerts import (
 )
 from visibility.models.decisions_and_merges import Merge, MovedAlert, MovedAlertEntry
 from visibility.models.objects_and_identifiers import BusinessObject
+from visibility.storage.alert_followers import queue_for_followers
 
 
 def move_alerts(into: Mapping[int, int]) -> None:
@@ -69,6 +70,7 @@ def _merge_alert(alert: Alert, *, into: Alert, now: datetime) -> None:
         alert.closing_reason = AlertClosingReason.ORDERS_MERGED
         alert.changed_at = now
         alert.save()
+        queue_for_followers(alert, alert.state)
 
 
 def _take_state_owner_and_acknowledgment(alert: Alert, *, into: Alert) -> None:

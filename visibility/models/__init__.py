@@ -8,6 +8,7 @@ from visibility.models.alerts import (
     AlertKind,
     AlertMention,
     AlertState,
+    DigestInterval,
     Notification,
     NotificationState,
     Subscription,
@@ -29,6 +30,7 @@ from visibility.models.decisions_and_merges import (
     MovedAlert,
     MovedAlertEntry,
 )
+from visibility.models.deliveries import DeliveryAttempt
 from visibility.models.demo_tour import DemoTourEntry
 from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
@@ -44,6 +46,7 @@ from visibility.models.kpis import (
     KpiRecountRequest,
 )
 from visibility.models.list_views import ListColumnChoice, OrderLaneChoice, SavedView
+from visibility.models.mail_server import MailSecurity, MailServer
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -139,7 +142,9 @@ __all__ = [
     "Customer",
     "CustomerName",
     "DecisionIdentifier",
+    "DeliveryAttempt",
     "DemoTourEntry",
+    "DigestInterval",
     "Event",
     "EventCorrection",
     "EventObjectLink",
@@ -163,6 +168,8 @@ __all__ = [
     "KpiRecountRequest",
     "ListColumnChoice",
     "Location",
+    "MailSecurity",
+    "MailServer",
     "MasterChange",
     "MasterImport",
     "Merge",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -44,6 +45,7 @@ class AlertKind(models.TextChoices):
     SOURCE_SILENT = "source_silent"  # subject_key: empty, "parked", or "event:" and the type
     UNMAPPED_STATUS = "unmapped_status"  # subject_key: the external status text
     RULE_FAILED = "rule_failed"  # a rule that cannot be evaluated; subject_key: its code
+    CHANNEL_FAILED = "channel_failed"  # a disabled subscription; subject_key: its id
 
 
 class AlertClosingReason(models.TextChoices):
@@ -184,6 +186,10 @@ class AlertMention(models.Model):
         ]
 
 
+# The subscriptions of a person stop when the account is deactivated; those of a team go on.
+NOT_STOPPED = Q(user__in=User.objects.filter(is_active=True)) | Q(team__isnull=False)
+
+
 class Subscription(models.Model):
     """Which alerts a user receives, and through which channel."""
 
@@ -197,22 +203,57 @@ class Subscription(models.Model):
     sealed_secrets = models.TextField(default="", db_default="")
     # The email address in rows of an older release; `channel_settings` has it in others.
     address = models.CharField(max_length=250, default="", db_default="")
+    # The team whose subscription it is; otherwise it is that of `user`, who added it.
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, related_name="+")
+    # The rule, if it is only one; `rules` has the codes of all. Neither: all rules.
     rule = models.ForeignKey(SlaRule, on_delete=models.PROTECT, null=True)
+    rules = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     severities = models.JSONField(default=list)
+    # Values of alerts and their orders that it selects, by name: see `SCOPE_NAMES`.
+    scope = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    # Quiet hours and digest, in this zone; empty: that of the organization.
+    time_zone = models.CharField(max_length=60, default="", db_default="")
+    quiet_from = models.TimeField(null=True)
+    quiet_until = models.TimeField(null=True)
+    # Critical alerts are sent in quiet hours and outside of the digest, too.
+    critical_at_once = models.BooleanField(default=True, db_default=True)
+    digest = models.CharField(max_length=10, default="", db_default="")  # a DigestInterval
+    digest_at = models.TimeField(null=True)
+    # It also reports that an alert which it received was acknowledged or closed.
+    follows_alerts = models.BooleanField(default=False, db_default=False)
     enabled = models.BooleanField(default=True)
     # When a message was last sent or attempted. Later notifications wait and go in one message.
     last_sent_at = models.DateTimeField(null=True)
     # When a server last accepted a message, and why the last attempt failed (empty: it did not).
     accepted_at = models.DateTimeField(null=True)
     delivery_error = models.TextField(default="", db_default="")
+    # Since when all attempts have failed, and why it was disabled for that.
+    failing_since = models.DateTimeField(null=True)
+    disabled_reason = models.TextField(default="", db_default="")
     # A removed subscription stays, because its notifications refer to it; its secrets do not.
     removed_at = models.DateTimeField(null=True)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is sent, because its person is deactivated; a team's goes on."""
+        return self.team_id is None and not self.user.is_active
 
     @property
     def stored_non_secret_settings(self) -> Mapping[str, Any]:
         """The settings by name, without the secret ones; empty if they are unreadable."""
         stored = self.channel_settings if isinstance(self.channel_settings, Mapping) else {}
         return stored or ({"address": self.address} if self.address else {})
+
+
+# What `Subscription.scope` may contain: the team of the alert, and fields of its order.
+SCOPE_NAMES = ("team", "warehouse", "channel", "customer_group", "customer_no")
+
+
+class DigestInterval(models.TextChoices):
+    """How often a digest collects alerts into one message."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
 
 
 class NotificationState(models.TextChoices):
@@ -240,6 +281,8 @@ class Notification(models.Model):
     )
     attempts = models.IntegerField(default=0)
     next_attempt_at = models.DateTimeField(db_default=Now())
+    # Until when quiet hours or the digest of the subscription postponed it.
+    postponed_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     error = models.TextField(default="")
 

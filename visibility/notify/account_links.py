@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.mail import EmailMessage
 from django.db import transaction
 
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.keyed_seal import seal_text
 from visibility.models import AccountLink, AccountLinkPurpose, AccountMailState
+from visibility.notify.channel import DeliveryFailed
+from visibility.notify.mail import has_mail_server, send_email
 
 PURPOSE = "account link"
 NAME_LENGTH, SEAL_LENGTH = 16, 40
@@ -41,7 +42,7 @@ def create_account_link(
 
     The link of an administrator replaces earlier ones. One that anybody can ask for, does not.
     """
-    has_mail = send_mail and bool(user.email) and settings.HAS_MAIL_SERVER
+    has_mail = send_mail and bool(user.email) and has_mail_server()
     if by is not None:
         end_account_links(user, now)
     return AccountLink.objects.create(
@@ -130,12 +131,10 @@ def _send(link: AccountLink) -> str:
         f"The link works once. Your username is {link.user.get_username()}.\n\n{reason}\n"
     )
     try:
-        accepted = EmailMessage(
-            subject, text, settings.DEFAULT_FROM_EMAIL, [link.user.email]
-        ).send()
-    except (OSError, ValueError) as error:  # SMTPException is an OSError
-        return f"{type(error).__name__}: {error}"[:300]
-    return "" if accepted == 1 else "No mail server accepted the message."
+        send_email(subject, text, link.user.email)
+    except DeliveryFailed as error:
+        return str(error)[:300]
+    return ""
 
 
 def _seal(link: AccountLink) -> str:

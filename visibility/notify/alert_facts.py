@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.contrib.auth.models import User
 
 from visibility.formatting import format_timestamp, in_zone
-from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert
+from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, Subscription
 from visibility.models.permission import Permission
 from visibility.models.rules_clocks_and_calendars import SlaClock
 from visibility.models.sources_and_messages import Source
@@ -21,42 +21,61 @@ from visibility.storage.organization import organization_time_zone
 class AlertFacts:
     """Facts of one alert as texts, empty if unknown.
 
-    `order` is the number. `customer` and `value` are only for users who may see them.
+    `order` is the number. `customer` and `value` are only for users who may see them, and
+    `value_label` is `Value at risk`, or `Order value` if that is unknown.
     """
 
     order: str
     customer: str
     value: str
+    value_label: str
     missing: str
 
 
-def load_alert_facts(alerts: Sequence[Alert], reader: User) -> dict[int, AlertFacts]:
-    """Return the facts of alerts, by id, that a user may read. A fixed number of statements."""
-    sees_customers = reader.has_perm(f"visibility.{Permission.CONTACTS}")
-    sees_prices = reader.has_perm(f"visibility.{Permission.PRICES}")
+def load_alert_facts(alerts: Sequence[Alert], readers: Sequence[User]) -> dict[int, AlertFacts]:
+    """Return the facts of alerts, by id, that all of these users may read.
+
+    A fixed number of statements for the alerts, and one for each reader.
+    """
+    sees_customers = _may_all(readers, Permission.CONTACTS)
+    sees_prices = _may_all(readers, Permission.PRICES)
     sources = _titles_of_expected_sources(alerts)
     facts = {}
     for alert in alerts:
         order = getattr(alert.order, "order", None)
+        label, value = _value_label_and_text(alert)
         facts[alert.pk] = AlertFacts(
             order=order.number if order else "",
             customer=(order.customer_name if sees_customers else "") or order.customer_no
             if order
             else "",
-            value=_value_text(alert) if sees_prices else "",
+            value=value if sees_prices else "",
+            value_label=label if sees_prices else "",
             missing=_missing_step_text(alert, sources.get(alert.pk, ())),
         )
     return facts
 
 
-def _value_text(alert: Alert) -> str:
-    """`Value at risk: 1,200.50 USD`; the order's total if the value at risk is unknown."""
+def readers_of(subscription: Subscription) -> list[User]:
+    """Return who reads the messages: the members of its team, or else who added it."""
+    if subscription.team is None:
+        return [subscription.user]
+    return list(subscription.team.members.filter(is_active=True).order_by("pk"))
+
+
+def _may_all(readers: Sequence[User], permission: Permission) -> bool:
+    """Whether all have a permission; nobody has none."""
+    return bool(readers) and all(user.has_perm(f"visibility.{permission}") for user in readers)
+
+
+def _value_label_and_text(alert: Alert) -> tuple[str, str]:
+    """`Value at risk`, `1,200.50 USD`; the order's total if the value at risk is unknown."""
     order = getattr(alert.order, "order", None)
     if alert.money is not None:
-        return f"Value at risk: {_format_money(alert.money, alert.currency)}"
+        return "Value at risk", _format_money(alert.money, alert.currency)
     if order and order.total is not None:
-        return f"Order value: {_format_money(order.total, order.currency)}"
-    return ""
+        return "Order value", _format_money(order.total, order.currency)
+    return "", ""
 
 
 def _format_money(amount: Decimal, currency: str) -> str:

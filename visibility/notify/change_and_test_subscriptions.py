@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from django.db import transaction
 from connectors.sdk.settings import SettingError, find_setting
 from visibility.models.alerts import Notification, NotificationState, Subscription
 from visibility.models.audit import append_audit_entry
-from visibility.models.rules_clocks_and_calendars import Severity, SlaRule
 from visibility.notify.channel import Channel
 from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
@@ -22,15 +21,26 @@ from visibility.notify.check_and_encrypt_channel_settings import (
     parse_channel_settings_with_errors,
     split_secret_settings,
 )
+from visibility.notify.check_selection import (
+    RULE,
+    SCHEDULE_FIELDS,
+    SEVERITIES,
+    TEAM,
+    SubscriptionChange,
+    audited_value,
+    check_selection,
+)
 from visibility.notify.notification_texts import compose_test_message
 from visibility.notify.outbox import (
     channel_registry,
     describe_failure,
-    send_and_record_whether_accepted,
+    send_and_record,
 )
+from visibility.notify.sending_schedule import send_postponed_now
 
 MAX_ID = 2**63 - 1
-RULE, SEVERITIES, CHANNEL = "rule", "severities", "channel"
+CHANNEL = "channel"
+SELECTION_FIELDS = (RULE, "rules", SEVERITIES, "scope", TEAM, "enabled", *SCHEDULE_FIELDS)
 
 
 class InvalidSubscription(ValueError):
@@ -43,20 +53,6 @@ class InvalidSubscription(ValueError):
 
 class UnknownSubscription(LookupError):
     """There is no such subscription, or it was removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionChange:
-    """The new values of a subscription; None leaves a field as it is.
-
-    `settings` are texts by name: a blank one removes the setting, but a blank secret leaves it.
-    `rule` is the code of a rule, and "" means all rules. Without `severities`, all are sent.
-    """
-
-    settings: Mapping[str, str] = field(default_factory=dict)
-    rule: str | None = None
-    severities: Sequence[str] | None = None
-    enabled: bool | None = None
 
 
 DEACTIVATED = "Its owner is deactivated: nothing is sent until the account is reactivated."
@@ -72,7 +68,9 @@ class SubscriptionTestResult:
 
 def load_subscription_not_removed(number: int) -> Subscription:
     """Return a subscription that was not removed. Raises UnknownSubscription."""
-    rows = Subscription.objects.select_related("user", "rule").filter(removed_at=None, pk=number)
+    rows = Subscription.objects.select_related("user", "rule", "team").filter(
+        removed_at=None, pk=number
+    )
     subscription = rows.first() if number <= MAX_ID else None
     if subscription is None:
         raise UnknownSubscription(number)
@@ -83,7 +81,13 @@ def add_subscription(
     channel: str, change: SubscriptionChange, *, by: User, now: datetime
 ) -> Subscription:
     """Create a subscription of the user `by`. Raises InvalidSubscription."""
-    subscription = Subscription(user=by, channel=channel, channel_settings={})
+    kind = channel_registry().get(channel)
+    subscription = Subscription(
+        user=by,
+        channel=channel,
+        channel_settings={},
+        follows_alerts=kind is not None and kind.follows_alerts,
+    )
     with transaction.atomic():
         changed = _apply_and_return_changed_values(subscription, change)
         subscription.save()
@@ -108,13 +112,15 @@ def change_subscription(
                     "channel_settings",
                     "sealed_secrets",
                     "address",
-                    "rule",
-                    "severities",
-                    "enabled",
+                    *SELECTION_FIELDS,
                     "delivery_error",
+                    "failing_since",
+                    "disabled_reason",
                 ]
             )
             _audit("subscription.changed", subscription, changed, by=by, now=now)
+        if set(SCHEDULE_FIELDS) & changed.keys():
+            send_postponed_now(subscription, now)
         if not subscription.enabled:
             _cancel_pending(subscription, "The subscription was disabled before this was sent.")
     return subscription
@@ -136,7 +142,9 @@ def cancel_notifications_of_user(user: User) -> int:
 
     The subscriptions stay, and go on with new alerts when the person is reactivated.
     """
-    pending = Notification.objects.filter(subscription__user=user, state=NotificationState.PENDING)
+    pending = Notification.objects.filter(
+        subscription__user=user, subscription__team=None, state=NotificationState.PENDING
+    )
     reason = "The account was deactivated before this was sent."
     return pending.update(state=NotificationState.CANCELLED, error=reason)
 
@@ -147,14 +155,16 @@ def send_test_message(number: int, *, by: User, now: datetime) -> SubscriptionTe
     Raises UnknownSubscription.
     """
     subscription = load_subscription_not_removed(number)
-    if not subscription.user.is_active:
+    if subscription.is_stopped:
         return SubscriptionTestResult(is_accepted=False, detail=DEACTIVATED)
     channel = channel_registry().get(subscription.channel)
     message = compose_test_message(message_id=str(uuid.uuid4()), sent_at=now)
     try:
-        is_accepted = send_and_record_whether_accepted(subscription, message)
+        sent = send_and_record(subscription, message)
+        is_accepted, answer = sent.is_accepted, sent.answer
         missing = channel.missing_server_sentence() if channel else ""
         detail = "The server accepted the test message." if is_accepted else missing
+        detail += f" Answer: {answer}" if is_accepted and answer else ""
     except Exception as error:  # shown to the person who tries the subscription
         is_accepted, detail = False, describe_failure(error)
     _audit("subscription.tested", subscription, {"accepted": is_accepted}, by=by, now=now)
@@ -174,8 +184,8 @@ def _apply_and_return_changed_values(
     """Set the new values; return what changed, for the audit log. Raises InvalidSubscription."""
     errors: list[SettingError] = []
     changed: dict[str, Any] = {}
-    rule, rule_errors = _rule_and_errors_of_change(subscription, change)
-    errors += [*rule_errors, *_severity_errors(change.severities)]
+    wanted, selection_errors = check_selection(subscription, change)
+    errors += selection_errors
     channel = channel_registry().get(subscription.channel)
     if channel is None:
         known = ", ".join(sorted(channel_registry()))
@@ -190,15 +200,12 @@ def _apply_and_return_changed_values(
         changed |= {"settings": changed_names} if changed_names else {}
     if errors:
         raise InvalidSubscription(errors)
-    wanted: dict[str, Any] = {"rule": rule}
-    if change.severities is not None:
-        wanted["severities"] = [s for s in Severity.values if s in change.severities]
-    if change.enabled is not None:
-        wanted["enabled"] = change.enabled
     for name, value in wanted.items():
         if getattr(subscription, name) != value:
             setattr(subscription, name, value)
-            changed[name] = value.code if isinstance(value, SlaRule) else value
+            changed[name] = audited_value(value)
+    if subscription.enabled:
+        subscription.failing_since, subscription.disabled_reason = None, ""
     return changed
 
 
@@ -225,25 +232,6 @@ def _apply_channel_settings_if_valid(
         subscription.address, subscription.delivery_error = "", ""
         subscription.sealed_secrets = encrypt_channel_secrets(secrets)
     return changed, ()
-
-
-def _rule_and_errors_of_change(
-    subscription: Subscription, change: SubscriptionChange
-) -> tuple[SlaRule | None, list[SettingError]]:
-    if change.rule is None:
-        return subscription.rule, []
-    if not change.rule:
-        return None, []
-    rule = SlaRule.objects.filter(code=change.rule).first()
-    sentence = f"There is no rule {change.rule[:60]!r}."
-    return rule, [] if rule else [SettingError(RULE, sentence)]
-
-
-def _severity_errors(severities: Sequence[str] | None) -> list[SettingError]:
-    unknown = [text for text in severities or () if text not in Severity.values]
-    known = ", ".join(Severity.values)
-    sentences = [f"{str(text)[:40]!r} is not one of {known}." for text in unknown[:1]]
-    return [SettingError(SEVERITIES, sentence) for sentence in sentences]
 
 
 def _cancel_pending(subscription: Subscription, reason: str) -> None:

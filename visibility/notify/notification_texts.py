@@ -1,18 +1,24 @@
 """Message texts: one alert in full, or several with a line each."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from visibility.formatting import format_duration
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertState, Notification
 from visibility.models.rules_clocks_and_calendars import Severity
-from visibility.notify.alert_facts import AlertFacts, load_alert_facts, local_time
+from visibility.notify.alert_facts import AlertFacts, load_alert_facts, local_time, readers_of
 from visibility.notify.channel import AlertSummary, OutgoingMessage
+from visibility.notify.message_facts import (
+    list_alert_facts,
+    short_alert_line,
+    title_with_order,
+)
 
 MAX_LINES = 50
+NO_FACTS = AlertFacts("", "", "", "", "")
 SEVERITIES_WORST_FIRST = tuple(reversed(Severity.values))
 
 
@@ -27,15 +33,23 @@ def compose_message_for_notifications(
         {row.alert_id: row.alert for row in rows}.values(),
         key=lambda a: (SEVERITIES_WORST_FIRST.index(a.severity), a.due_at, a.pk),
     )
-    facts = load_alert_facts(alerts[:MAX_LINES], rows[0].subscription.user)
-    compose = _compose_single_alert_text if len(alerts) == 1 else _compose_several_alerts_text
+    facts = load_alert_facts(alerts[:MAX_LINES], readers_of(rows[0].subscription))
+    transitions: dict[int, list[str]] = {}
+    for row in rows:
+        transitions.setdefault(row.alert_id, []).append(row.transition)
+    summaries = tuple(
+        _convert_to_alert_summary(
+            alert, facts.get(alert.pk, NO_FACTS), transitions[alert.pk], sent_at
+        )
+        for alert in alerts
+    )
     return OutgoingMessage(
         id=message_id,
-        subject=_compose_subject(alerts, sent_at),
-        text=compose(alerts, _without_customers_and_values(facts), sent_at),
-        personal_text=compose(alerts, facts, sent_at),
+        subject=_compose_subject(alerts, summaries),
+        text=_compose_text(alerts, summaries, is_personal=False),
+        personal_text=_compose_text(alerts, summaries, is_personal=True),
         sent_at=sent_at,
-        alerts=tuple(_convert_to_alert_summary(alert, sent_at) for alert in alerts),
+        alerts=summaries,
     )
 
 
@@ -50,8 +64,11 @@ def compose_test_message(*, message_id: str, sent_at: datetime) -> OutgoingMessa
     )
 
 
-def _convert_to_alert_summary(alert: Alert, sent_at: datetime) -> AlertSummary:
+def _convert_to_alert_summary(
+    alert: Alert, fact: AlertFacts, transitions: Sequence[str], sent_at: datetime
+) -> AlertSummary:
     order = getattr(alert.order, "order", None)
+    end = alert.resolved_at if alert.state not in ACTIVE_ALERT_STATES else None
     return AlertSummary(
         id=alert.pk,
         title=alert.title_with_age(sent_at),
@@ -64,24 +81,22 @@ def _convert_to_alert_summary(alert: Alert, sent_at: datetime) -> AlertSummary:
         due_at=alert.due_at,
         opened_at=alert.opened_at,
         url=f"{settings.PUBLIC_URL}/alerts/{alert.pk}",
+        started_at=alert.started_at,
+        age=format_duration(max((end or sent_at) - alert.started_at, timedelta(0))),
+        customer=fact.customer,
+        value=fact.value,
+        value_label=fact.value_label,
+        missing=fact.missing,
+        response=alert.rule.response if alert.rule else "",
+        transitions=tuple(transitions),
     )
 
 
-def _without_customers_and_values(facts: Mapping[int, AlertFacts]) -> dict[int, AlertFacts]:
-    return {key: replace(fact, customer="", value="") for key, fact in facts.items()}
-
-
-def _compose_subject(alerts: Sequence[Alert], sent_at: datetime) -> str:
-    worst = alerts[0]
-    if len(alerts) == 1:
-        return f"[{worst.severity}] {_title_with_order_number(worst, sent_at)}"
-    return f"[{worst.severity}] {len(alerts)} alerts: {_count_by_rule(alerts)}"
-
-
-def _title_with_order_number(alert: Alert, sent_at: datetime) -> str:
-    order = getattr(alert.order, "order", None)
-    prefix = f"{order.number}: " if order else ""
-    return " ".join(f"{prefix}{alert.title_with_age(sent_at)}".split())
+def _compose_subject(alerts: Sequence[Alert], summaries: Sequence[AlertSummary]) -> str:
+    worst = summaries[0]
+    if len(summaries) == 1:
+        return f"[{worst.severity}] {title_with_order(worst)}"
+    return f"[{worst.severity}] {len(summaries)} alerts: {_count_by_rule(alerts)}"
 
 
 def _count_by_rule(alerts: Sequence[Alert]) -> str:
@@ -89,56 +104,32 @@ def _count_by_rule(alerts: Sequence[Alert]) -> str:
     return ", ".join(f"{title} ({many})" for title, many in kinds.most_common(3))
 
 
-def _compose_single_alert_text(
-    alerts: Sequence[Alert], facts: Mapping[int, AlertFacts], sent_at: datetime
+def _compose_text(
+    alerts: Sequence[Alert], summaries: Sequence[AlertSummary], *, is_personal: bool
 ) -> str:
-    alert, fact = alerts[0], facts[alerts[0].pk]
-    lines = (
-        alert.title_with_age(sent_at),
-        f"Order: {fact.order}" if fact.order else "",
-        f"Customer: {fact.customer}" if fact.customer else "",
-        fact.value,
-        f"Missing: {fact.missing}" if fact.missing else "",
-        f"Started: {local_time(alert.started_at)}",
-        f"Due: {local_time(alert.due_at)}",
-        f"Team: {alert.team}" if alert.team else "",
-        f"Expected response: {alert.rule.response}" if alert.rule else "",
-        f"{settings.PUBLIC_URL}/alerts/{alert.pk}",
-    )
-    return "\n".join(line for line in lines if line)
-
-
-def _compose_several_alerts_text(
-    alerts: Sequence[Alert], facts: Mapping[int, AlertFacts], sent_at: datetime
-) -> str:
-    """List up to 50 alerts: the most severe first, then the longest overdue."""
+    """One alert in full, or up to 50: the most severe first, then the longest overdue."""
+    if len(summaries) == 1:
+        (alert,) = summaries
+        facts = list_alert_facts(alert, is_personal=is_personal)
+        return "\n".join((alert.title, *(f"{label}: {text}" for label, text in facts), alert.url))
     more = [f"... and {len(alerts) - MAX_LINES} more."] if len(alerts) > MAX_LINES else []
     return "\n".join(
         [
             f"{len(alerts)} new alerts: {_count_by_rule(alerts)}.",
             f"Alert inbox: {settings.PUBLIC_URL}/alerts",
             "",
-            *(_format_alert(alert, facts[alert.pk], sent_at) for alert in alerts[:MAX_LINES]),
+            *(_format_alert(alert, is_personal=is_personal) for alert in summaries[:MAX_LINES]),
             *more,
         ]
     )
 
 
-def _format_alert(alert: Alert, fact: AlertFacts, sent_at: datetime) -> str:
-    suffix = (
-        ""
-        if alert.state in ACTIVE_ALERT_STATES
-        else f" ({AlertState(alert.state).label.lower()} since)"
-    )
-    details = (
-        f"Customer: {fact.customer}" if fact.customer else "",
-        fact.value,
-        f"Missing: {fact.missing}" if fact.missing else "",
-    )
+def _format_alert(alert: AlertSummary, *, is_personal: bool) -> str:
+    is_closed = alert.state not in ACTIVE_ALERT_STATES
+    suffix = f" ({AlertState(alert.state).label.lower()} since)" if is_closed else ""
     lines = (
-        f"[{alert.severity}] {_title_with_order_number(alert, sent_at)}{suffix}, "
-        f"due {local_time(alert.due_at)}",
-        ". ".join(" ".join(detail.split()) for detail in details if detail),
-        f"{settings.PUBLIC_URL}/alerts/{alert.pk}",
+        f"[{alert.severity}] {title_with_order(alert)}{suffix}, due {local_time(alert.due_at)}",
+        short_alert_line(alert, is_personal=is_personal),
+        alert.url,
     )
     return "\n    ".join(line for line in lines if line)

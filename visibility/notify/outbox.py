@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID, uuid4
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, UUIDField, Value, When
 from structlog.stdlib import get_logger
@@ -16,7 +15,7 @@ from structlog.stdlib import get_logger
 import visibility.notify.channels
 from connectors.sdk.load_plugins_of_package import load_plugins
 from connectors.sdk.payload import PayloadError
-from visibility.models.alerts import Notification, NotificationState, Subscription
+from visibility.models.alerts import NOT_STOPPED, Notification, NotificationState, Subscription
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
 from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
@@ -24,7 +23,9 @@ from visibility.notify.check_and_encrypt_channel_settings import (
     hide_secrets,
     parse_channel_settings_with_errors,
 )
+from visibility.notify.delivery_log import record_accepted, record_failed, record_written
 from visibility.notify.notification_texts import compose_message_for_notifications
+from visibility.notify.sending_schedule import postpone_new_notifications
 
 log = get_logger(__name__)
 MAX_ATTEMPTS = 20
@@ -59,6 +60,7 @@ def send_due_notifications(*, now: datetime, limit: int = 50) -> int:
     workers send it.
     """
     started = time.monotonic()
+    postpone_new_notifications(now)
     sent = 0
     for _ in range(limit):
         batches = _claim_due_notifications(now)
@@ -78,17 +80,22 @@ def _claim_due_notifications(now: datetime, limit: int = 1) -> list[Notification
             Subscription.objects.select_for_update(skip_locked=True, no_key=True)
             .filter(Q(last_sent_at__isnull=True) | Q(last_sent_at__lte=now - MIN_INTERVAL))
             .filter(pk__in=due.values("subscription"), enabled=True)
-            .filter(user__in=User.objects.filter(is_active=True))
+            .filter(NOT_STOPPED)
             .order_by(F("last_sent_at").asc(nulls_first=True), "pk")[:limit]
         )
         for subscription in subscriptions:
             rows = due.select_for_update().filter(subscription=subscription)
             groups = _group_never_sent_and_first_maybe_sent(
-                list(rows.order_by("next_attempt_at", "pk")[:MAX_PER_MESSAGE])
+                list(rows.order_by("next_attempt_at", "pk")[: _max_alerts(subscription)])
             )
             batches += [_claim_notifications_as_batch(group, now) for group in groups]
         Subscription.objects.filter(pk__in=[s.pk for s in subscriptions]).update(last_sent_at=now)
     return batches
+
+
+def _max_alerts(subscription: Subscription) -> int:
+    channel = channel_registry().get(subscription.channel)
+    return min(channel.max_alerts, MAX_PER_MESSAGE) if channel else MAX_PER_MESSAGE
 
 
 def _group_never_sent_and_first_maybe_sent(
@@ -131,31 +138,44 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
         for row in Notification.objects.filter(
             pk__in=batch.attempts,
             state=NotificationState.PENDING,
-            subscription__user__is_active=True,
         ).select_related(
-            "alert__rule", "alert__order__order", "alert__source", "subscription__user"
+            "alert__rule",
+            "alert__order__order",
+            "alert__source",
+            "subscription__user",
+            "subscription__team",
         )
-        if row.attempts == batch.attempts[row.pk]
+        if row.attempts == batch.attempts[row.pk] and not row.subscription.is_stopped
     ]
     if len(rows) < len(batch.attempts):
         return 0
     subscription = rows[0].subscription
     try:
         message = compose_message_for_notifications(rows, message_id=str(batch.id), sent_at=now)
-        is_accepted = send_and_record_whether_accepted(subscription, message)
+        sent = send_and_record(subscription, message, rows)
     except Exception as error:  # recorded on the notifications; the others go on
-        _set_error_and_fail_after_max_attempts(rows, error)
+        _set_error_and_fail_after_max_attempts(rows, error, now)
         return 0
-    state = NotificationState.SENT if is_accepted else NotificationState.WRITTEN
+    state = NotificationState.SENT if sent.is_accepted else NotificationState.WRITTEN
     _queryset_of_notifications(rows).update(state=state, sent_at=now, error="")
     return len(rows)
 
 
-def send_and_record_whether_accepted(subscription: Subscription, message: OutgoingMessage) -> bool:
-    """Send a message; record the result on the subscription.
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message that was sent, and the answer. If no server accepted it, it was only written."""
 
-    Return whether a server accepted it; without a server, it was only written to this one. Raises
-    DeliveryFailed, or what the channel raises. No text of an error contains a secret.
+    is_accepted: bool
+    answer: str
+
+
+def send_and_record(
+    subscription: Subscription, message: OutgoingMessage, rows: Sequence[Notification] = ()
+) -> SentMessage:
+    """Send a message; record the result on the subscription and in its delivery log.
+
+    `rows`: the claimed notifications, none for a test message. Raises DeliveryFailed, or what the
+    channel raises. No text of an error or an answer contains a secret.
     """
     secrets: dict[str, str] = {}
     try:
@@ -168,15 +188,21 @@ def send_and_record_whether_accepted(subscription: Subscription, message: Outgoi
         )
         for setting in channel.settings:
             parsed.raise_if_invalid_else_true(setting.name)
-        channel.send(message, parsed)
-        is_accepted = not channel.missing_server_sentence()
+        answer = hide_secrets(channel.send(message, parsed) or "", secrets)
+        missing_server = channel.missing_server_sentence()
     except Exception as error:
         reported = _error_without_secrets(error, secrets)
-        _record_result_on_subscription(subscription, delivery_error=describe_failure(reported))
+        text = describe_failure(reported)
+        _record_result_on_subscription(subscription, delivery_error=text)
+        record_failed(subscription, message, rows, error=reported, answer=text)
         raise reported from None
-    accepted = {"accepted_at": message.sent_at} if is_accepted else {}
+    accepted = {} if missing_server else {"accepted_at": message.sent_at}
     _record_result_on_subscription(subscription, delivery_error="", **accepted)
-    return is_accepted
+    if missing_server:
+        record_written(subscription, message, rows, reason=missing_server)
+    else:
+        record_accepted(subscription, message, rows, answer=answer)
+    return SentMessage(not missing_server, answer)
 
 
 def _error_without_secrets(error: Exception, secrets: Mapping[str, str]) -> Exception:
@@ -186,7 +212,8 @@ def _error_without_secrets(error: Exception, secrets: Mapping[str, str]) -> Exce
     if hide_secrets(str(error), secrets) == str(error):
         return error
     if isinstance(error, DeliveryFailed):
-        return DeliveryFailed(hide_secrets(str(error), secrets))
+        error.args = (hide_secrets(str(error), secrets),)
+        return error
     return RuntimeError(f"{type(error).__name__}: {hide_secrets(str(error), secrets)}")
 
 
@@ -207,10 +234,13 @@ def _queryset_of_notifications(rows: Sequence[Notification]) -> QuerySet[Notific
     return Notification.objects.filter(pk__in=[row.pk for row in rows])
 
 
-def _set_error_and_fail_after_max_attempts(rows: Sequence[Notification], error: Exception) -> None:
+def _set_error_and_fail_after_max_attempts(
+    rows: Sequence[Notification], error: Exception, now: datetime
+) -> None:
     """Record the failure; notifications are retried up to 20 times.
 
-    If the channel was not the cause, each is retried alone: one may have broken the message.
+    They are not retried before the time that the server asks for. If the channel was not the
+    cause, each is retried alone: one may have broken the message.
     """
     channel_failed = isinstance(error, DeliveryFailed)
     for row in rows:
@@ -221,6 +251,10 @@ def _set_error_and_fail_after_max_attempts(rows: Sequence[Notification], error: 
             error=type(error).__name__,
         )
     batch = Value(None, output_field=UUIDField()) if channel_failed else F("message_id")
+    if isinstance(error, DeliveryFailed) and error.retry_after:
+        _queryset_of_notifications(rows).filter(next_attempt_at__lt=now + error.retry_after).update(
+            next_attempt_at=now + error.retry_after
+        )
     _queryset_of_notifications(rows).filter(state=NotificationState.PENDING).update(
         error=describe_failure(error)[:MAX_ERROR_LENGTH],
         batch=batch,

@@ -61,6 +61,28 @@ def resolve_to_allowed_ip_addresses(host: str, port: int) -> list[str]:
     return addresses
 
 
+def resolve_mail_server(host: str, port: int) -> list[str]:
+    """Return the IP addresses of a mail server that an administrator entered.
+
+    That it was entered allows addresses of the private network, and port 25. Other addresses that
+    are not public are allowed if OUTGOING_ALLOWED lists them. Raises ForbiddenAddress or
+    ConnectionError.
+    """
+    try:
+        resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ConnectionError(f"{host} cannot be resolved: {error}") from error
+    addresses = [str(address[0]) for *_, address in resolved]
+    if _is_host_and_port_in_outgoing_allowed(host, port):
+        return addresses
+    for address in addresses:
+        if not (is_public_address(address) or is_private_network_address(address)):
+            raise ForbiddenAddress(
+                f"{host} is this server itself, or an address that no mail server has"
+            )
+    return addresses
+
+
 def _check_addresses_without_outgoing_allowed(
     host: str, port: int, addresses: Sequence[str]
 ) -> None:

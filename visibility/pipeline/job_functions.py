@@ -11,6 +11,7 @@ from celery import current_app
 from django.db import connection, transaction
 from structlog.stdlib import get_logger
 
+from visibility.alerts import channel_alerts
 from visibility.alerts.sweep_due_clocks_and_snoozes import sweep as sweep_due
 from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
@@ -240,6 +241,7 @@ def enqueue_due_refolds_and_update_due_alerts() -> int:
     if recheck_orders.start_rechecks_of_changed_rules(now=now):
         ask_worker_to_run_job_now("refold")
     changed = sweep_due(now=now, load_kpi=load_kpi_snapshot)
+    changed += channel_alerts.update_channel_alerts(now=now)
     if changed:
         broadcast_change_number(latest_change_number(), ["alert"])
         ask_worker_to_run_job_now("deliver")

@@ -74,6 +74,12 @@ JOBS: tuple[Job, ...] = (
         fallback=False,
     ),
     Job("delete_old_poll_rounds", f"{_RECORDS}.delete_old_poll_rounds", every=3600, fallback=False),
+    Job(
+        "delete_old_delivery_attempts",
+        f"{_RECORDS}.delete_old_delivery_attempts",
+        every=3600,
+        fallback=False,
+    ),
     Job("delete_old_throttles", f"{_RECORDS}.delete_old_throttles", every=3600, fallback=False),
     Job("make_partitions", f"{_RECORDS}.make_partitions", every=3600, fallback=False),
     # These two read many rows: they share the queue of the imports, so that orders never wait.

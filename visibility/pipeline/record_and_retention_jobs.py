@@ -9,7 +9,7 @@ from visibility.db.database_time import database_now
 from visibility.ingest import message_body_retention, move_message_bodies, source_failures
 from visibility.kpi import measure_changed_records
 from visibility.models import SignInThrottle
-from visibility.notify import account_links
+from visibility.notify import account_links, delivery_log
 from visibility.pipeline.shutdown_flag import stopping
 
 PARTITIONED_TABLES = ("visibility_inbound_message", "visibility_message_body", "visibility_event")
@@ -34,6 +34,11 @@ def delete_old_throttles() -> int:
 def delete_old_poll_rounds() -> int:
     """Delete the polls that ended long ago; return how many."""
     return source_failures.delete_old_poll_rounds(now=database_now())
+
+
+def delete_old_delivery_attempts() -> int:
+    """Delete the entries of the delivery log that are old; return how many."""
+    return delivery_log.delete_old_attempts(database_now())
 
 
 def make_partitions() -> None:

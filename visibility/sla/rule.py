@@ -34,6 +34,7 @@ class RuleSubject(StrEnum):
     KPI = "kpi"
     ALERT = "alert"
     RULE = "rule"  # only of the alerts about rules that fail
+    SUBSCRIPTION = "subscription"  # only of the alerts about subscriptions that were disabled
 
 
 class Consequence(StrEnum):

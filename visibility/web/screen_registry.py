@@ -52,6 +52,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("session_expiry"),
     Screen("account_links"),
     Screen("account"),
+    Screen("own_notifications"),
     Screen("second_factor"),
     Screen(
         "boards",
@@ -143,6 +144,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("deliveries"),
     Screen(
         "people",
         NavigationEntry(
@@ -158,6 +160,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("teams"),
     Screen("security"),
     Screen("outgoing_addresses"),
+    Screen("mail_server"),
     Screen(
         "setup",
         NavigationEntry("Set-up", "/setup", "t", "list", Permission.ADMINISTER, group="Configure"),

@@ -17,11 +17,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries, Settings
 from tests.builders.alerts import alert
 from tests.builders.live_client import LiveTestClient
 from tests.builders.users import create_user, signed_in, user_of_role
-from visibility.alerts.reconcile_alerts_with_clocks import (
-    NewAlertWithLogEntry,
-    create_alerts,
-    queue_notifications_of_alert,
-)
+from visibility.alerts.queue_notifications import queue_notifications_of_alert
+from visibility.alerts.reconcile_alerts_with_clocks import NewAlertWithLogEntry, create_alerts
 from visibility.db.database_time import database_now
 from visibility.models import (
     Alert,

@@ -1,16 +1,11 @@
-"""Email through Django's mail settings."""
+"""Email through the mail server of the environment, or the one that was entered."""
 
 from email.utils import getaddresses
-from smtplib import SMTPException
 from typing import ClassVar
 
-from django.conf import settings as django_settings
-from django.core.mail import EmailMessage
-
 from connectors.sdk.settings import ParsedSettings, Setting
-from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
-
-FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+from visibility.notify.channel import Channel, OutgoingMessage
+from visibility.notify.mail import is_mail_server_in_environment, send_email, stored_mail_server
 
 
 def check_email_address(text: str) -> None:
@@ -37,26 +32,19 @@ class Email(Channel):
     )
 
     def missing_server_sentence(self) -> str:
-        """Say that there is no mail server, if EMAIL_HOST is not set."""
-        if django_settings.EMAIL_BACKEND != FILE_BACKEND:
+        """Say that there is no mail server, if none is in the environment and none was entered."""
+        if is_mail_server_in_environment() or stored_mail_server() is not None:
             return ""
         return (
-            "No mail server is configured (EMAIL_HOST), so no email leaves this server. "
-            "Emails are written to files in DATA_DIR/mail instead."
+            "No mail server is configured, so no email leaves this server. An administrator enters "
+            "it under Mail server. Until then, emails are written to files in DATA_DIR/mail."
         )
 
-    def send(self, message: OutgoingMessage, settings: ParsedSettings) -> None:
+    def send(self, message: OutgoingMessage, settings: ParsedSettings) -> str:
         """Send one email. Raises DeliveryFailed."""
-        email = EmailMessage(
-            subject=" ".join(message.subject.split())[:200],
-            body=message.personal_text or message.text,
-            from_email=django_settings.DEFAULT_FROM_EMAIL,
-            to=[settings.text("address")],
+        return send_email(
+            message.subject,
+            message.personal_text or message.text,
+            settings.text("address"),
             headers={"Message-ID": f"<{message.id}@throughline>"},
         )
-        try:
-            accepted = email.send()
-        except (SMTPException, OSError, ValueError) as error:
-            raise DeliveryFailed(f"{type(error).__name__}: {error}") from error
-        if accepted != 1:
-            raise DeliveryFailed("No mail server accepted the message.")

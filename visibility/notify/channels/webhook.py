@@ -3,34 +3,24 @@
 import base64
 import binascii
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import orjson
 
 from connectors.sdk.event_codec import format_rfc3339
-from connectors.sdk.parse_setting_values import check_and_return_http_url
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
 from connectors.sdk.standard_webhooks import build_signature_headers
-from connectors.sdk.webhook_and_poll_types import HttpRequest
-from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
-from visibility.outbound.address_guard import is_url_in_outgoing_allowed
-from visibility.outbound.http_client import OutgoingHttpClient
-from visibility.outbound.request_time_and_count_limits import RequestBudget
+from visibility.notify.channel import AlertSummary, Channel, OutgoingMessage
+from visibility.notify.post_to_receiver import (
+    DETAILS,
+    check_webhook_url,
+    details_setting,
+    post_json,
+)
 
 # A slow receiver must not delay the messages of other subscriptions for long.
 MAX_SECONDS = 10.0
 MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
 PREFIX = "whsec_"
-
-
-def check_webhook_url(text: str) -> None:
-    """Check that a URL has https, or is one that an administrator allows. Raises ValueError."""
-    check_and_return_http_url(text)
-    if urlsplit(text).scheme != "https" and not is_url_in_outgoing_allowed(text):
-        raise ValueError(
-            "The URL must begin with https://. Without https, an administrator must list its host "
-            "and port in OUTGOING_ALLOWED."
-        )
 
 
 def check_webhook_secret(text: str) -> None:
@@ -76,46 +66,36 @@ class Webhook(Channel):
             check=check_webhook_secret,
             label="Signing secret",
         ),
+        details_setting(default="no"),
     )
 
-    def send(self, message: OutgoingMessage, settings: ParsedSettings) -> None:
+    def send(self, message: OutgoingMessage, settings: ParsedSettings) -> str:
         """Send one request. Raises DeliveryFailed unless the status of the response is 2xx."""
-        body = orjson.dumps(build_webhook_payload(message))
+        is_personal = settings.is_on(DETAILS)
+        body = orjson.dumps(build_webhook_payload(message, is_personal=is_personal))
         signed = build_signature_headers(
             body, settings.text("secret").encode(), message.sent_at, message.id
         )
-        client = OutgoingHttpClient(RequestBudget(seconds=MAX_SECONDS, requests=1))
-        try:
-            response = client.send(
-                HttpRequest(
-                    "POST",
-                    settings.text("url"),
-                    headers={**signed, "content-type": "application/json"},
-                    body=body,
-                )
-            )
-        except ConnectionError as error:
-            raise DeliveryFailed(f"The request failed: {error}") from error
-        if not 200 <= response.status < 300:
-            raise DeliveryFailed(f"The receiver answered with status {response.status}.")
+        return post_json(settings.text("url"), body, headers=signed, seconds=MAX_SECONDS)
 
 
-def build_webhook_payload(message: OutgoingMessage) -> dict[str, Any]:
+def build_webhook_payload(message: OutgoingMessage, *, is_personal: bool = False) -> dict[str, Any]:
     """Return the JSON document: `type` is `alerts.notified`, or `test` for a test message.
 
-    The document is the same on every attempt, unless an alert has changed.
+    The document is the same on every attempt, unless an alert has changed. `is_personal`: with
+    customers and values.
     """
     return {
         "type": "alerts.notified" if message.alerts else "test",
         "data": {
             "subject": message.subject,
             "text": message.text,
-            "alerts": [_alert_as_json(alert) for alert in message.alerts],
+            "alerts": [_alert_as_json(alert, is_personal=is_personal) for alert in message.alerts],
         },
     }
 
 
-def _alert_as_json(alert: AlertSummary) -> dict[str, Any]:
+def _alert_as_json(alert: AlertSummary, *, is_personal: bool) -> dict[str, Any]:
     """Return an alert. Empty texts become null, and times RFC 3339 in UTC."""
     return {
         "id": alert.id,
@@ -126,6 +106,10 @@ def _alert_as_json(alert: AlertSummary) -> dict[str, Any]:
         "rule": alert.rule or None,
         "order": alert.order or None,
         "source": alert.source or None,
+        "customer": (alert.customer if is_personal else "") or None,
+        "value": (alert.value if is_personal else "") or None,
+        "missing": alert.missing or None,
+        "response": alert.response or None,
         "due_at": format_rfc3339(alert.due_at),
         "opened_at": format_rfc3339(alert.opened_at),
         "url": alert.url,

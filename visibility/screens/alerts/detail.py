@@ -25,7 +25,9 @@ from visibility.models.alerts import AlertKind
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
 from visibility.screens.alerts.mentions import history_with_mentions
 from visibility.screens.alerts.silence_sentences import (
+    CLOSING_CONDITIONS,
     describe_closing_of_silence,
+    explain_failing_rule,
     explain_silence,
 )
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
@@ -198,11 +200,9 @@ def _explain_opening(
             "of their orders, but they do not change any order until the status is mapped."
         )
     if alert.kind == AlertKind.RULE_FAILED:
-        return (
-            f"The rule has failed since {_format_time(alert.started_at)}. It is not checked for "
-            "the orders or sources that it fails for; their active alerts do not change. It is "
-            "tried again every hour, and at once after it was changed."
-        )
+        return explain_failing_rule(alert)
+    if alert.kind == AlertKind.CHANNEL_FAILED:
+        return f"{alert.title} Correct it, send a test message, and enable it again."
     if alert.source and alert.kind != AlertKind.SOURCE_SILENT:
         since = _format_time(alert.started_at)
         return f"The condition of the rule has held for {alert.source.title} since {since}."
@@ -234,8 +234,8 @@ def _describe_closing_condition(alert: Alert, expected_from: str) -> str:
         return ""
     if alert.source and alert.kind == AlertKind.UNMAPPED_STATUS:
         return "Closes automatically when the status is mapped or ignored on the Mappings page."
-    if alert.kind == AlertKind.RULE_FAILED:
-        return "Closes automatically when the rule works again."
+    if alert.kind in CLOSING_CONDITIONS:
+        return CLOSING_CONDITIONS[AlertKind(alert.kind)]
     has_condition = alert.subject_kind in {RuleSubject.KPI, RuleSubject.ALERT}
     if has_condition or (alert.source and alert.kind != AlertKind.SOURCE_SILENT):
         return "Closes automatically when the condition of the rule no longer holds."

@@ -1,10 +1,25 @@
 """Sentences about a silent source: which data is missing, and what closes the alert."""
 
 from visibility.formatting import format_timestamp
-from visibility.models import Alert, Source
+from visibility.models import Alert, AlertKind, Source
 from visibility.sla.rules.source_silent import ALL_PARKED, event_type_of_subject_key
 from visibility.sla.silence_limits import silence_limit_origin
 from visibility.storage.organization import organization_time_zone
+
+CLOSING_CONDITIONS = {
+    AlertKind.RULE_FAILED: "Closes automatically when the rule works again.",
+    AlertKind.CHANNEL_FAILED: "Closes automatically when it is enabled again or deleted.",
+}
+
+
+def explain_failing_rule(alert: Alert) -> str:
+    """Return since when a rule fails, and what that means."""
+    since = format_timestamp(alert.started_at, organization_time_zone())
+    return (
+        f"The rule has failed since {since}. It is not checked for the orders or sources that it "
+        "fails for; their active alerts do not change. It is tried again every hour, and at once "
+        "after it was changed."
+    )
 
 
 def explain_silence(alert: Alert, source: Source) -> str:

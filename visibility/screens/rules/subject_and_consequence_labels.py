@@ -12,6 +12,7 @@ SUBJECT_LABELS = {
     RuleSubject.KPI: "KPIs",
     RuleSubject.ALERT: "Alerts",
     RuleSubject.RULE: "SLA rules",
+    RuleSubject.SUBSCRIPTION: "Subscriptions",
 }
 CONSEQUENCE_LABELS = {
     Consequence.REVENUE_LEAKAGE: "Revenue leakage",

@@ -2,18 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from connectors.sdk.settings import SettingError
-from visibility.models import AuditEntry, Severity, SlaRule, Subscription
+from django.db.models import Count, Min
+
+from connectors.sdk.settings import SettingError, SettingType
+from visibility.formatting import count_with_noun
+from visibility.models import (
+    AuditEntry,
+    DeliveryAttempt,
+    Notification,
+    NotificationState,
+    Severity,
+    Subscription,
+)
 from visibility.notify.change_and_test_subscriptions import DEACTIVATED
 from visibility.notify.channel import Channel
 from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 from visibility.notify.outbox import channel_registry
 from visibility.screens.setting_fields import SettingField, build_setting_field
+from visibility.screens.subscriptions.selection_fields import describe_schedule, describe_scope
 
 PAGE_SIZE = 50
-MAX_RULES = 500
 MAX_HISTORY = 50
+DELIVERIES_PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +54,9 @@ class SubscriptionSummary:
 
     @property
     def target(self) -> str:
-        """Where the messages go: the settings that are no secret, in the order of the form."""
-        declared = [setting.name for setting in self.channel.settings] if self.channel else []
+        """Where the messages go: the texts that are no secret, in the order of the form."""
+        all_settings = self.channel.settings if self.channel else ()
+        declared = [s.name for s in all_settings if s.type is not SettingType.BOOLEAN]
         return ", ".join(self.settings[name] for name in declared if name in self.settings)
 
     @property
@@ -58,32 +71,51 @@ class SubscriptionSummary:
         return [s for s in Severity.values if isinstance(stored, list) and s in stored]
 
     @property
+    def rule_codes(self) -> list[str]:
+        """The codes of the rules that it selects; none: all."""
+        rule = self.subscription.rule
+        return [rule.code] if rule else list(self.subscription.rules)
+
+    @property
     def selection(self) -> str:
         """Which alerts it selects: `high, critical; rule Stuck in released`."""
         severities = ", ".join(
             label.lower() for value, label in Severity.choices if value in self.severities
         )
         rule = self.subscription.rule
-        severity_text = f"Alerts of severity {severities}" if severities else "All alerts"
-        return f"{severity_text} of the rule {rule.title}" if rule else severity_text
+        text = f"Alerts of severity {severities}" if severities else "All alerts"
+        if rule:
+            text += f" of the rule {rule.title}"
+        elif self.subscription.rules:
+            text += f" of {count_with_noun(len(self.subscription.rules), 'rule')}"
+        return f"{text}{describe_scope(self.subscription)}"
+
+    @property
+    def schedule(self) -> str:
+        """When it sends: `Daily digest at 08:00; quiet hours 22:00 to 06:00`; empty: at once."""
+        return describe_schedule(self.subscription)
 
     @property
     def owner(self) -> str:
-        """The name of the user who added it."""
+        """The team whose subscription it is, or the name of the user who added it."""
+        if self.subscription.team:
+            return f"Team {self.subscription.team.title}"
         user = self.subscription.user
         return user.get_full_name() or user.get_username()
 
 
 def list_subscriptions(*, after: int = 0, limit: int = PAGE_SIZE) -> list[SubscriptionSummary]:
     """Return subscriptions in the order in which they were added. One statement."""
-    rows = Subscription.objects.filter(removed_at=None, pk__gt=after).select_related("user", "rule")
+    rows = Subscription.objects.filter(removed_at=None, pk__gt=after).select_related(
+        "user", "rule", "team"
+    )
     return [summarize_subscription(row) for row in rows.order_by("pk")[:limit]]
 
 
 def summarize_subscription(subscription: Subscription) -> SubscriptionSummary:
     """Describe a subscription. No statement if its user and rule are loaded."""
     channel = channel_registry().get(subscription.channel)
-    if not subscription.user.is_active:
+    if subscription.is_stopped:
         problem = DEACTIVATED
     elif channel is None:
         problem = f"This version has no channel “{subscription.channel}”."
@@ -130,9 +162,26 @@ def build_channel_setting_fields(
     ]
 
 
-def rule_codes_and_titles() -> list[tuple[str, str]]:
-    """Return the code and title of each rule, by title."""
-    return list(SlaRule.objects.order_by("title", "code").values_list("code", "title")[:MAX_RULES])
+@dataclass(frozen=True, slots=True)
+class WaitingMessages:
+    """Notifications that wait to be sent, and when the next attempt is due."""
+
+    count: int
+    next_at: datetime | None
+
+
+def waiting_messages(number: int) -> WaitingMessages:
+    """Return what waits to be sent to a subscription."""
+    rows = Notification.objects.filter(subscription=number, state=NotificationState.PENDING)
+    return WaitingMessages(**rows.aggregate(count=Count("pk"), next_at=Min("next_attempt_at")))
+
+
+def latest_deliveries(number: int, before: int) -> list[DeliveryAttempt]:
+    """Return a page of the delivery log, newest first, and one more if there is one."""
+    rows = DeliveryAttempt.objects.filter(subscription=number)
+    if before:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-pk")[: DELIVERIES_PER_PAGE + 1])
 
 
 def subscription_history(number: int) -> list[AuditEntry]:

@@ -7,7 +7,7 @@ from visibility.models import BoardSharing
 from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer
 from visibility.web.api.problem_responses import ConflictError
 from visibility.web.api.request_body_serializers import RequestBody
-from visibility.web.api.subscriptions import ChannelSettingSerializer
+from visibility.web.api.subscription_serializers import ChannelSettingSerializer
 from visibility.web.permissions import Permission
 from visibility.web.screen_links import DEFAULT_DAYS, DEFAULT_SECONDS
 

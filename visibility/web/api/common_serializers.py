@@ -178,7 +178,12 @@ class AlertSerializer(PermissionFilteredSerializer):
     rule = AlertRuleSerializer(allow_null=True)
     order = AlertOrderSerializer(allow_null=True)
     source = serializers.CharField(source="source.slug", default=None, allow_null=True)  # type: ignore[assignment]  # not DRF's `source`
-    kind = EnumField([AlertKind.SLA, AlertKind.RULE_FAILED, *rule_kind_codes_not_about_orders()])
+    kind = EnumField(
+        [
+            *(AlertKind.SLA, AlertKind.RULE_FAILED, AlertKind.CHANNEL_FAILED),
+            *rule_kind_codes_not_about_orders(),
+        ]
+    )
     subject_kind = EnumField(RuleSubject, source="subject")
     subject_key = serializers.CharField()
     episode = serializers.IntegerField()

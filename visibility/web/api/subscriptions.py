@@ -3,130 +3,42 @@
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.settings import SettingType
 from visibility.db.database_time import database_now
-from visibility.models import Severity
 from visibility.notify import change_and_test_subscriptions
 from visibility.notify.change_and_test_subscriptions import (
-    CHANNEL,
-    RULE,
-    SEVERITIES,
     InvalidSubscription,
-    SubscriptionChange,
     UnknownSubscription,
 )
+from visibility.notify.check_selection import SubscriptionChange
 from visibility.screens.subscriptions import load_subscription_summaries as subscription_queries
 from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
-    AlertRuleSerializer,
-    EnumField,
-    PermissionFilteredSerializer,
-    Rfc3339Field,
-    UserSerializer,
     serialize,
     serialize_all,
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
-from visibility.web.api.problem_responses import ApiResponse, InvalidInput
+from visibility.web.api.problem_responses import ApiResponse
 from visibility.web.api.request_body_serializers import (
     EmptyBody,
-    RequestBody,
     parse_body,
     read_body,
 )
+from visibility.web.api.subscription_serializers import (
+    ChannelListSerializer,
+    ChannelSerializer,
+    InvalidSubscriptionInput,
+    SubscriptionBody,
+    SubscriptionChangeBody,
+    SubscriptionSerializer,
+    SubscriptionTestResultSerializer,
+)
 from visibility.web.permissions import Permission
-
-
-class InvalidSubscriptionInput(InvalidInput):
-    """Fields of a subscription are invalid, each with its sentence."""
-
-    def __init__(self, error: InvalidSubscription) -> None:
-        super().__init__("", " ".join(e.sentence for e in error.errors))
-        own = {RULE, SEVERITIES, CHANNEL}
-        paths = {e.name: e.name if e.name in own else f"settings.{e.name}" for e in error.errors}
-        self.errors = [{"path": paths[e.name], "detail": e.sentence} for e in error.errors]
-
-
-class ChannelSettingSerializer(PermissionFilteredSerializer):
-    """A setting that a channel declares. A secret is written and never read."""
-
-    name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]  # not the label of a DRF field
-    help = serializers.CharField()
-    type = EnumField(SettingType)
-    default = serializers.CharField()
-    required = serializers.BooleanField()  # type: ignore[assignment]  # not that of a DRF field
-    choices = serializers.ListField(child=serializers.CharField())
-
-
-class ChannelSerializer(PermissionFilteredSerializer):
-    """A channel. `problem` says why no server accepts its messages; empty if one does."""
-
-    code = serializers.CharField()
-    title = serializers.CharField()
-    description = serializers.CharField()
-    problem = serializers.CharField(source="missing_server_sentence")
-    settings = ChannelSettingSerializer(many=True)
-
-
-class ChannelListSerializer(PermissionFilteredSerializer):
-    """All channels."""
-
-    items = ChannelSerializer(many=True)
-
-
-class SubscriptionSerializer(PermissionFilteredSerializer):
-    """A subscription without its secrets. `problem`: why no server can accept its messages."""
-
-    id = serializers.IntegerField(source="subscription.pk")
-    channel = serializers.CharField(source="subscription.channel")
-    settings = serializers.DictField(child=serializers.CharField())
-    has_secrets = serializers.BooleanField()
-    rule = AlertRuleSerializer(source="subscription.rule", allow_null=True)
-    severities = serializers.ListField(child=EnumField(Severity))
-    enabled = serializers.BooleanField(source="subscription.enabled")
-    user = UserSerializer(source="subscription.user")
-    problem = serializers.CharField()
-    accepted_at = Rfc3339Field(source="subscription.accepted_at", allow_null=True)
-    delivery_error = serializers.CharField(source="subscription.delivery_error")
-
-
-class SubscriptionTestResultSerializer(PermissionFilteredSerializer):
-    """Whether a server accepted the test message, and what it answered."""
-
-    accepted = serializers.BooleanField(source="is_accepted")
-    detail = serializers.CharField()
-
-
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
-class SettingTextsField(serializers.DictField):
-    """Settings of a channel as texts by name."""
-
-    child = serializers.CharField(max_length=1_000, allow_blank=True)
-
-
-class SubscriptionChangeBody(RequestBody):
-    """The fields to change. A blank setting is removed; a blank secret stays."""
-
-    settings = SettingTextsField(required=False)
-    rule = serializers.CharField(required=False, allow_null=True, max_length=50)
-    severities = serializers.ListField(
-        child=serializers.CharField(max_length=20), required=False, max_length=20
-    )
-    enabled = serializers.BooleanField(required=False)
-
-
-class SubscriptionBody(SubscriptionChangeBody):
-    """A new subscription. `rule`: the code of a rule, or null for all rules."""
-
-    channel = serializers.CharField(max_length=40)
 
 
 @extend_schema_view(get=extend_schema(operation_id="subscriptions"))
@@ -165,7 +77,7 @@ class SubscriptionListView(ApiListView):
             try:
                 created = change_and_test_subscriptions.add_subscription(
                     channel,
-                    _subscription_change_from_body(values),
+                    subscription_change_from_body(values),
                     by=current_user(request),
                     now=database_now(),
                 )
@@ -205,7 +117,7 @@ class SubscriptionView(ApiView):
             try:
                 change_and_test_subscriptions.change_subscription(
                     subscription_id,
-                    _subscription_change_from_body(values),
+                    subscription_change_from_body(values),
                     by=current_user(request),
                     now=database_now(),
                 )
@@ -279,10 +191,11 @@ def permission_for(request: Request) -> Permission:
     return Permission.SUBSCRIPTIONS_SEE if is_read else Permission.SUBSCRIPTIONS_EDIT
 
 
-def _subscription_change_from_body(values: dict[str, Any]) -> SubscriptionChange:
+def subscription_change_from_body(values: dict[str, Any]) -> SubscriptionChange:
     """The change of a validated body. A rule of null means all rules."""
-    if "rule" in values:
-        values["rule"] = values["rule"] or ""
+    for name in ("rule", "team", "quiet_from", "quiet_until", "digest_at"):
+        if name in values:
+            values[name] = values[name] or ""
     return SubscriptionChange(**values)
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
-from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.models import User
@@ -22,6 +21,7 @@ from visibility.notify.account_links import (
     end_account_links,
     find_account_link,
 )
+from visibility.notify.mail import has_mail_server
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 from visibility.web.pages.sign_in_and_out import client_address
 from visibility.web.people.allauth_adapters import audit_account
@@ -39,8 +39,8 @@ TOO_MANY = "Too many requests from your network address. Try again in one minute
 @require_http_methods(["GET", "HEAD", "POST"])
 def forgot_password(request: HttpRequest) -> HttpResponse:
     """`/signin/forgot`: ask for a link by email. The answer does not tell whether a user exists."""
-    context = {"sends_mail": settings.HAS_MAIL_SERVER}
-    if request.method != "POST" or not settings.HAS_MAIL_SERVER:
+    context = {"sends_mail": has_mail_server()}
+    if request.method != "POST" or not has_mail_server():
         return render(request, "account/forgot.html", context)
     if not requests_per_address.take_address(client_address(request)):
         return render(request, "account/forgot.html", context | {"problem": TOO_MANY}, status=429)

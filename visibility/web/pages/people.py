@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from visibility.db.database_time import database_now
 from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.notify.account_links import LIFETIMES, account_link_path
+from visibility.notify.mail import has_mail_server
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web.board_changes import Author
 from visibility.web.people import accounts, people_list
@@ -152,7 +152,7 @@ def _form_context(request: HttpRequest, error: InvalidPerson | None = None) -> d
         "chosen_teams": request.POST.getlist("teams"),
         "roles": list(ROLE_TITLES.items()),
         "teams": list(Team.objects.order_by("title")[:MAX_TEAMS]),
-        "sends_mail": settings.HAS_MAIL_SERVER,
+        "sends_mail": has_mail_server(),
     }
 
 

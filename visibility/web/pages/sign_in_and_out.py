@@ -27,6 +27,7 @@ from django.views.decorators.http import require_GET, require_POST
 from visibility.boards.stored_boards import start_board_slug
 from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
+from visibility.notify.mail import has_mail_server
 from visibility.web.database_unavailable import RETRY_SECONDS
 from visibility.web.people.local_paths import local_path_or_empty as local_path_or_empty
 from visibility.web.people.sessions import record_session
@@ -143,7 +144,7 @@ class SignInView(LoginView):
         return super().get_context_data(**kwargs) | {
             "demo_people": demo_people(),
             "has_users": User.objects.exists(),
-            "sends_mail": settings.HAS_MAIL_SERVER,
+            "sends_mail": has_mail_server(),
         }
 
 

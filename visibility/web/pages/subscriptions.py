@@ -1,6 +1,7 @@
 """Pages of subscriptions: the list, one subscription with its form, and a test message."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -13,17 +14,24 @@ from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import AuditEntry, Severity
+from visibility.models.alerts import SCOPE_NAMES
 from visibility.notify import change_and_test_subscriptions
 from visibility.notify.change_and_test_subscriptions import (
     InvalidSubscription,
-    SubscriptionChange,
     UnknownSubscription,
 )
 from visibility.notify.channel import Channel
+from visibility.notify.check_selection import SCOPE, SubscriptionChange
 from visibility.notify.outbox import channel_registry
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.subscriptions import load_subscription_summaries
 from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
+from visibility.screens.subscriptions.selection_fields import (
+    FIELD_NAMES,
+    SELECTION_LABELS,
+    selection_context,
+)
+from visibility.web.pages.deliveries import delivery_log_context
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -38,6 +46,8 @@ ACTION_TEXTS = {
     "subscription.added": "Added",
     "subscription.changed": "Changed",
     "subscription.tested": "Test message",
+    "subscription.disabled": "Disabled, because messages failed",
+    "subscription.resent": "Message sent again",
 }
 
 
@@ -161,7 +171,6 @@ def _render_form(
     """Render the form with stored values, or with entered ones and their errors (422)."""
     entered = _read_form(request.POST) if errors else None
     stored = summary.subscription if summary else None
-    stored_rule = stored.rule.code if stored and stored.rule else ""
     chosen = entered.severities if entered else (summary.severities if summary else [])
     now = database_now()
     fields = (
@@ -174,7 +183,7 @@ def _render_form(
         if channel
         else []
     )
-    names = {field.name for field in fields}
+    names = {field.name for field in fields} | FIELD_NAMES
     context: dict[str, Any] = {
         "channel": channel,
         "summary": summary,
@@ -188,8 +197,7 @@ def _render_form(
         if channel
         else "",
         "severities": [(v, label, v in (chosen or ())) for v, label in Severity.choices],
-        "rules": load_subscription_summaries.rule_codes_and_titles(),
-        "rule": entered.rule if entered else stored_rule,
+        **selection_context(stored, entered, errors),
         "enabled": bool(entered.enabled if entered else stored is None or stored.enabled),
         "accepted": displayed_time(stored.accepted_at, now) if stored else None,
         "history": [
@@ -200,6 +208,9 @@ def _render_form(
         ],
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
+    if stored:
+        before = parse_row_id(request.GET.get("before", "")) or 0
+        context |= delivery_log_context(stored.pk, before, now)
     return render(request, "subscriptions/form.html", context, status=422 if errors else 200)
 
 
@@ -212,24 +223,40 @@ def _describe_audit_entry(entry: AuditEntry) -> str:
     if entry.action != "subscription.changed":
         return action
     names = [str(name) for name in detail.get("settings", ())]
-    names += [name for name in ("rule", "severities") if name in detail]
+    names += [label for name, label in SELECTION_LABELS.items() if name in detail]
     if "enabled" in detail:
         names.append("enabled" if detail["enabled"] else "disabled")
     return f"{action}: {', '.join(names)}"
 
 
 def _read_form(form: QueryDict) -> SubscriptionChange:
-    """Read the form. A box that is not checked is not sent: it is false."""
+    """Read the form with the settings of the channel and the team."""
     texts = {
         name.removeprefix(PREFIX): text
         for name, text in form.items()
         if name.startswith(PREFIX) and isinstance(text, str)
     }
+    team = form.get("team", "").replace("\0", "")
+    return replace(read_selection(form), settings=texts, team=team)
+
+
+def read_selection(form: QueryDict) -> SubscriptionChange:
+    """Read what is selected and when. A box that is not checked is not sent: it is false."""
+
+    def text(name: str) -> str:
+        return form.get(name, "").replace("\0", "")
+
     return SubscriptionChange(
-        settings=texts,
-        rule=form.get("rule", "").replace("\0", ""),
+        rules=[code.replace("\0", "") for code in form.getlist("rule")],
         severities=form.getlist("severities"),
+        scope={name: text(f"{SCOPE}{name}") for name in SCOPE_NAMES},
+        critical_at_once=form.get("critical_at_once") == "on",
         enabled=form.get("enabled") == "on",
+        time_zone=text("time_zone"),
+        quiet_from=text("quiet_from"),
+        quiet_until=text("quiet_until"),
+        digest=text("digest"),
+        digest_at=text("digest_at"),
     )
 
 

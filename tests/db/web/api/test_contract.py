@@ -143,6 +143,11 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {OP, AD},
         {},
     ),
+    "subscriptions/{subscription}/deliveries": (
+        "subscriptions/{subscription_id}/deliveries",
+        {OP, IN, AD},
+        None,
+    ),
     "kpis": ("kpis", {EX, OP, AD}, None),
     "kpis/fill_rate?by=channel&from=2026-01-01&to=2026-12-31": ("kpis/{code}", {EX, OP, AD}, None),
     "kpis/fill_rate/orders?outcome=counted&from=2026-01-01&to=2026-12-31": (
@@ -154,6 +159,9 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "kpis/fill_rate/export?format=xlsx": ("kpis/{code}/export", {EX, OP, AD}, None),
     "kpi-notes": ("kpi-notes", {EX, OP, AD}, None),
     "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
+    "notifications": ("notifications", ALL, None),
+    "mail-server": ("mail-server", {AD}, None),
+    "mail-server/test": ("mail-server/test", {AD}, {"to": "ada@example.com"}),
     "outgoing-addresses": ("outgoing-addresses", {AD}, None),
     "connectors": ("connectors", {IN, AD}, None),
     "sources/export?format=csv": ("sources/export", {OP, IN, AD}, None),
@@ -345,6 +353,9 @@ def test_openapi_document_is_valid_and_complete() -> None:
     paths.remove("calendars/{code}/versions/{starts_on}")  # only DELETE: test_calendars.py
     paths -= {"exports/{export_id}", "exports/{export_id}/file"}  # test_background_exports.py
     paths.remove("outgoing-addresses/{address_id}")  # only DELETE: test_outgoing_addresses.py
+    paths.remove("notifications/test")  # needs own notifications: test_own_notifications.py
+    # Needs a message that was sent: test_deliveries.py
+    paths.remove("subscriptions/{subscription_id}/deliveries/{attempt_id}/resend")
     paths.remove("tokens/{token_id}")  # only DELETE: test_api_tokens.py
     paths.remove("sessions/{session_id}")  # only DELETE: test_account.py
     paths.remove("orders/{order_id}/tracking-links/{link_id}")  # only DELETE: test_tracking.py

@@ -51,10 +51,10 @@ def receiver(settings: Settings) -> Iterator[RecordingServer]:
 
 def test_channels_describe_their_settings(ops: StrictClient) -> None:
     items = {item["code"]: item for item in ops.get("/api/v1/channels").json()["items"]}
-    assert set(items) == {"email", "webhook"}
+    assert set(items) == {"email", "pagerduty", "slack", "teams", "webhook"}
     (address,) = items["email"]["settings"]
     assert (address["name"], address["required"]) == ("address", True)
-    assert [s["type"] for s in items["webhook"]["settings"]] == ["url", "secret"]
+    assert [s["type"] for s in items["webhook"]["settings"]] == ["url", "secret", "boolean"]
 
 
 def test_add_change_try_and_remove(ops: StrictClient, receiver: RecordingServer) -> None:
@@ -78,7 +78,8 @@ def test_add_change_try_and_remove(ops: StrictClient, receiver: RecordingServer)
     assert (changed["rule"], changed["enabled"]) == (None, False)
     assert changed["settings"] == created["settings"]
     tested = ops.send("post", f"{address}/test")
-    assert tested.json() == {"accepted": True, "detail": "The server accepted the test message."}
+    detail = "The server accepted the test message. Answer: 202"
+    assert tested.json() == {"accepted": True, "detail": detail}
     receiver.respond = lambda _: (403, {})
     assert ops.send("post", f"{address}/test").json()["accepted"] is False
     answers = [answer, tested, ops.get(address), ops.get(URL), ops.send("delete", address)]

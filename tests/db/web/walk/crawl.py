@@ -8,6 +8,7 @@ from unittest.mock import patch
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
@@ -87,6 +88,7 @@ class Visitor:
         url = url.partition("#")[0]
         if url not in self._opened:
             # The client copies the context of every template, which would take most of the time.
+            _end_settings_of_transaction()
             with patch("django.test.client.store_rendered_templates"):
                 answer = self._client.get(url)
             is_page = answer.headers.get("Content-Type", "").startswith("text/html")
@@ -116,6 +118,12 @@ class Visitor:
                 return None
             total, pages, url = total + page.rows, pages + 1, page.next_url
         return total
+
+
+def _end_settings_of_transaction() -> None:
+    """End what the request before set for its transaction, which is that of the whole walk here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
 
 
 def all_patterns(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.settings import ParsedSettings
 from visibility.notify.channel import DeliveryFailed, OutgoingMessage
-from visibility.notify.channels.email import FILE_BACKEND, Email
+from visibility.notify.channels.email import Email
 from visibility.notify.check_and_encrypt_channel_settings import parse_channel_settings_with_errors
 
 MESSAGE = OutgoingMessage("7", "Late\norder", "Text", datetime(2026, 3, 4, tzinfo=UTC))
@@ -42,12 +42,6 @@ def test_other_texts_are_refused_with_a_sentence(address: str) -> None:
     assert error.sentence.endswith((".", "required."))
 
 
-def test_without_a_mail_server_it_says_so(settings: Settings) -> None:
-    assert Email().missing_server_sentence() == ""
-    settings.EMAIL_BACKEND = FILE_BACKEND
-    assert "No mail server is configured (EMAIL_HOST)" in Email().missing_server_sentence()
-
-
 def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
@@ -55,7 +49,7 @@ def test_unreachable_server_is_a_failed_delivery(settings: Settings) -> None:
         Email().send(MESSAGE, settings_of("ops@example.com"))
 
 
-class MailServer(socketserver.StreamRequestHandler):
+class SmtpSession(socketserver.StreamRequestHandler):
     """A mail server for one session; it refuses the command `refused`."""
 
     refused = ""
@@ -80,25 +74,25 @@ class MailServer(socketserver.StreamRequestHandler):
 
 
 @pytest.fixture
-def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[MailServer]]:
-    monkeypatch.setattr(MailServer, "refused", "")
-    monkeypatch.setattr(MailServer, "accepted", 0)
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer) as listening:
+def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[SmtpSession]]:
+    monkeypatch.setattr(SmtpSession, "refused", "")
+    monkeypatch.setattr(SmtpSession, "accepted", 0)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SmtpSession) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", listening.server_address[1]
-        yield MailServer
+        yield SmtpSession
         listening.shutdown()
 
 
-def test_message_that_the_server_accepts_is_sent(server: type[MailServer]) -> None:
+def test_message_that_the_server_accepts_is_sent(server: type[SmtpSession]) -> None:
     Email().send(MESSAGE, settings_of("ops@example.com"))
     assert server.accepted == 1
 
 
 @pytest.mark.parametrize(("command", "reason"), [("RCPT", "no such mailbox"), ("BODY", "refused")])
 def test_message_that_the_server_refuses_is_a_failed_delivery(
-    server: type[MailServer], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
+    server: type[SmtpSession], monkeypatch: pytest.MonkeyPatch, command: str, reason: str
 ) -> None:
     monkeypatch.setattr(server, "refused", command)
     with pytest.raises(DeliveryFailed, match=reason):

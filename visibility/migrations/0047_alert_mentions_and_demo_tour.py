@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0047_archived_rules"),
+        ("visibility", "0046_archived_rules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,76 @@
+"""Queue a notification for each subscription that selects an alert."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from visibility.models.alerts import NOT_STOPPED, Alert, Notification, Subscription
+from visibility.models.orders import Order
+from visibility.models.rules_clocks_and_calendars import SlaRule
+
+TEAM = "team"
+INTEGRATOR = "integrator"  # the role of this name
+
+
+def queue_notifications_of_alert(alert: Alert, transition: str) -> None:
+    """Queue notifications of one alert; see queue_notifications()."""
+    queue_notifications([alert], transition)
+
+
+def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
+    """Add a notification to the outbox for each alert and matching subscription.
+
+    Subscriptions of deactivated people match nothing.
+    """
+    enabled = Subscription.objects.filter(NOT_STOPPED, enabled=True)
+    subscriptions = list(enabled) if alerts else []
+    codes = {code for s in subscriptions for code in s.rules}
+    rules: dict[int | None, str] = (
+        dict(SlaRule.objects.filter(code__in=codes).values_list("pk", "code")) if codes else {}
+    )
+    orders = _orders_of(alerts) if any(set(s.scope) - {TEAM} for s in subscriptions) else {}
+    limited = _users_limited_to_sources(subscriptions, alerts)
+    Notification.objects.bulk_create(
+        [
+            Notification(alert=a, episode=a.episode, transition=transition, subscription=s)
+            for s in subscriptions
+            for a in alerts
+            if (a.source_id or s.team_id or s.user_id not in limited)
+            and (not s.severities or a.severity in s.severities)
+            and (rules.get(a.rule_id) in s.rules if s.rules else s.rule_id in {None, a.rule_id})
+            and _is_in_scope(s.scope, a, orders.get(a.order_id or 0, {}))
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _users_limited_to_sources(
+    subscriptions: Sequence[Subscription], alerts: Sequence[Alert]
+) -> set[int]:
+    """Return the users whose only role is that of an integrator: they see alerts about sources."""
+    if all(alert.source_id for alert in alerts):
+        return set()
+    users = {subscription.user_id for subscription in subscriptions}
+    roles = User.groups.through.objects.filter(user__in=users)
+    names: dict[int, set[str]] = {}
+    for user_id, name in roles.values_list("user_id", "group__name"):
+        names.setdefault(user_id, set()).add(name)
+    return {user_id for user_id in users if names.get(user_id) == {INTEGRATOR}}
+
+
+def _orders_of(alerts: Sequence[Alert]) -> dict[int, Mapping[str, Any]]:
+    """Return the fields of a scope by order. One statement."""
+    ids = {alert.order_id for alert in alerts if alert.order_id}
+    fields = ("warehouse", "channel", "customer_group", "customer_no")
+    return {
+        row["object_id"]: row
+        for row in Order.objects.filter(object__in=ids).values("object_id", *fields)
+    }
+
+
+def _is_in_scope(scope: Mapping[str, str], alert: Alert, order: Mapping[str, Any]) -> bool:
+    """Whether an alert has all values of a scope; one without an order has none of an order."""
+    return all(
+        (alert.team if name == TEAM else order.get(name)) == value for name, value in scope.items()
+    )
