@@ -20,7 +20,7 @@
       const two = (amount) => String(Math.floor(amount) % 60).padStart(2, "0"), days = Math.floor(left / 86400);
       const clock = `${Math.floor(left / 3600) % 24}:${two(left / 60)}:${two(left)}`;
       time.textContent = left <= 0 ? `passed ${span(-left)} ago` : days ? `${days} d ${clock}` : clock;
-      time.classList.toggle("tone-late", left <= 0);
+      time.classList.toggle("tone-late", left <= 0 && !time.closest("[data-nothing-left]"));
     }
   }
   function tick() {

@@ -159,6 +159,7 @@ def test_events_link_to_their_message_with_the_raw_permission(clerk: Client, ord
 def test_as_known_at_shows_data_of_that_time(clerk: Client, order: Order) -> None:
     page = fetch(clerk, f"/orders/{order.pk}?at=2026-01-01T00:00:00%2B00:00")
     assert "This page shows the data known on" in page
+    assert '<meta name="known-at" content="Thu, Jan 1, 2026' in page
     assert "No data was known at this time." in page
 
 
