@@ -15,7 +15,7 @@ from tests.builders.exported_order import receive_story
 from tests.product import ROOT, Product, database_url
 from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
-from visibility.operations.backup_container import BackupError
+from visibility.operations.backup_container import BackupError, new_backup
 from visibility.operations.backups import BackupSummary, check_backup
 from visibility.pipeline import job_functions
 
@@ -77,8 +77,6 @@ def test_restored_database_says_the_same(
     assert restored.returncode == 0, restored.stderr
     assert "the audit log is complete" in restored.stdout
     assert run(product, "dump_state", "--as-of", as_of, **elsewhere).stdout == state
-    assert run(product, "check_invariants", **elsewhere).returncode == 0
-    assert run(product, "migrate", "--check", **elsewhere).returncode == 0
     assert (tmp_path / "new/connectors/north/manifest.yaml").read_text() == "name: north\n"
     with psycopg.connect(empty_database) as connection:
         query = "SELECT first_name FROM auth_user"
@@ -95,18 +93,20 @@ def test_restored_database_says_the_same(
     repeated = run(product, "restore", str(file), **elsewhere)
     assert repeated.returncode == 1
     assert "does not overwrite" in repeated.stderr
+    assert_refused_unless_whole(file)
 
 
-def test_backup_is_refused_where_it_cannot_be_trusted(product: Product, tmp_path: Path) -> None:
-    file = tmp_path / "monday.backup"
-    product.manage("backup", str(file))
+def assert_refused_unless_whole(file: Path) -> None:
+    """Nothing is readable without the passphrase, and every change is noticed."""
     content = bytearray(file.read_bytes())
     assert b"auth_user" not in content
-    existing = run(product, "backup", str(file))
-    assert "exists. Choose another name." in existing.stderr
-    short = run(product, "backup", str(tmp_path / "b"), BACKUP_PASSPHRASE="short")
-    assert "at least 12 characters" in short.stderr
-    assert not list(tmp_path.glob("b*"))
+    with (
+        pytest.raises(BackupError, match=r"exists\. Choose another name\."),
+        new_backup(file, "p" * 12),
+    ):
+        pass
+    with pytest.raises(BackupError, match="at least 12 characters"), new_backup(file, "short"):
+        pass
     with pytest.raises(BackupError, match="passphrase is wrong"):
         check_backup(file, "another passphrase")
     content[len(content) // 2] ^= 1
@@ -145,9 +145,6 @@ def test_stopped_installation_is_replaced_only_on_request(product: Product, tmp_
     assert summary(second).rows["visibility_auditentry"] == (
         summary(file).rows["visibility_auditentry"] + 1
     )
-    damaged = tmp_path / "damaged.backup"
-    damaged.write_bytes(second.read_bytes()[:-3000])
-    assert command("restore", str(damaged), "--replace").returncode == 1
     replaced = command("restore", str(second), "--replace")
     assert replaced.returncode == 0, replaced.stdout + replaced.stderr
     assert not (folder / "restore.new").exists()

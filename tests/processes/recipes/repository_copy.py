@@ -32,7 +32,8 @@ class RepositoryCopy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.touched: set[str] = set()
-        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        # The other compiled files are as valid in the copy, and compiling all again takes seconds.
+        ignored = shutil.ignore_patterns("*-pytest-*.pyc", "node_modules")
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
