@@ -68,14 +68,14 @@ def main(count: int) -> dict[str, float]:
 
 def chart(number: int) -> dict[str, Any]:
     """A chart with lines of several channels over 90 days; the values depend on `number`."""
-    from visibility.screens.charts import Series, ValueAxisFormat, build_line_figure
+    from visibility.screens.charts import Series, TargetLine, ValueAxisFormat, build_line_figure
 
     days = [date(2026, 1, 1) + timedelta(days=index) for index in range(DAYS)]
     values = [(index + number) % 97 / 97 for index in range(DAYS)]
     series = [
         Series(f"Channel {name}", days, values, list(range(DAYS))) for name in range(CHANNELS)
     ]
-    return build_line_figure(series, ValueAxisFormat(".1%"), target=0.96)
+    return build_line_figure(series, ValueAxisFormat(".1%"), target=TargetLine(((days[0], 0.96),)))
 
 
 def milliseconds(work: Callable[[int], object], count: int) -> float:

@@ -15,6 +15,7 @@ class LockKey(IntEnum):
     IDEMPOTENCY_KEY = 4_713  # hash seed: user id and key
     KPI_CELLS = 4_714
     KPI_RECORDS = 4_715
+    KPI_TARGETS = 4_716
     AUDIT_CHAIN = 4_711_001
     MASTER_IMPORT = 4_711_007
     EXPORT_SLOT = 4_711_008  # pair: this key and the slot

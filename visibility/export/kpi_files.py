@@ -19,8 +19,9 @@ from visibility.kpi.contributions import change_of_ratio
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.query import KpiSummary
+from visibility.kpi.targets import KpiTargets, load_kpi_targets
 from visibility.screens.kpis import value_and_comparison_texts as texts
-from visibility.screens.kpis.breakdown import load_breakdowns
+from visibility.screens.kpis.breakdown import load_breakdowns, target_of_segment
 from visibility.screens.kpis.chart_notes import load_notes_of_charts
 from visibility.screens.kpis.selection import KpiSelection, format_span
 from visibility.screens.kpis.trend import load_trends
@@ -45,6 +46,7 @@ COLUMNS = (
     "Compared median (seconds)",
     "Compared counted",
     "Contribution to the change",
+    "Target",
     "Notes",
 )
 Row = list[ColumnValue]
@@ -83,24 +85,27 @@ def build_kpi_table(export: KpiExport) -> tuple[TableOfFile, int]:
     compared = selection.compared
     before = query.summary(kpi, compared, selection.filters) if compared else None
     omitted: list[str] = []
+    targets = load_kpi_targets([kpi], selection.span)
+    target = targets.target_for(kpi, selection.filters, selection.span.end)
+    change = change_of_ratio(total, before)
     rows = [
-        _row("Total", "", total, before, change_of_ratio(total, before), selection),
-        *_period_rows(export),
-        *_segment_rows(export, omitted),
+        _row("Total", "", total, before, change, selection, target=target),
+        *_period_rows(export, targets),
+        *_segment_rows(export, omitted, targets),
     ]
-    heading = _heading(export, total, omitted)
+    heading = _heading(export, total, omitted, target)
     return TableOfFile(kpi.title, heading, COLUMNS, rows), len(rows)
 
 
 def _heading(
-    export: KpiExport, total: KpiSummary, omitted: Sequence[str]
+    export: KpiExport, total: KpiSummary, omitted: Sequence[str], target: Decimal | None
 ) -> list[tuple[str, str | int]]:
     kpi, selection, zone = export.kpi, export.selection, organization_time_zone()
     heading: list[tuple[str, str | int]] = [
         ("KPI", kpi.title),
         ("Definition", kpi.definition),
         ("Definition version", kpi.version),
-        ("Target", texts.format_target(kpi) or "None"),
+        ("Target", texts.format_target(kpi, target) or "None"),
         ("Filters", "; ".join(texts_of_filters(selection)) or "None"),
         ("Date range", f"{selection.label} ({format_span(selection.span)})"),
         ("Compared with", selection.compared_dates or "Nothing"),
@@ -126,7 +131,7 @@ def texts_of_filters(selection: KpiSelection) -> list[str]:
     ]
 
 
-def _period_rows(export: KpiExport) -> Iterator[Row]:
+def _period_rows(export: KpiExport, targets: KpiTargets) -> Iterator[Row]:
     kpi, selection = export.kpi, export.selection
     notes = load_notes_of_charts([kpi.code], selection.span)
     trend = load_trends([kpi], selection)[kpi.code]
@@ -134,16 +139,22 @@ def _period_rows(export: KpiExport) -> Iterator[Row]:
         span = point.period.span
         within = [n.text for n in notes if n.start <= span.end and n.end >= span.start]
         row = _row(
-            selection.length.value.capitalize(), "", point.summary, point.compared, None, selection
+            selection.length.value.capitalize(),
+            "",
+            point.summary,
+            point.compared,
+            None,
+            selection,
+            target=targets.target_for(kpi, selection.filters, span.end),
         )
         row[2:5] = [span.start, span.end, "yes" if point.period.is_partial else "no"]
         row[-1] = "; ".join(within)
         yield row
 
 
-def _segment_rows(export: KpiExport, omitted: list[str]) -> Iterator[Row]:
+def _segment_rows(export: KpiExport, omitted: list[str], targets: KpiTargets) -> Iterator[Row]:
     kpi, selection = export.kpi, export.selection
-    breakdowns = load_breakdowns(kpi, selection)
+    breakdowns = load_breakdowns(kpi, selection, targets)
     if breakdowns.selected.problem:
         omitted.append(f"{breakdowns.selected.title}: {breakdowns.selected.problem}")
     for dimensions, segments in breakdowns.segments:
@@ -153,7 +164,13 @@ def _segment_rows(export: KpiExport, omitted: list[str]) -> Iterator[Row]:
         for segment in segments[:MAX_SEGMENTS]:
             names = ", ".join(texts.dimension_value_label(name) for name in segment.names)
             yield _row(
-                section, names, segment.summary, segment.before, segment.contribution, selection
+                section,
+                names,
+                segment.summary,
+                segment.before,
+                segment.contribution,
+                selection,
+                target=target_of_segment(kpi, selection, targets, segment),
             )
 
 
@@ -164,6 +181,8 @@ def _row(
     before: KpiSummary | None,
     contribution: Decimal | None,
     selection: KpiSelection,
+    *,
+    target: Decimal | None,
 ) -> Row:
     return [
         section,
@@ -181,6 +200,7 @@ def _row(
         number_of_file(before.median) if before else None,
         before.orders if before else None,
         number_of_file(contribution),
+        number_of_file(target),
         "",
     ]
 

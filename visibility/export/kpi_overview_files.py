@@ -1,10 +1,11 @@
 """Export the overview of KPIs to a temporary file: each value, and the definition of each KPI."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import transaction
 
@@ -16,6 +17,7 @@ from visibility.formatting import in_zone
 from visibility.kpi import query
 from visibility.kpi.dimensions import DIMENSIONS
 from visibility.kpi.kpi import Kpi
+from visibility.kpi.targets import load_kpi_targets
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.overview import kpis_in_order
 from visibility.screens.kpis.selection import KpiSelection, format_span
@@ -48,6 +50,8 @@ DEFINITION_COLUMNS = (
     "Dimensions",
     "Reasons for exclusion",
 )
+# By KPI code, on the last day of the range.
+Targets = Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +74,22 @@ def write_kpi_overview_file(
     kpis = kpis_in_order()
     with transaction.atomic(), ExitStack() as on_error:
         acquire_export_slot()
-        table = _table_of_values(export, kpis)
+        selection = export.selection
+        stored = load_kpi_targets(kpis, selection.span)
+        targets = {
+            kpi.code: stored.target_for(kpi, selection.filters, selection.span.end) for kpi in kpis
+        }
+        table = _table_of_values(export, kpis, targets)
         file = on_error.enter_context(tempfile.TemporaryFile())
-        write(table, file, _table_of_definitions(kpis))
+        write(table, file, _table_of_definitions(kpis, targets))
         file.seek(0)
         on_error.pop_all()
     return WrittenListFile(file, len(kpis))
 
 
-def _table_of_values(export: KpiOverviewExport, kpis: Sequence[Kpi]) -> TableOfFile:
+def _table_of_values(
+    export: KpiOverviewExport, kpis: Sequence[Kpi], targets: Targets
+) -> TableOfFile:
     selection, zone = export.selection, organization_time_zone()
     current = query.summaries_by_kpi(kpis, selection.span, selection.filters, now=export.now)
     compared = selection.compared
@@ -98,7 +109,7 @@ def _table_of_values(export: KpiOverviewExport, kpis: Sequence[Kpi]) -> TableOfF
                 summary.excluded_count,
                 number_of_file(summary.median),
                 number_of_file(summary.p90),
-                kpi.target,
+                number_of_file(targets[kpi.code]),
                 number_of_file(earlier.value) if earlier else None,
                 number_of_file(earlier.median) if earlier else None,
                 earlier.orders if earlier else None,
@@ -118,7 +129,7 @@ def _table_of_values(export: KpiOverviewExport, kpis: Sequence[Kpi]) -> TableOfF
     return TableOfFile("KPIs", heading, COLUMNS, rows)
 
 
-def _table_of_definitions(kpis: Sequence[Kpi]) -> TableOfFile:
+def _table_of_definitions(kpis: Sequence[Kpi], targets: Targets) -> TableOfFile:
     rows = [
         [
             kpi.title,
@@ -126,7 +137,7 @@ def _table_of_definitions(kpis: Sequence[Kpi]) -> TableOfFile:
             kpi.version,
             kpi.definition,
             kpi.unit.value,
-            texts.format_target(kpi).replace("\u00a0", " "),
+            texts.format_target(kpi, targets[kpi.code]).replace("\u00a0", " "),
             "higher" if kpi.higher_is_better else "lower",
             ", ".join(DIMENSIONS[name] for name in kpi.dimensions),
             "; ".join(kpi.reasons.values()),

@@ -15,6 +15,7 @@ from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.measured_records import RecordKind, RecordKpi
 from visibility.kpi.open_order_counts_and_ages import OPEN_AT_END
 from visibility.kpi.query import DaySpan, KpiDimensionFilters
+from visibility.kpi.targets import target_for
 
 OrderGroup = Literal["counted", "missed", "excluded"]
 ORDER_GROUPS: tuple[OrderGroup, ...] = ("missed", "counted", "excluded")
@@ -130,7 +131,7 @@ def group_totals_and_exclusions(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT {_order_group_sql(kpi)} AS outcome, excluded, count(*),
+            SELECT {_order_group_sql(kpi, span, filters)} AS outcome, excluded, count(*),
                 coalesce(sum(numerator), 0), coalesce(sum(denominator), 0)
             FROM visibility_kpifact fact WHERE {condition}
             GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2
@@ -175,7 +176,7 @@ def load_order_page(
     if group == UNCOUNTABLE:
         condition += f" AND {HAS_UNCOUNTABLE}"
     else:
-        condition += f" AND {_order_group_sql(kpi)} = %s"
+        condition += f" AND {_order_group_sql(kpi, span, filters)} = %s"
         values.append(group)
     if reason:
         condition += (
@@ -234,12 +235,12 @@ def _fact_sql_condition_of_kpi_value(
     )
 
 
-def _order_group_sql(kpi: Kpi) -> str:
-    """The SQL expression for the group of a fact."""
+def _order_group_sql(kpi: Kpi, span: DaySpan, filters: KpiDimensionFilters) -> str:
+    """The SQL expression for the group of a fact. A duration meets the target of the last day."""
     if kpi.family is KpiFamily.STOCK:
         hit = "true"
     elif kpi.unit is KpiUnit.DURATION:
-        limit = kpi.target
+        limit = target_for(kpi, filters, span.end)
         hit = "true" if limit is None else f"numerator <= {Decimal(limit)} * denominator"
     else:
         hit = "numerator >= denominator" if kpi.higher_is_better else "numerator <= 0"

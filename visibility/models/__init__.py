@@ -37,6 +37,7 @@ from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
 from visibility.models.kpi_notes import KpiNote
+from visibility.models.kpi_targets import KpiTarget
 from visibility.models.kpis import (
     FailedKpi,
     KpiCell,
@@ -166,6 +167,7 @@ __all__ = [
     "KpiNote",
     "KpiRecordChange",
     "KpiRecountRequest",
+    "KpiTarget",
     "ListColumnChoice",
     "Location",
     "MailSecurity",

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from visibility.screens.chart_theme_and_cache import DASHES, GRID, SERIES, SOFT, SYMBOLS
-from visibility.screens.chart_values import ChartNote, Series, ValueAxisFormat
+from visibility.screens.chart_values import ChartNote, Series, TargetLine, ValueAxisFormat
 
 
 def build_line_trace(
@@ -75,7 +75,7 @@ def build_partial_traces(series: Series, axis: ValueAxisFormat, index: int) -> l
 
 def build_time_layout(
     axis: ValueAxisFormat,
-    target: float | None,
+    target: TargetLine,
     periods: Sequence[tuple[date, date, date]] = (),
     notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
@@ -96,16 +96,23 @@ def build_time_layout(
         layout["yaxis"]["rangemode"] = "tozero"
     if periods:
         layout["meta"] = {"periods": [[day.isoformat() for day in each] for each in periods]}
-    if target is not None:
-        _add_target(layout, target)
+    _add_target(layout, target, periods)
     for note in notes:
         _add_note(layout, note)
     return layout
 
 
-def _add_target(layout: dict[str, Any], target: float) -> None:
-    across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": target, "y1": target, "yref": "y"}
-    layout["shapes"].append({"type": "line", **across})
+def _add_target(
+    layout: dict[str, Any], line: TargetLine, periods: Sequence[tuple[date, date, date]]
+) -> None:
+    """A line across the chart, or a step on each day when the target changed."""
+    if len(line.levels) > 1 and periods:
+        layout["shapes"] += _target_steps(line, periods)
+    elif line.last is not None:
+        across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": line.last, "y1": line.last}
+        layout["shapes"].append({"type": "line", **across, "yref": "y"})
+    if not line.values:
+        return
     layout["annotations"].append(
         {
             "text": "target",
@@ -115,11 +122,32 @@ def _add_target(layout: dict[str, Any], target: float) -> None:
             "yanchor": "bottom",
             "x": 0,
             "xref": "x domain",
-            "y": target,
+            "y": line.values[0],
             "yref": "y",
             "name": "target",
         }
     )
+
+
+def _target_steps(
+    line: TargetLine, periods: Sequence[tuple[date, date, date]]
+) -> list[dict[str, Any]]:
+    """A horizontal line for each target, from its first day on, and a vertical one between two."""
+    starts = [periods[0][0], *(day for day, _ in line.levels[1:])]
+    last = periods[-1][0] if starts[-1] < periods[-1][0] else periods[-1][2]
+    shapes, before = [], None
+    for start, end, (_, y) in zip(starts, [*starts[1:], last], line.levels, strict=True):
+        if y is not None and before is not None:
+            shapes.append(_line_shape(start, start, before, y))
+        if y is not None:
+            shapes.append(_line_shape(start, end, y, y))
+        before = y
+    return shapes
+
+
+def _line_shape(x0: date, x1: date, y0: float, y1: float) -> dict[str, Any]:
+    ends = {"x0": x0.isoformat(), "x1": x1.isoformat(), "y0": y0, "y1": y1}
+    return {"type": "line", "xref": "x", "yref": "y", **ends}
 
 
 def _add_note(layout: dict[str, Any], note: ChartNote) -> None:

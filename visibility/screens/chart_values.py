@@ -39,6 +39,26 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetLine:
+    """The target from each of these days on, None without one; no days without any target."""
+
+    levels: tuple[tuple[date, float | None], ...] = ()
+
+    @property
+    def values(self) -> list[float]:
+        """Every height of the line."""
+        return [y for _, y in self.levels if y is not None]
+
+    @property
+    def last(self) -> float | None:
+        """The height at the end."""
+        return self.levels[-1][1] if self.levels else None
+
+
+NO_TARGET = TargetLine()
+
+
+@dataclass(frozen=True, slots=True)
 class ChartNote:
     """A note in a chart: its days, the label of its line, and its text."""
 

@@ -18,12 +18,20 @@ from visibility.screens.chart_theme_and_cache import (
     build_themed_plotly_figure_dict,
     cached_figure,
 )
-from visibility.screens.chart_values import Chart, ChartNote, Series, ValueAxisFormat
+from visibility.screens.chart_values import (
+    NO_TARGET,
+    Chart,
+    ChartNote,
+    Series,
+    TargetLine,
+    ValueAxisFormat,
+)
 
 __all__ = [
     "Chart",
     "ChartNote",
     "Series",
+    "TargetLine",
     "ValueAxisFormat",
     "build_histogram_figure",
     "build_line_figure",
@@ -38,7 +46,7 @@ def build_line_figure(
     series: Sequence[Series],
     axis: ValueAxisFormat,
     *,
-    target: float | None = None,
+    target: TargetLine = NO_TARGET,
     periods: Sequence[tuple[date, date, date]] = (),
     notes: Sequence[ChartNote] = (),
 ) -> dict[str, Any]:
@@ -56,7 +64,7 @@ def build_median_p90_band_figure(
     p90: Series,
     axis: ValueAxisFormat,
     *,
-    target: float | None,
+    target: TargetLine,
     compared: Series | None = None,
     periods: Sequence[tuple[date, date, date]] = (),
     notes: Sequence[ChartNote] = (),
@@ -83,7 +91,7 @@ def _to_hashable_series(series: Sequence[Series]) -> tuple[Series, ...]:
 def _draw_lines(
     series: Sequence[Series],
     axis: ValueAxisFormat,
-    target: float | None,
+    target: TargetLine,
     periods: Sequence[tuple[date, date, date]],
     notes: Sequence[ChartNote],
 ) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def _draw_lines(
 def _draw_median_p90_band(
     series: Sequence[Series],
     axis: ValueAxisFormat,
-    target: float | None,
+    target: TargetLine,
     periods: Sequence[tuple[date, date, date]],
     notes: Sequence[ChartNote],
 ) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -109,10 +110,18 @@ def render_kpi_page(
         ],
         "undelivered": undelivered_orders_query_string(asked),
         "failures": kpi_failure_notes(code),
+        "target_query": _target_query(asked),
     }
     context |= _notes_context(request, asked, kpi_page.notes, form)
     context |= shared_kpi_context(asked, now, kpi_page.choices)
     return render(request, "kpis/detail.html", context, status=status)
+
+
+def _target_query(asked: KpiRequest) -> str:
+    """The query string of the form for a target: of the filtered value, if there is one filter."""
+    filtered = asked.filters.filtered_values_by_dimension()
+    scope = ":".join(next(iter(filtered.items()))) if len(filtered) == 1 else ""
+    return f"&{urlencode({'scope': scope})}" if scope and not scope.endswith(":") else ""
 
 
 def _link_breakdown(asked: KpiRequest, breakdown: Breakdown) -> dict[str, Any]:

@@ -89,8 +89,12 @@ SCREENS: tuple[Screen, ...] = (
     Screen("alert_actions"),
     Screen("list_exports"),
     Screen("kpi_exports"),
-    Screen("kpis", NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS)),
+    Screen(
+        "kpis",
+        NavigationEntry("KPIs", "/numbers", "n", "chart-line", Permission.KPIS, ("kpi-targets",)),
+    ),
     Screen("kpi_notes"),
+    Screen("kpi_targets"),
     Screen(
         "identity",
         NavigationEntry(

@@ -15,6 +15,7 @@ from visibility.screens import chart_theme_and_cache
 from visibility.screens.chart_theme_and_cache import TEMPLATE, cached_figure
 from visibility.screens.charts import (
     Series,
+    TargetLine,
     ValueAxisFormat,
     build_histogram_figure,
     build_line_figure,
@@ -46,16 +47,20 @@ visibility.celery.app.loader.import_default_modules()
 SCHEDULER = "from visibility.celery import scheduler_app"
 
 
+def target(height: float) -> TargetLine:
+    return TargetLine(((DAY, height),))
+
+
 def series(name: str, value: float = 0.5) -> Series:
     return Series(name, [DAY, DAY + timedelta(days=1)], [value, 0.7], [40, 50])
 
 
 def every_kind() -> list[dict[str, Any]]:
     return [
-        build_line_figure([series("a")], PERCENT, target=0.9),
+        build_line_figure([series("a")], PERCENT, target=target(0.9)),
         build_line_figure([series("a"), series("b", 0.6)], PERCENT),
         build_median_p90_band_figure(
-            series("Median"), series("P90", 0.6), ValueAxisFormat(",.1f", " h"), target=0.4
+            series("Median"), series("P90", 0.6), ValueAxisFormat(",.1f", " h"), target=target(0.4)
         ),
         build_histogram_figure([0, 4], ["0-4 h", "above"], [1, 2], ValueAxisFormat(",d")),
     ]
@@ -82,13 +87,13 @@ def test_style_sheet_defines_all_template_colors() -> None:
 
 
 def test_equal_values_return_cached_figure() -> None:
-    first = build_line_figure([series("a")], PERCENT, target=0.9)
-    assert build_line_figure([series("a")], PERCENT, target=0.9) is first
+    first = build_line_figure([series("a")], PERCENT, target=target(0.9))
+    assert build_line_figure([series("a")], PERCENT, target=target(0.9)) is first
     for other in (
-        build_line_figure([series("b")], PERCENT, target=0.9),
-        build_line_figure([series("a", 0.51)], PERCENT, target=0.9),
-        build_line_figure([series("a")], ValueAxisFormat(".1f"), target=0.9),
-        build_line_figure([series("a")], PERCENT, target=0.8),
+        build_line_figure([series("b")], PERCENT, target=target(0.9)),
+        build_line_figure([series("a", 0.51)], PERCENT, target=target(0.9)),
+        build_line_figure([series("a")], ValueAxisFormat(".1f"), target=target(0.9)),
+        build_line_figure([series("a")], PERCENT, target=target(0.8)),
         build_line_figure([series("a")], PERCENT),
     ):
         assert other != first

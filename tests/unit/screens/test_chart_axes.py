@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from visibility.kpi.periods import Comparison, PeriodLength, split_into_periods
 from visibility.kpi.query import DaySpan, KpiSummary
 from visibility.kpi.registry import kpi_registry
+from visibility.kpi.targets import TargetStep
 from visibility.screens.charts import Chart, ChartNote
 from visibility.screens.kpis.chart_axes import ratio_axis
 from visibility.screens.kpis.sparklines import HEIGHT, build_sparkline
 from visibility.screens.kpis.trend import KpiTrend, TrendPoint
 from visibility.screens.kpis.trend_chart import build_trend_chart
+from visibility.screens.kpis.value_and_comparison_texts import NO_VALUE
 
 FILL, CYCLE = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
 TODAY = date(2026, 11, 29)
@@ -38,8 +40,12 @@ def trend(values: list[float], compared: list[float] | None = None) -> KpiTrend:
     return KpiTrend(PeriodLength.WEEK, points, comparison)
 
 
-def drawn(of: KpiTrend, notes: tuple[ChartNote, ...] = ()) -> tuple[Chart, Any]:
-    chart = build_trend_chart(FILL, of, summary(0.95), notes)
+def drawn(
+    of: KpiTrend,
+    notes: tuple[ChartNote, ...] = (),
+    targets: tuple[TargetStep, ...] = (TargetStep(SPAN.start, Decimal("0.96")),),
+) -> tuple[Chart, Any]:
+    chart = build_trend_chart(FILL, of, summary(0.95), notes, targets=targets)
     assert chart
     return chart, chart.figure
 
@@ -80,7 +86,7 @@ def test_a_third_of_a_point_is_no_cliff_in_chart_and_sparkline() -> None:
     assert chart.axis_note == "Axis from 90% to 100%."
     monday = date(2026, 11, 23)
     weeks = [(monday - timedelta(weeks=n), summary(0.957 + n % 2 * 0.003)) for n in range(13)]
-    line = build_sparkline(FILL, weeks, TODAY)
+    line = build_sparkline(FILL, weeks, TODAY, FILL.target)
     assert line
     heights = [float(point.split(" ")[1]) for point in line.path[1:].replace("M", "L").split(" L")]
     assert max(heights) - min(heights) <= HEIGHT * 0.04
@@ -89,7 +95,8 @@ def test_a_third_of_a_point_is_no_cliff_in_chart_and_sparkline() -> None:
 def test_axis_of_a_duration_starts_at_zero() -> None:
     weeks = split_into_periods(SPAN, PeriodLength.WEEK, TODAY)
     points = [TrendPoint(week, summary(1, seconds=300_000 + n)) for n, week in enumerate(weeks)]
-    chart = build_trend_chart(CYCLE, KpiTrend(PeriodLength.WEEK, points), points[0].summary)
+    of, targets = KpiTrend(PeriodLength.WEEK, points), [TargetStep(SPAN.start, CYCLE.target)]
+    chart = build_trend_chart(CYCLE, of, points[0].summary, targets=targets)
     assert chart
     assert chart.figure["layout"]["yaxis"]["rangemode"] == "tozero"
 
@@ -116,6 +123,42 @@ def test_the_sentence_compares_whole_periods_only() -> None:
     points = [TrendPoint(w, summary(v)) for w, v in zip(weeks, values, strict=True)]
     chart, _ = drawn(KpiTrend(PeriodLength.WEEK, points))
     assert chart.sentence == "Line fill rate rose from 90.0% to 93.0%; target 96%."
+
+
+def test_a_changed_target_is_a_step_and_a_column() -> None:
+    targets = (
+        TargetStep(SPAN.start, Decimal("0.96")),
+        TargetStep(date(2026, 11, 18), Decimal("0.98")),
+    )
+    chart, figure = drawn(trend([0.95, 0.96, 0.97, 0.98]), targets=targets)
+    lines = [(s["x0"], s["x1"], s["y0"], s["y1"]) for s in figure["layout"]["shapes"]]
+    assert lines == [
+        ("2026-11-02", "2026-11-18", 0.96, 0.96),
+        ("2026-11-18", "2026-11-18", 0.96, 0.98),
+        ("2026-11-18", "2026-11-23", 0.98, 0.98),
+    ]
+    assert chart.head[-1] == "Target"
+    # The target of a week is that of its last day.
+    assert [row[-1] for row in chart.rows] == ["96%", "96%", "98%", "98%"]
+
+
+def test_a_target_that_ends_or_begins_within_the_range_is_a_shorter_line() -> None:
+    none, some = TargetStep(SPAN.start, None), TargetStep(date(2026, 11, 18), Decimal("0.98"))
+    chart, figure = drawn(trend([0.95, 0.96, 0.97, 0.98]), targets=(none, some))
+    lines = [(s["x0"], s["x1"], s["y0"]) for s in figure["layout"]["shapes"]]
+    assert lines == [("2026-11-18", "2026-11-23", 0.98)]
+    assert [row[-1] for row in chart.rows] == [NO_VALUE, NO_VALUE, "98%", "98%"]
+    # From a day after the start of the last period on, up to the end of the period.
+    late = TargetStep(date(2026, 11, 25), Decimal("0.98"))
+    _, figure = drawn(trend([0.95, 0.96, 0.97, 0.98]), targets=(none, late))
+    lines = [(s["x0"], s["x1"], s["y0"]) for s in figure["layout"]["shapes"]]
+    assert lines == [("2026-11-25", "2026-11-29", 0.98)]
+
+
+def test_without_a_target_there_is_no_line() -> None:
+    _, figure = drawn(trend([0.95, 0.96, 0.97, 0.98]), targets=(TargetStep(SPAN.start, None),))
+    assert not figure["layout"].get("shapes")
+    assert not figure["layout"].get("annotations")
 
 
 def test_the_comparison_is_a_line_and_a_column() -> None:

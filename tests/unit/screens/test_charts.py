@@ -9,6 +9,7 @@ from plotly.graph_objects import Figure  # type: ignore[import-untyped]  # it sh
 from visibility.kpi.registry import kpi_registry
 from visibility.screens.charts import (
     Series,
+    TargetLine,
     ValueAxisFormat,
     build_histogram_figure,
     build_line_figure,
@@ -30,7 +31,8 @@ DAY = date(2026, 3, 3)
     ],
 )
 def test_distance_has_the_precision_of_the_value(hours: float, expected: str) -> None:
-    assert value_and_comparison_texts.compare_to_target(CYCLE, hours * 3600).text == expected
+    compared = value_and_comparison_texts.compare_to_target(CYCLE, hours * 3600, CYCLE.target)
+    assert compared.text == expected
 
 
 def test_every_exclusion_reason_has_a_phrase() -> None:
@@ -59,9 +61,11 @@ def test_line_at_axis_maximum_is_not_clipped_and_labels_stay_below() -> None:
 def test_plotly_accepts_every_kind_of_figure() -> None:
     first, second = (Series(name, [DAY, DAY], [0.5, None], [3, 40]) for name in ("a", "b"))
     for figure in (
-        build_line_figure([first], ValueAxisFormat(".1%", "%"), target=0.9),
+        build_line_figure([first], ValueAxisFormat(".1%", "%"), target=TargetLine(((DAY, 0.9),))),
         build_line_figure([first, second], ValueAxisFormat(".1%", maximum=1.005)),
-        build_median_p90_band_figure(first, second, ValueAxisFormat(",.1f", " h"), target=4.0),
+        build_median_p90_band_figure(
+            first, second, ValueAxisFormat(",.1f", " h"), target=TargetLine(((DAY, 4.0),))
+        ),
         build_histogram_figure(
             [0, 4, 8], ["0-4 h", "4-8 h", "above"], [1, 2, 3], ValueAxisFormat(",d")
         ),
@@ -80,5 +84,5 @@ def test_points_of_few_orders_are_hollow() -> None:
 
 def test_distance_many_times_the_target_has_a_unit_of_its_own() -> None:
     delay = kpi_registry()["event_delay"]
-    text = value_and_comparison_texts.compare_to_target(delay, 5.7 * 86_400).text
+    text = value_and_comparison_texts.compare_to_target(delay, 5.7 * 86_400, delay.target).text
     assert text == "5\u00a0d\u00a018\u00a0h above the 15\u00a0min target"

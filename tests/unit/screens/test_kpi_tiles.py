@@ -25,7 +25,7 @@ def week(number: int, numerator: int) -> tuple[date, KpiSummary]:
 
 
 def test_line_runs_from_the_first_to_the_last_week() -> None:
-    line = build_sparkline(FILL, [week(n, 90 + n % 2) for n in range(13)], END)
+    line = build_sparkline(FILL, [week(n, 90 + n % 2) for n in range(13)], END, FILL.target)
     assert line is not None
     assert line.path.startswith("M0.0 ")
     assert line.path.count("L") == 12
@@ -36,14 +36,14 @@ def test_line_runs_from_the_first_to_the_last_week() -> None:
 
 
 def test_a_week_without_a_value_is_a_gap() -> None:
-    line = build_sparkline(FILL, [week(n, 95) for n in (0, 1, 5, 12)], END)
+    line = build_sparkline(FILL, [week(n, 95) for n in (0, 1, 5, 12)], END, FILL.target)
     assert line is not None
     assert [step[0] for step in line.path.split(" ")[::2]] == ["M", "L", "M", "M"]
 
 
 @pytest.mark.parametrize("weeks", [[], [week(12, 95)]])
 def test_less_than_two_weeks_are_no_line(weeks: list[tuple[date, KpiSummary]]) -> None:
-    assert build_sparkline(FILL, weeks, END) is None
+    assert build_sparkline(FILL, weeks, END, FILL.target) is None
 
 
 @pytest.mark.parametrize(
@@ -58,23 +58,24 @@ def test_less_than_two_weeks_are_no_line(weeks: list[tuple[date, KpiSummary]]) -
 def test_change_says_whether_it_is_better(
     now: int, before: int, text: str, icon: str, tone: str
 ) -> None:
-    chip = change_as_chip(FILL, summary(now), summary(before))
+    chip = change_as_chip(FILL, summary(now), summary(before), FILL.target)
     assert chip is not None
     assert (chip.text, chip.icon, chip.tone) == (text, icon, tone)
 
 
 def test_shorter_time_is_better() -> None:
-    chip = change_as_chip(CYCLE, summary(1, median=86_400), summary(1, median=2 * 86_400))
+    day, two_days = summary(1, median=86_400), summary(1, median=2 * 86_400)
+    chip = change_as_chip(CYCLE, day, two_days, CYCLE.target)
     assert chip is not None
     assert (chip.text, chip.icon, chip.tone) == ("1\u00a0d better", "arrow-down", "ok")
 
 
 def test_change_of_a_small_sample_is_not_judged() -> None:
-    chip = change_as_chip(FILL, summary(80, orders=29), summary(97))
+    chip = change_as_chip(FILL, summary(80, orders=29), summary(97), FILL.target)
     assert chip is not None
     assert (chip.text, chip.tone) == ("17.0\u00a0points less", "unknown")
 
 
 def test_no_change_without_two_values() -> None:
     nothing = KpiSummary(None, Decimal(0), Decimal(0), 0)
-    assert change_as_chip(FILL, summary(97), nothing) is None
+    assert change_as_chip(FILL, summary(97), nothing, FILL.target) is None

@@ -11,8 +11,9 @@ from visibility.formatting import in_zone
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily
 from visibility.kpi.periods import Comparison, compared_span
-from visibility.kpi.query import DaySpan
+from visibility.kpi.query import NO_FILTERS, DaySpan
 from visibility.kpi.registry import kpi_registry
+from visibility.kpi.targets import target_for
 from visibility.models.permission import Permission
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
 from visibility.screens.kpis.selection import comparison_phrase
@@ -81,7 +82,14 @@ class KpiNumber(Tile):
         before = query.summary(self.kpi, compared) if compared else None
         period = comparison_phrase(comparison, span)
         return {
-            "tile": build_tile(self.kpi, current, before, end=span.end, period=period),
+            "tile": build_tile(
+                self.kpi,
+                current,
+                before,
+                target=target_for(self.kpi, NO_FILTERS, span.end),
+                end=span.end,
+                period=period,
+            ),
             "days": days,
             "is_stock": self.kpi.family is KpiFamily.STOCK,
         }

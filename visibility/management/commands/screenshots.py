@@ -47,6 +47,8 @@ EVERY_PAGE: Mapping[str, str] = {
     "source-new": "/sources/new",
     "source-new-shop": "/sources/new/shopify",
     "outgoing-addresses": "/outgoing-addresses",
+    "kpi-targets": "/kpi-targets",
+    "kpi-target": "/kpi-targets?kpi=fill_rate",
     "messages": "/messages",
     "replay": "/messages/replay?source=wms",
     "retention": "/messages/retention",

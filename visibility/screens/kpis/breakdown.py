@@ -1,6 +1,6 @@
 """Build the breakdown of a KPI by one or two dimensions, and what explains its change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,12 +12,14 @@ from visibility.kpi.contributions import (
 from visibility.kpi.dimensions import DIMENSIONS, Dimension
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import SMALL_SAMPLE, KpiSummary, TooManyFacts
+from visibility.kpi.targets import KpiTargets
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.selection import KpiSelection, breakdown_dimensions
 from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value
 
 # More rows or columns are counted, and not shown.
 MAX_ROWS, MAX_TABLE_ROWS, MAX_COLUMNS, MAX_EXPLAINING = 200, 10, 12, 8
+TargetOfSegment = Callable[[KpiSegment], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class KpiBreakdowns:
     explaining_segments: Sequence[KpiSegment]
 
 
-def load_breakdowns(kpi: Kpi, selection: KpiSelection) -> KpiBreakdowns:
+def load_breakdowns(kpi: Kpi, selection: KpiSelection, targets: KpiTargets) -> KpiBreakdowns:
     """Load every breakdown of a KPI page. Raises TooManyFacts."""
     groups: dict[tuple[Dimension, ...], Sequence[KpiSegment]] = {
         (name,): _load(kpi, selection, (name,)) for name in DIMENSIONS if name in kpi.dimensions
@@ -95,17 +97,21 @@ def load_breakdowns(kpi: Kpi, selection: KpiSelection) -> KpiBreakdowns:
         except TooManyFacts as error:
             problem = f"This combination has {error}. Choose a shorter date range or one dimension."
     selected = Breakdown(wanted, problem=problem)
+
+    def target_of(segment: KpiSegment) -> Decimal | None:
+        return target_of_segment(kpi, selection, targets, segment)
+
     if not problem:
-        selected = build_breakdown(kpi, groups[wanted], wanted, most=MAX_ROWS)
+        selected = build_breakdown(kpi, groups[wanted], wanted, target_of, most=MAX_ROWS)
     explaining = _explaining(kpi, selection, groups)
     return KpiBreakdowns(
         selected,
         [
-            build_breakdown(kpi, segments, dimensions, most=MAX_TABLE_ROWS)
+            build_breakdown(kpi, segments, dimensions, target_of, most=MAX_TABLE_ROWS)
             for dimensions, segments in groups.items()
             if len(dimensions) == 1
         ],
-        _describe_explaining(kpi, explaining),
+        _describe_explaining(kpi, explaining, target_of),
         list(groups.items()),
         explaining,
     )
@@ -119,12 +125,26 @@ def _load(
     return sorted(segments, key=lambda s: (_badness(kpi, s), -s.summary.orders, s.names))
 
 
+def target_of_segment(
+    kpi: Kpi, selection: KpiSelection, targets: KpiTargets, segment: KpiSegment
+) -> Decimal | None:
+    """The target of a segment on the last day of the range."""
+    return targets.target_of_slice(
+        kpi, selection.filters, segment.dimensions, segment.names, selection.span.end
+    )
+
+
 def build_breakdown(
-    kpi: Kpi, segments: Sequence[KpiSegment], dimensions: tuple[Dimension, ...], *, most: int
+    kpi: Kpi,
+    segments: Sequence[KpiSegment],
+    dimensions: tuple[Dimension, ...],
+    target_of: TargetOfSegment,
+    *,
+    most: int,
 ) -> Breakdown:
     """A table of one dimension, the worst first, or a matrix of two; at most `most` rows."""
     largest = _largest(segments)
-    cells = {segment.names: build_cell(kpi, segment, largest) for segment in segments}
+    cells = {s.names: build_cell(kpi, s, largest, target_of(s)) for s in segments}
     if len(dimensions) == 1:
         rows = [(_label(s.names[0]), [cells[s.names]]) for s in segments[:most]]
         return Breakdown(dimensions, [], rows, max(len(segments) - most, 0))
@@ -154,7 +174,9 @@ def _explaining(
     )
 
 
-def _describe_explaining(kpi: Kpi, segments: Sequence[KpiSegment]) -> list[ExplainingSegment]:
+def _describe_explaining(
+    kpi: Kpi, segments: Sequence[KpiSegment], target_of: TargetOfSegment
+) -> list[ExplainingSegment]:
     largest = _largest(segments)
     return [
         ExplainingSegment(
@@ -162,16 +184,18 @@ def _describe_explaining(kpi: Kpi, segments: Sequence[KpiSegment]) -> list[Expla
                 f"{DIMENSIONS[dimension]} {_label(name)}"
                 for dimension, name in zip(segment.dimensions, segment.names, strict=True)
             ),
-            build_cell(kpi, segment, largest),
+            build_cell(kpi, segment, largest, target_of(segment)),
         )
         for segment in segments
     ]
 
 
-def build_cell(kpi: Kpi, segment: KpiSegment, largest: Decimal) -> BreakdownCell:
+def build_cell(
+    kpi: Kpi, segment: KpiSegment, largest: Decimal, target: Decimal | None
+) -> BreakdownCell:
     """The cell of a segment; `largest` is the largest contribution beside it."""
     value = segment.summary.median_seconds_or_fraction(kpi)
-    tone = texts.target_tone(kpi, value)
+    tone = texts.target_tone(kpi, value, target)
     contribution = segment.contribution
     if contribution is not None and abs(contribution) < smallest_shown_contribution(kpi):
         contribution = Decimal(0)

@@ -37,7 +37,7 @@ def percentile_sentence(kpi: Kpi, total: KpiSummary) -> str:
     return f"Half of the {kpi.counted} took at most {median}, and 90% took at most {p90}."
 
 
-def trend_sentence(kpi: Kpi, trend: KpiTrend, total: KpiSummary) -> str:
+def trend_sentence(kpi: Kpi, trend: KpiTrend, total: KpiSummary, target: Decimal | None) -> str:
     """Compare the first third of the whole periods with the last: single ones vary too much."""
     points = trend.complete_points
     third = max(len(points) // 3, 1)
@@ -47,9 +47,9 @@ def trend_sentence(kpi: Kpi, trend: KpiTrend, total: KpiSummary) -> str:
     verb = "rose" if last > first else "fell"
     if abs(last - first) < Decimal("0.001"):
         return f"{kpi.title} stayed at {format_kpi_value(kpi, last)}."
-    target = f"; target {texts.format_target(kpi)}" if kpi.target is not None else ""
+    goal = f"; target {texts.format_target(kpi, target)}" if target is not None else ""
     start, end = format_kpi_value(kpi, first), format_kpi_value(kpi, last)
-    return f"{kpi.title} {verb} from {start} to {end}{target}."
+    return f"{kpi.title} {verb} from {start} to {end}{goal}."
 
 
 def channel_sentence(kpi: Kpi, reliable: Mapping[str, KpiTrend]) -> str:

@@ -1,10 +1,13 @@
 """The charts of a KPI by channel, and of the distribution of its durations."""
 
+from collections.abc import Sequence
+
 from visibility.formatting import format_number
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi
 from visibility.kpi.periods import split_into_periods
 from visibility.kpi.query import DaySpan, KpiDimensionFilters, KpiSummary
+from visibility.kpi.targets import TargetStep
 from visibility.screens import charts
 from visibility.screens.charts import Chart, ValueAxisFormat
 from visibility.screens.kpis import value_and_comparison_texts as texts
@@ -22,14 +25,16 @@ from visibility.screens.kpis.chart_sentences import (
 )
 from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.trend import KpiTrend, TrendPoint, period_label
-from visibility.screens.kpis.trend_chart import build_series
+from visibility.screens.kpis.trend_chart import build_series, target_line
 from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value
 
 # Further channels appear in the table only.
 MAX_SERIES = 5
 
 
-def build_channel_chart(kpi: Kpi, selection: KpiSelection) -> Chart | None:
+def build_channel_chart(
+    kpi: Kpi, selection: KpiSelection, targets: Sequence[TargetStep]
+) -> Chart | None:
     """The KPI by channel and period. The chart shows the largest channels only."""
     span, length = selection.span, selection.length
     values = query.summaries_by_dimension_and_period(
@@ -52,8 +57,8 @@ def build_channel_chart(kpi: Kpi, selection: KpiSelection) -> Chart | None:
         )
         for channel in order[:MAX_SERIES]
     ]
-    target = float(kpi.target) if kpi.target is not None else None
-    ratio = ratio_axis([*(value for single in series for value in single.y), target])
+    target = target_line(targets)
+    ratio = ratio_axis([*(value for single in series for value in single.y), *target.values])
     figure = charts.build_line_figure(
         series,
         axis_of_ratio(ratio),

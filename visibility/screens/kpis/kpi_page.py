@@ -8,6 +8,7 @@ from visibility.kpi import query
 from visibility.kpi.dimensions import Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
 from visibility.kpi.query import KpiSummary
+from visibility.kpi.targets import KpiTargets, load_kpi_targets
 from visibility.models.kpi_notes import KpiNote
 from visibility.screens.charts import Chart, ChartNote
 from visibility.screens.kpis.breakdown import KpiBreakdowns, load_breakdowns
@@ -47,10 +48,12 @@ def build_kpi_page(kpi: Kpi, selection: KpiSelection, *, now: datetime) -> KpiPa
     compared = selection.compared
     before = query.summary(kpi, compared, filters) if compared else None
     weekly = load_weekly_values([kpi], span.end, filters)
+    targets = load_kpi_targets([kpi], span)
     tile = build_tile(
         kpi,
         current,
         before,
+        target=targets.target_for(kpi, filters, span.end),
         end=span.end,
         period=selection.compared_phrase,
         weeks=weekly.get(kpi.code, ()),
@@ -60,18 +63,23 @@ def build_kpi_page(kpi: Kpi, selection: KpiSelection, *, now: datetime) -> KpiPa
         headline=_headline(kpi, selection, tile, current),
         backlog=load_undelivered_backlog(span, filters, now) if kpi.code == CYCLE_TIME else None,
         tile=tile,
-        charts=_charts(kpi, selection, current, chart_notes(notes, kpi.code, span)),
+        charts=_charts(kpi, selection, current, chart_notes(notes, kpi.code, span), targets),
         notes=notes,
-        breakdowns=load_breakdowns(kpi, selection),
+        breakdowns=load_breakdowns(kpi, selection, targets),
         choices=query.dimension_values_with_most_orders(span, kpi.dimensions),
     )
 
 
 def _charts(
-    kpi: Kpi, selection: KpiSelection, current: KpiSummary, notes: Sequence[ChartNote]
+    kpi: Kpi,
+    selection: KpiSelection,
+    current: KpiSummary,
+    notes: Sequence[ChartNote],
+    targets: KpiTargets,
 ) -> list[Chart]:
     trend = load_trends([kpi], selection)[kpi.code]
-    charts = [build_trend_chart(kpi, trend, current, notes)]
+    steps = targets.steps(kpi, selection.filters, selection.span)
+    charts = [build_trend_chart(kpi, trend, current, notes, targets=steps)]
     if kpi.family is KpiFamily.STOCK:
         charts.insert(0, build_open_orders_chart(kpi, trend, current, notes))
     if kpi.unit is KpiUnit.DURATION:
@@ -79,7 +87,7 @@ def _charts(
             build_duration_histogram_chart(kpi, selection.span, selection.filters, current)
         )
     else:
-        charts.append(build_channel_chart(kpi, selection))
+        charts.append(build_channel_chart(kpi, selection, steps))
     return [chart for chart in charts if chart]
 
 

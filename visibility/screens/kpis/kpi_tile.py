@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import KpiSummary
@@ -51,6 +52,7 @@ def build_tile(
     current: KpiSummary,
     before: KpiSummary | None,
     *,
+    target: Decimal | None,
     end: date,
     period: str,
     weeks: WeeklyValues = (),
@@ -74,10 +76,10 @@ def build_tile(
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
         population=texts.describe_counts_behind_kpi_value(kpi, current),
         is_small_sample=current.orders > 0 and current.is_small_sample,
-        target=texts.compare_to_target(kpi, value),
+        target=texts.compare_to_target(kpi, value, target),
         change=texts.compare_to_previous(kpi, current, before, period=period),
-        delta=texts.change_as_chip(kpi, current, before),
-        sparkline=build_sparkline(kpi, weeks, end),
+        delta=texts.change_as_chip(kpi, current, before, target),
+        sparkline=build_sparkline(kpi, weeks, end, target),
         excluded_count=current.excluded_count,
         reasons=[
             ExclusionCount(code, texts.exclusion_reason(kpi, code), count)

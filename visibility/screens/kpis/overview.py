@@ -10,6 +10,7 @@ from visibility.kpi.dimensions import Dimension
 from visibility.kpi.kpi import Kpi, KpiFamily
 from visibility.kpi.query import KpiSlice, KpiSummary
 from visibility.kpi.registry import kpi_registry
+from visibility.kpi.targets import load_kpi_targets
 from visibility.screens.charts import Chart
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.chart_notes import chart_notes, load_notes_of_charts
@@ -62,11 +63,13 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
     before = query.summaries_by_kpi(kpis, compared, filters) if compared else {}
     slices = query.summaries_by_dimensions(matrix, span, ("channel", "warehouse"), filters)
     weekly = load_weekly_values(kpis, span.end, filters)
+    targets = load_kpi_targets(kpis, span)
     tiles = [
         build_tile(
             kpi,
             current[kpi.code],
             before.get(kpi.code),
+            target=targets.target_for(kpi, filters, span.end),
             end=span.end,
             period=selection.compared_phrase,
             weeks=weekly.get(kpi.code, ()),
@@ -76,29 +79,42 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
     fill, cycle = kpi_registry()["fill_rate"], kpi_registry()["order_cycle_time"]
     trends = load_trends([fill, cycle], selection)
     notes = load_notes_of_charts([fill.code, cycle.code], span)
+    fill_steps = targets.steps(fill, filters, span)
     charts = [
         build_trend_chart(
             fill,
             trends[fill.code],
             current[fill.code],
             chart_notes(notes, fill.code, span),
+            targets=fill_steps,
         ),
-        build_channel_chart(fill, selection),
+        build_channel_chart(fill, selection, fill_steps),
         build_trend_chart(
             cycle,
             trends[cycle.code],
             current[cycle.code],
             chart_notes(notes, cycle.code, span),
+            targets=targets.steps(cycle, filters, span),
         ),
     ]
     return KpiOverview(
         headline=_fill_rate_cycle_time_on_time_sentences(
-            current, before, selection=selection, slices=slices if matrix is fill else []
+            current,
+            before,
+            selection=selection,
+            slices=slices if matrix is fill else [],
+            fill_target=fill_steps[-1].target,
         ),
         backlog=undelivered_order_count_and_age(current[UNDELIVERED]),
         tiles=tiles,
         charts=[chart for chart in charts if chart],
-        matrix=build_kpi_matrix_by_two_dimensions(matrix, slices),
+        matrix=build_kpi_matrix_by_two_dimensions(
+            matrix,
+            slices,
+            lambda s: targets.target_of_slice(
+                matrix, filters, ("channel", "warehouse"), s.names, span.end
+            ),
+        ),
         matrix_kpi=matrix,
         choices=query.dimension_values_with_most_orders(span),
         empty=not any(
@@ -115,6 +131,7 @@ def _fill_rate_cycle_time_on_time_sentences(
     *,
     selection: KpiSelection,
     slices: Sequence[KpiSlice],
+    fill_target: Decimal | None,
 ) -> list[str]:
     """The headline sentences: fill rate and where it is missed, cycle time, on-time delivery."""
     kpis = kpi_registry()
@@ -129,7 +146,8 @@ def _fill_rate_cycle_time_on_time_sentences(
             fill, fill_summary, before.get(fill.code), period=selection.compared_phrase
         )
         fill_sentence = f"{selection.label}: line fill {format_kpi_value(fill, fill_summary.value)}"
-        fill_sentence += f" (target {texts.format_target(fill)})"
+        if fill_target is not None:
+            fill_sentence += f" (target {texts.format_target(fill, fill_target)})"
         fill_sentence += f", {fill_change.text}" if fill_change.text else ""
         fill_sentence += phrase_for_slice_with_most_missed_lines(fill_summary, slices)
     sentences = [fill_sentence]

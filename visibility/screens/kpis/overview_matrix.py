@@ -1,7 +1,8 @@
 """Build the matrix of channels and warehouses of the overview."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import KpiSlice
@@ -32,9 +33,12 @@ class KpiMatrixByTwoDimensions:
 
 
 def build_kpi_matrix_by_two_dimensions(
-    kpi: Kpi, slices: Sequence[KpiSlice]
+    kpi: Kpi, slices: Sequence[KpiSlice], target_of: Callable[[KpiSlice], Decimal | None]
 ) -> KpiMatrixByTwoDimensions:
-    """The matrix of slices by two dimensions, such as channel and warehouse."""
+    """The matrix of slices by two dimensions, such as channel and warehouse.
+
+    `target_of`: the target of a slice.
+    """
     weight: dict[tuple[int, str], int] = {}
     for kpi_slice in slices:
         for axis in (0, 1):
@@ -51,7 +55,9 @@ def build_kpi_matrix_by_two_dimensions(
             (
                 row,
                 [
-                    _build_matrix_cell(kpi, known[(row, c)]) if (row, c) in known else None
+                    _build_matrix_cell(kpi, of, target_of(of))
+                    if (of := known.get((row, c)))
+                    else None
                     for c in columns
                 ],
             )
@@ -60,10 +66,10 @@ def build_kpi_matrix_by_two_dimensions(
     )
 
 
-def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice) -> MatrixCell:
+def _build_matrix_cell(kpi: Kpi, kpi_slice: KpiSlice, target: Decimal | None) -> MatrixCell:
     value = kpi_slice.summary.median_seconds_or_fraction(kpi)
-    full = float(kpi.target or 1) * 2 if kpi.unit is KpiUnit.DURATION else 1.0
-    tone = value_and_comparison_texts.target_tone(kpi, value)
+    full = float(target or 1) * 2 if kpi.unit is KpiUnit.DURATION else 1.0
+    tone = value_and_comparison_texts.target_tone(kpi, value, target)
     return MatrixCell(
         row=kpi_slice.names[0],
         column=kpi_slice.names[-1],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from visibility.kpi import query
 from visibility.kpi.kpi import Kpi, KpiFamily, KpiUnit
@@ -44,7 +45,9 @@ def load_weekly_values(
         return {}
 
 
-def build_sparkline(kpi: Kpi, weeks: WeeklyValues, end: date) -> Sparkline | None:
+def build_sparkline(
+    kpi: Kpi, weeks: WeeklyValues, end: date, target: Decimal | None
+) -> Sparkline | None:
     """The line of one KPI; None with fewer than two weeks that have a value."""
     current_week = week_start(end)
     values = {
@@ -54,8 +57,7 @@ def build_sparkline(kpi: Kpi, weeks: WeeklyValues, end: date) -> Sparkline | Non
     }
     if len(values) < 2:
         return None
-    target = float(kpi.target) if kpi.target is not None else None
-    low, high = _range(kpi, [*values.values(), *([target] if target is not None else [])])
+    low, high = _range(kpi, [*values.values(), *([float(target)] if target is not None else [])])
 
     def height(value: float) -> float:
         return round(HEIGHT - MARGIN - (value - low) / (high - low) * (HEIGHT - 2 * MARGIN), 1)
@@ -70,8 +72,8 @@ def build_sparkline(kpi: Kpi, weeks: WeeklyValues, end: date) -> Sparkline | Non
         f"{format_kpi_value(kpi, values[last])}"
     )
     if target is not None:
-        label += f", target {format_target(kpi)}"
-    return Sparkline(path, points[last], None if target is None else height(target), label)
+        label += f", target {format_target(kpi, target)}"
+    return Sparkline(path, points[last], None if target is None else height(float(target)), label)
 
 
 def _range(kpi: Kpi, values: Sequence[float]) -> tuple[float, float]:

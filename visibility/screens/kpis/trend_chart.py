@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from visibility.formatting import format_date, format_number
 from visibility.kpi.kpi import Kpi, KpiUnit
 from visibility.kpi.query import KpiSummary
+from visibility.kpi.targets import TargetStep
 from visibility.screens import charts
-from visibility.screens.charts import Chart, ChartNote, Series, ValueAxisFormat
+from visibility.screens.charts import Chart, ChartNote, Series, TargetLine, ValueAxisFormat
 from visibility.screens.kpis.chart_axes import (
     axis_of_ratio,
     choose_axis_and_divisor,
@@ -23,28 +25,40 @@ from visibility.screens.kpis.chart_sentences import (
 )
 from visibility.screens.kpis.selection import SHORT_COMPARISON_LABELS
 from visibility.screens.kpis.trend import KpiTrend, period_label
-from visibility.screens.kpis.value_and_comparison_texts import format_kpi_value
+from visibility.screens.kpis.value_and_comparison_texts import (
+    NO_VALUE,
+    format_kpi_value,
+    format_target,
+)
 
 
 def build_trend_chart(
-    kpi: Kpi, trend: KpiTrend, total: KpiSummary, notes: Sequence[ChartNote] = ()
+    kpi: Kpi,
+    trend: KpiTrend,
+    total: KpiSummary,
+    notes: Sequence[ChartNote] = (),
+    *,
+    targets: Sequence[TargetStep],
 ) -> Chart | None:
-    """The KPI by period, with its target, the comparison and notes."""
+    """The KPI by period, with its target, the comparison and notes.
+
+    `targets`: the target on the first day, and its changes.
+    """
     if not total.orders:
         return None
     figure, axis_note = (
-        _draw_durations(kpi, trend, total, notes)
+        _draw_durations(trend, total, notes, targets)
         if kpi.unit is KpiUnit.DURATION
-        else _draw_ratio(kpi, trend, notes)
+        else _draw_ratio(kpi, trend, notes, targets)
     )
     noun = PERIOD_NOUNS[trend.length]
-    head, rows = _trend_table(kpi, trend, notes)
+    head, rows = _trend_table(kpi, trend, notes, targets)
     return Chart(
         id=f"{kpi.code}-by-period",
         title=f"{title_of_durations_or_ages(kpi)} by {noun}",
         sentence=percentile_sentence(kpi, total)
         if kpi.unit is KpiUnit.DURATION
-        else trend_sentence(kpi, trend, total),
+        else trend_sentence(kpi, trend, total, targets[-1].target),
         figure=figure,
         head=head,
         rows=rows,
@@ -55,14 +69,14 @@ def build_trend_chart(
 
 
 def _draw_ratio(
-    kpi: Kpi, trend: KpiTrend, notes: Sequence[ChartNote]
+    kpi: Kpi, trend: KpiTrend, notes: Sequence[ChartNote], targets: Sequence[TargetStep]
 ) -> tuple[Mapping[str, Any], str]:
     series = [
         build_series(kpi.title, trend, lambda s: convert_to_axis_unit(s.value, 1)),
         *_compared_series(trend, lambda s: convert_to_axis_unit(s.value, 1)),
     ]
-    target = float(kpi.target) if kpi.target is not None else None
-    ratio = ratio_axis([*(value for single in series for value in single.y), target])
+    target = target_line(targets)
+    ratio = ratio_axis([*(value for single in series for value in single.y), *target.values])
     axis = axis_of_ratio(ratio)
     figure = charts.build_line_figure(
         series, axis, target=target, periods=_zoom_periods(trend), notes=notes
@@ -71,7 +85,10 @@ def _draw_ratio(
 
 
 def _draw_durations(
-    kpi: Kpi, trend: KpiTrend, total: KpiSummary, notes: Sequence[ChartNote]
+    trend: KpiTrend,
+    total: KpiSummary,
+    notes: Sequence[ChartNote],
+    targets: Sequence[TargetStep],
 ) -> tuple[Mapping[str, Any], str]:
     axis, scale = choose_axis_and_divisor(total)
     median = build_series("Median", trend, lambda s: convert_to_axis_unit(s.median, scale))
@@ -81,12 +98,22 @@ def _draw_durations(
         median,
         slow,
         axis,
-        target=float(kpi.target) / scale if kpi.target is not None else None,
+        target=target_line(targets, scale),
         compared=compared[0] if compared else None,
         periods=_zoom_periods(trend),
         notes=notes,
     )
     return figure, ""
+
+
+def target_line(targets: Sequence[TargetStep], scale: float = 1) -> TargetLine:
+    """The targets in the unit of the axis."""
+    return TargetLine(
+        tuple(
+            (step.first_day, None if step.target is None else float(step.target) / scale)
+            for step in targets
+        )
+    )
 
 
 def build_series(name: str, trend: KpiTrend, value: Callable[[KpiSummary], float | None]) -> Series:
@@ -114,13 +141,14 @@ def _compared_series(trend: KpiTrend, value: Callable[[KpiSummary], float | None
 
 
 def _trend_table(
-    kpi: Kpi, trend: KpiTrend, notes: Sequence[ChartNote]
+    kpi: Kpi, trend: KpiTrend, notes: Sequence[ChartNote], targets: Sequence[TargetStep]
 ) -> tuple[list[str], list[list[str]]]:
     is_duration = kpi.unit is KpiUnit.DURATION
     head = [PERIOD_NOUNS[trend.length].capitalize()]
     head += ["Median", "P90"] if is_duration else [kpi.title, f"Of {kpi.counted}"]
     head.append(f"{kpi.subject.capitalize()}s")
     head += [trend.compared_label] if trend.compared_label else []
+    head += ["Target"] if len(targets) > 1 else []
     head += ["Notes"] if notes else []
     rows = []
     for point in trend.points:
@@ -137,12 +165,18 @@ def _trend_table(
             row.append(
                 format_kpi_value(kpi, before.median_seconds_or_fraction(kpi) if before else None)
             )
+        if len(targets) > 1:
+            row.append(format_target(kpi, _target_on(targets, point.period.span.end)) or NO_VALUE)
         if notes:
             span = point.period.span
             within = [m for m in notes if m.start <= span.end and m.end >= span.start]
             row.append("; ".join(f"{note.label}: {note.text}" for note in within))
         rows.append(row)
     return head, rows
+
+
+def _target_on(targets: Sequence[TargetStep], day: date) -> Decimal | None:
+    return next((step.target for step in reversed(targets) if step.first_day <= day), None)
 
 
 def _zoom_periods(trend: KpiTrend) -> list[tuple[date, date, date]]:

@@ -66,20 +66,22 @@ def format_kpi_value(kpi: Kpi, value: float | Decimal | None) -> str:
     )
 
 
-def compare_to_target(kpi: Kpi, value: float | None) -> KpiComparisonPhraseAndTone:
+def compare_to_target(
+    kpi: Kpi, value: float | None, target: Decimal | None
+) -> KpiComparisonPhraseAndTone:
     """The distance of a value from its target: `5 h above the 3 d target`."""
-    if kpi.target is None or value is None:
+    if target is None or value is None:
         return KpiComparisonPhraseAndTone("")
-    gap = value - float(kpi.target)
-    target = format_target(kpi)
+    gap = value - float(target)
+    target_text = format_target(kpi, target)
     if abs(gap) < _smallest_shown_difference(kpi, value):
-        return KpiComparisonPhraseAndTone(f"on target ({target})", "ok")
+        return KpiComparisonPhraseAndTone(f"on target ({target_text})", "ok")
     side = "above" if gap > 0 else "below"
     good = (gap > 0) == kpi.higher_is_better
     return KpiComparisonPhraseAndTone(
-        f"{_format_gap(kpi, gap, precision_of=max(float(kpi.target), value))} {side} "
-        f"the {target} target",
-        target_tone(kpi, value) if not good else "ok",
+        f"{_format_gap(kpi, gap, precision_of=max(float(target), value))} {side} "
+        f"the {target_text} target",
+        target_tone(kpi, value, target) if not good else "ok",
     )
 
 
@@ -90,22 +92,22 @@ def _smallest_shown_difference(kpi: Kpi, value: float) -> float:
     return 60 if value >= 60 else 1
 
 
-def format_target(kpi: Kpi) -> str:
+def format_target(kpi: Kpi, target: Decimal | None) -> str:
     """`96%`, `3 d`; empty where there is none."""
-    if kpi.target is None:
+    if target is None:
         return ""
     if kpi.unit is KpiUnit.PERCENT:
-        return f"{float(kpi.target) * 100:g}%"
-    return _duration_without_breaks(float(kpi.target))
+        return f"{float(target) * 100:g}%"
+    return _duration_without_breaks(float(target))
 
 
-def target_tone(kpi: Kpi, value: float | None) -> str:
+def target_tone(kpi: Kpi, value: float | None, target: Decimal | None) -> str:
     """`ok` on target, `risk` up to 3 points or a quarter off, `late` beyond."""
-    if value is None or kpi.target is None:
+    if value is None or target is None:
         return "unknown"
-    target = float(kpi.target)
-    slack = 0.03 if kpi.unit is KpiUnit.PERCENT else target / 4
-    off = target - value if kpi.higher_is_better else value - target
+    limit = float(target)
+    slack = 0.03 if kpi.unit is KpiUnit.PERCENT else limit / 4
+    off = limit - value if kpi.higher_is_better else value - limit
     return "ok" if off <= 0 else "risk" if off <= slack else "late"
 
 
@@ -153,7 +155,9 @@ class KpiDelta:
     tone: str
 
 
-def change_as_chip(kpi: Kpi, now: KpiSummary, before: KpiSummary | None) -> KpiDelta | None:
+def change_as_chip(
+    kpi: Kpi, now: KpiSummary, before: KpiSummary | None, target: Decimal | None
+) -> KpiDelta | None:
     """The chip of a change; None without two values that can be compared."""
     if before is None:
         return None
@@ -169,7 +173,8 @@ def change_as_chip(kpi: Kpi, now: KpiSummary, before: KpiSummary | None) -> KpiD
         return KpiDelta(f"{size} {'more' if gap > 0 else 'less'}", icon, "unknown")
     if (gap > 0) == kpi.higher_is_better:
         return KpiDelta(f"{size} better", icon, "ok")
-    return KpiDelta(f"{size} worse", icon, "late" if target_tone(kpi, value) == "late" else "risk")
+    is_late = target_tone(kpi, value, target) == "late"
+    return KpiDelta(f"{size} worse", icon, "late" if is_late else "risk")
 
 
 def describe_counts_behind_kpi_value(kpi: Kpi, summary: KpiSummary) -> str:

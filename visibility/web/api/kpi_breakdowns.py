@@ -11,7 +11,8 @@ from visibility.export.list_files import ListFileFormat
 from visibility.export.snapshot_to_temp_tables import TooManyExports
 from visibility.formatting import in_zone
 from visibility.kpi.periods import PeriodLength, default_period_length
-from visibility.screens.kpis.breakdown import load_breakdowns
+from visibility.kpi.targets import load_kpi_targets
+from visibility.screens.kpis.breakdown import load_breakdowns, target_of_segment
 from visibility.storage.organization import organization_time_zone
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.kpi_query import (
@@ -48,10 +49,12 @@ class KpiDifferenceListView(ApiView):
         asked, now = parse_kpi_query(code, self.params), database_now()
         today = in_zone(now, organization_time_zone()).date()
         with reraise_too_many_facts_as_invalid():
-            loaded = load_breakdowns(asked.kpi, asked.selection(today, PeriodLength.WEEK))
+            selection = asked.selection(today, PeriodLength.WEEK)
+            targets = load_kpi_targets([asked.kpi], asked.span)
+            loaded = load_breakdowns(asked.kpi, selection, targets)
         items = [
             {"segment": dict(zip(each.dimensions, each.names, strict=True))}
-            | serialize_segment(each)
+            | serialize_segment(each, target_of_segment(asked.kpi, selection, targets, each))
             for each in loaded.explaining_segments
         ]
         return Response({"items": items})

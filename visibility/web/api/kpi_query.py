@@ -145,10 +145,16 @@ def serialize_kpi_summary(summary: KpiSummary) -> dict[str, Any]:
     }
 
 
-def serialize_segment(segment: KpiSegment) -> dict[str, Any]:
-    """The value of a segment, that before, and its contribution to the change."""
+def serialize_target(target: Decimal | None) -> str | None:
+    """A target as `KpiDefinitionSerializer` describes it."""
+    return None if target is None else format_decimal(target)
+
+
+def serialize_segment(segment: KpiSegment, target: Decimal | None) -> dict[str, Any]:
+    """The value of a segment, its target, the value before, and its part of the change."""
     contribution = segment.contribution
     return serialize_kpi_summary(segment.summary) | {
+        "target": serialize_target(target),
         "compared": serialize_kpi_summary(segment.before) if segment.before else None,
         "contribution": None if contribution is None else format_decimal(round(contribution, 6)),
     }

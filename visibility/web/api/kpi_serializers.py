@@ -17,7 +17,7 @@ from visibility.web.permissions import Permission
 
 
 class KpiDefinitionSerializer(PermissionFilteredSerializer):
-    """A KPI definition. `target` is a ratio from 0 to 1, or a duration in seconds."""
+    """A KPI definition. Targets are ratios from 0 to 1, or durations in seconds."""
 
     code = serializers.CharField()
     family = EnumField(
@@ -30,7 +30,12 @@ class KpiDefinitionSerializer(PermissionFilteredSerializer):
     version = serializers.IntegerField()
     definition = serializers.CharField()
     counted = serializers.CharField(help_text="What the numerator and denominator count.")
-    target = DecimalTextField(allow_null=True)
+    target = DecimalTextField(
+        allow_null=True, help_text="The target today, without filters: see `kpi-targets`."
+    )
+    default_target = DecimalTextField(
+        source="target", allow_null=True, help_text="The target while none is set."
+    )
     higher_is_better = serializers.BooleanField()
     dimensions = serializers.ListField(
         child=EnumField(list(DIMENSIONS)), help_text="What it can be filtered and broken down by."
@@ -80,6 +85,10 @@ class KpiSegmentSerializer(KpiNumeratorDenominatorSerializer):
     compared = KpiNumeratorDenominatorSerializer(
         allow_null=True, help_text="Null for a period, and without a comparison."
     )
+    target = DecimalTextField(
+        allow_null=True,
+        help_text="The target of the segment on the last day of the range, or of the period.",
+    )
     contribution = DecimalTextField(
         allow_null=True,
         help_text="What it contributes to the change of `value`: a ratio, or seconds of the mean. "
@@ -123,6 +132,10 @@ class KpiValueSerializer(PermissionFilteredSerializer):
     kpi = serializers.CharField()
     version = serializers.IntegerField()
     unit = EnumField(KpiUnit)
+    target = DecimalTextField(
+        allow_null=True,
+        help_text="The target with these filters on the last day: a ratio, or seconds.",
+    )
     since = serializers.DateField(source="from")
     total = KpiTotalWithExclusionsSerializer()
     compared = ComparedKpiValueSerializer(

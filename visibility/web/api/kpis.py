@@ -7,11 +7,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
+from visibility.formatting import in_zone
 from visibility.kpi import drilldown, query
 from visibility.kpi.contributions import load_segments
 from visibility.kpi.kpi import KpiFamily
-from visibility.kpi.periods import PeriodLength
+from visibility.kpi.periods import PeriodLength, split_into_periods
+from visibility.kpi.query import NO_FILTERS, DaySpan
 from visibility.kpi.registry import kpi_registry
+from visibility.kpi.targets import KpiTargets, load_kpi_targets
+from visibility.storage.organization import organization_time_zone
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import serialize_all
 from visibility.web.api.kpi_query import (
@@ -25,6 +29,7 @@ from visibility.web.api.kpi_query import (
     reraise_too_many_facts_as_invalid,
     serialize_kpi_summary,
     serialize_segment,
+    serialize_target,
 )
 from visibility.web.api.kpi_serializers import (
     KpiDefinitionListSerializer,
@@ -63,7 +68,13 @@ class KpiDefinitionListView(ApiView):
     @extend_schema(operation_id="kpis", responses=KpiDefinitionListSerializer)
     def get(self, request: Request) -> Response:
         """List the KPI definitions."""
-        return Response({"items": serialize_all(KpiDefinitionSerializer, kpi_registry().values())})
+        kpis = list(kpi_registry().values())
+        today = in_zone(database_now(), organization_time_zone()).date()
+        targets = load_kpi_targets(kpis, DaySpan(today, today))
+        items = serialize_all(KpiDefinitionSerializer, kpis)
+        for kpi, item in zip(kpis, items, strict=True):
+            item["target"] = serialize_target(targets.target_for(kpi, NO_FILTERS, today))
+        return Response({"items": items})
 
 
 class KpiValueView(ApiView):
@@ -81,7 +92,9 @@ class KpiValueView(ApiView):
             total = query.summary(kpi_query.kpi, kpi_query.span, kpi_query.filters, now=now)
             compared = kpi_query.compared
             before = query.summary(kpi_query.kpi, compared, kpi_query.filters) if compared else None
-            slices = _load_slices(kpi_query, by) if by else []
+            targets = load_kpi_targets([kpi_query.kpi], kpi_query.span)
+            slices = _load_slices(kpi_query, by, targets) if by else []
+        target = targets.target_for(kpi_query.kpi, kpi_query.filters, kpi_query.span.end)
         return Response(
             {
                 "kpi": code,
@@ -89,6 +102,7 @@ class KpiValueView(ApiView):
                 "unit": kpi_query.kpi.unit.value,
                 "from": kpi_query.span.start.isoformat(),
                 "to": kpi_query.span.end.isoformat(),
+                "target": serialize_target(target),
                 "total": serialize_kpi_summary(total)
                 | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
                 "compared": {
@@ -148,12 +162,19 @@ def _load_order_page(
         )
 
 
-def _load_slices(kpi_query: KpiQuery, by: str) -> list[dict[str, Any]]:
+def _load_slices(kpi_query: KpiQuery, by: str, targets: KpiTargets) -> list[dict[str, Any]]:
     kpi, span, filters = kpi_query.kpi, kpi_query.span, kpi_query.filters
     if by in set(PeriodLength):
         values = query.summaries_by_period([kpi], span, PeriodLength(by), filters)[kpi.code]
+        ends = {p.start: p.span.end for p in split_into_periods(span, PeriodLength(by), span.end)}
         return [
-            {"name": start.isoformat(), "and_name": None, "compared": None, "contribution": None}
+            {
+                "name": start.isoformat(),
+                "and_name": None,
+                "compared": None,
+                "contribution": None,
+                "target": serialize_target(targets.target_for(kpi, filters, ends[start])),
+            }
             | serialize_kpi_summary(summary)
             for start, summary in values
         ]
@@ -163,6 +184,9 @@ def _load_slices(kpi_query: KpiQuery, by: str) -> list[dict[str, Any]]:
             "name": segment.names[0],
             "and_name": segment.names[1] if len(segment.names) > 1 else None,
         }
-        | serialize_segment(segment)
+        | serialize_segment(
+            segment,
+            targets.target_of_slice(kpi, filters, segment.dimensions, segment.names, span.end),
+        )
         for segment in segments
     ]

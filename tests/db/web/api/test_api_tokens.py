@@ -119,6 +119,7 @@ NEEDED: dict[str, set[Permission]] = {
     "kpis/fill_rate/export?format=xlsx": {P.KPIS},
     "kpi-notes": {P.KPIS},
     "kpi-notes/{note}": {P.KPIS},
+    "kpi-targets": {P.KPIS},
     "sources": {P.SOURCES_SEE},
     "sources/export?format=csv": {P.SOURCES_SEE, P.EXPORT},
     "sources/shop": {P.SOURCES_EDIT},

@@ -158,6 +158,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "kpis/fill_rate/differences": ("kpis/{code}/differences", {EX, OP, AD}, None),
     "kpis/fill_rate/export?format=xlsx": ("kpis/{code}/export", {EX, OP, AD}, None),
     "kpi-notes": ("kpi-notes", {EX, OP, AD}, None),
+    "kpi-targets": ("kpi-targets", {EX, OP, AD}, None),
     "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
     "notifications": ("notifications", ALL, None),
     "mail-server": ("mail-server", {AD}, None),
@@ -353,6 +354,7 @@ def test_openapi_document_is_valid_and_complete() -> None:
     paths.remove("calendars/{code}/versions/{starts_on}")  # only DELETE: test_calendars.py
     paths -= {"exports/{export_id}", "exports/{export_id}/file"}  # test_background_exports.py
     paths.remove("outgoing-addresses/{address_id}")  # only DELETE: test_outgoing_addresses.py
+    paths.remove("kpi-targets/{target_id}")  # only DELETE: test_kpi_targets.py
     paths.remove("notifications/test")  # needs own notifications: test_own_notifications.py
     # Needs a message that was sent: test_deliveries.py
     paths.remove("subscriptions/{subscription_id}/deliveries/{attempt_id}/resend")
