@@ -1,5 +1,6 @@
 """A new or changed rule is applied to the existing orders, and its alerts say that it changed."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +52,7 @@ def page_of_rule(client: Client) -> str:
 
 
 def save_form(client: Client, **changes: str) -> None:
-    """Open the page of the rule and send its form."""
+    """Open the page of the rule and send its form, and confirm the change if it is live."""
     client.get("/rules/stuck")
     rule = SlaRule.objects.get(code="stuck")
     values = {
@@ -63,7 +64,10 @@ def save_form(client: Client, **changes: str) -> None:
         "enabled": "on",
     } | changes
     values["param.within"] = values.pop("within")
-    answer = client.post("/rules/stuck/save", {k: v for k, v in values.items() if v != "off"})
+    sent = {name: value for name, value in values.items() if value != "off"}
+    answer = client.post("/rules/stuck/save", sent)
+    if confirmation := re.search(r'name="confirmed" value="(\w+)"', answer.content.decode()):
+        answer = client.post("/rules/stuck/save", sent | {"confirmed": confirmation[1]})
     assert answer.status_code == 302
 
 

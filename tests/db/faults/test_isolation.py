@@ -70,13 +70,11 @@ def notifications(source: Source) -> list[Notification]:
     ]
 
 
-class FailingChannel:
+class FailingChannel(Email):
     """A channel that raises an unexpected exception for the first message."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
-
-    settings = Email.settings
 
     def missing_server_sentence(self) -> str:
         return ""

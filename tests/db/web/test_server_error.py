@@ -8,7 +8,7 @@ from structlog.stdlib import get_logger
 from structlog.testing import capture_logs
 
 from tests.builders.users import signed_in
-from visibility.screens.sources import health
+from visibility.screens.sources import source_columns
 from visibility.web import server_error
 from visibility.web.permissions import UserRole
 
@@ -19,7 +19,7 @@ def test_reference_on_the_page_is_in_the_log(monkeypatch: pytest.MonkeyPatch) ->
     def fail(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(health, "load_source_health_reports", fail)
+    monkeypatch.setattr(source_columns, "load_source_health_reports", fail)
     known = signed_in(UserRole.INTEGRATOR)
     client = Client(raise_request_exception=False)
     client.cookies = known.cookies
