@@ -7,8 +7,11 @@ import pytest
 from django.urls import resolve
 
 from visibility.launcher.instance_lock_and_environment import CHECKOUT as ROOT
+from visibility.web.permission_labels import ROLE_TITLES
+from visibility.web.permissions import ROLE_PERMISSIONS
 
 README = (ROOT / "README.md").read_text()
+SECURITY = (ROOT / "docs" / "security.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SETTING_READ = re.compile(r'(?:env_\w+|text|integer|boolean|items)\(\s*"([A-Z_]+)"')
 
@@ -35,6 +38,28 @@ def test_the_readme_links_to_every_document() -> None:
     pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
     assert len(pages) > 5
     assert [page for page in [*pages, "CONTRIBUTING.md"] if f"]({page})" not in README] == []
+
+
+def test_evidence_of_the_security_page_exists() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    defined = set(re.findall(r"^def (test_\w+)", source, re.M))
+    named = set(re.findall(r"`(test_\w+)`", SECURITY))
+    assert len(named) > 40
+    assert sorted(named - defined) == []
+    files = set(re.findall(r"`((?:visibility|templates)/[\w/.]+)`", SECURITY))
+    assert len(files) > 10
+    assert sorted(name for name in files if not (ROOT / name).exists()) == []
+
+
+def test_permissions_on_the_security_page_are_those_of_the_code() -> None:
+    titles = " | ".join(ROLE_TITLES.values())
+    _, _, table = SECURITY.partition(f"| permission | {titles} |\n")
+    rows = table.split("\n\n")[0].splitlines()[1:]
+    expected = []
+    for permission, roles in ROLE_PERMISSIONS.items():
+        cells = " | ".join("yes" if role in roles else "no" for role in ROLE_TITLES)
+        expected.append(f"| `{permission}` | {cells} |")
+    assert rows == expected
 
 
 def test_every_package_is_in_the_architecture() -> None:

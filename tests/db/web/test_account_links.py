@@ -157,6 +157,7 @@ def test_links_that_open_nothing(client: Client, change: str) -> None:
     [
         ("short", "short", "too short"),
         ("123456789012345", "123456789012345", "entirely numeric"),
+        ("q1w2e3r4t5y6", "q1w2e3r4t5y6", "too common"),
         (NEW, NEW + "x", "The two password fields"),
     ],
 )
@@ -168,6 +169,19 @@ def test_weak_passwords_are_refused_at_the_field(
     assert answer.status_code == 422
     assert sentence in answer.content.decode()
     assert client.post(address, passwords()).status_code == 302
+
+
+def test_a_long_password_is_stored_as_a_hash_and_taken_exactly_as_it_is(client: Client) -> None:
+    user = person()
+    text = f" {'Straße und Æther, ' * 8}"
+    assert len(text) > 128
+    assert client.post(reset_link(user), passwords(text, text)).status_code == 302
+    user.refresh_from_db()
+    assert user.password.startswith("argon2$argon2id$v=19$m=102400,t=2,p=1$")
+    for typed in (text.strip(), text[:128], text.lower(), text):
+        other = Client()
+        other.post("/signin", {"username": "olga", "password": typed})
+        assert ("_auth_user_id" in other.session) == (typed == text)
 
 
 def test_a_link_ends_the_session_of_another_person(client: Client) -> None:

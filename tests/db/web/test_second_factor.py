@@ -17,7 +17,8 @@ from tests.builders.live_client import LiveTestClient
 from tests.builders.second_factors import code_of, secret_on, set_up_app, sign_in
 from tests.builders.users import create_user
 from visibility.db.database_time import database_now
-from visibility.models import AuditEntry
+from visibility.models import AccountLinkPurpose, AuditEntry
+from visibility.notify.account_links import account_link_path, create_account_link
 from visibility.web.api_tokens import create_api_token
 from visibility.web.board_changes import Author
 from visibility.web.live import hub as hubs
@@ -109,6 +110,16 @@ def test_the_code_is_asked_for_after_the_password(client: Client, olga: User) ->
     assert audited(olga) == ["session.second_factor_refused", "session.signed_in"]
 
 
+def test_a_link_that_sets_a_password_replaces_no_second_factor(client: Client, olga: User) -> None:
+    set_up_app(olga)
+    link = create_account_link(
+        olga, AccountLinkPurpose.RESET, by=None, now=database_now(), send_mail=False
+    )
+    form = dict.fromkeys(("new_password1", "new_password2"), "a much better passphrase")
+    assert client.post(account_link_path(link), form)["Location"] == "/signin/code"
+    assert "_auth_user_id" not in client.session
+
+
 def test_a_code_works_once(olga: User) -> None:
     secret = set_up_app(olga)
     code = code_of(secret)
@@ -188,6 +199,8 @@ def test_changes_of_factors_ask_for_the_password_after_15_minutes(olga: User) ->
     assert client.post("/people/security", {"required": "no"})["Location"].startswith(
         "/account/confirm?"
     )
+    answer = client.patch("/api/v1/security", {"second_factor_is_required": False}, JSON)
+    assert (answer.status_code, "/account/confirm" in answer.json()["detail"]) == (403, True)
     assert second_factor.is_required()
     form = {"password": PASSWORD, "next": f"{SET_UP}/passkeys/add"}
     assert client.post("/account/confirm", form)["Location"] == f"{SET_UP}/passkeys/add"

@@ -94,6 +94,19 @@ def test_wrong_password_and_unknown_username_look_the_same(client: Client) -> No
     assert pages[0] == pages[1]
 
 
+def test_a_sign_in_gets_a_new_session(client: Client) -> None:
+    """The session from before, which somebody at a shared computer may know, opens nothing."""
+    session = client.session
+    session["known"] = "before"
+    session.save()
+    person()
+    client.post("/signin", {"username": "olga", "password": PASSWORD})
+    assert client.session.session_key != session.session_key
+    assert not Session.objects.filter(session_key=session.session_key).exists()
+    cookie = client.cookies["sessionid"]
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+
+
 def test_inactive_user_cannot_sign_in(client: Client) -> None:
     user = person()
     User.objects.filter(pk=user.pk).update(is_active=False)

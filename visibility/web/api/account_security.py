@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from allauth.usersessions.models import UserSession
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,6 +31,7 @@ from visibility.web.board_changes import Author
 from visibility.web.people import second_factor, sessions
 from visibility.web.permissions import Permission
 
+UNCONFIRMED = "Confirm your password or a code on the page /account/confirm, and try again."
 FIXED = "REQUIRE_SECOND_FACTOR is off on this server, so a second factor cannot be required."
 
 
@@ -64,6 +67,7 @@ class SecurityView(ApiView):
 
     http_method_names = ["get", "head", "patch"]
     required_permissions = (Permission.ADMINISTER,)
+    session_methods = frozenset({"PATCH"})
 
     @extend_schema(operation_id="security", responses=SecuritySerializer)
     def get(self, request: Request) -> Response:
@@ -74,7 +78,12 @@ class SecurityView(ApiView):
         operation_id="security_change", request=SecurityBody, responses=SecuritySerializer
     )
     def patch(self, request: Request) -> HttpResponse:
-        """Require a second factor of everyone, or make it optional."""
+        """Require a second factor of everyone, or make it optional.
+
+        The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
+        """
+        if is_reauthentication_required(request._request, app="allauth.mfa"):
+            raise PermissionDenied(UNCONFIRMED)
         body = read_body(request)
 
         def do() -> ApiResponse:

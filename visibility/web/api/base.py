@@ -30,6 +30,7 @@ from visibility.web.permissions import (
 )
 
 INVALID_TOKEN = "The API token is unknown, expired or revoked."  # noqa: S105  # a sentence
+NEEDS_SESSION = "An API token cannot change who has access. Sign in instead."
 
 
 class PageSessionAuthentication(SessionAuthentication):
@@ -108,10 +109,12 @@ class ApiView(GenericAPIView[Any]):
     """Base class of all API views.
 
     The user must have all `required_permissions`. A query parameter that is not one of
-    `query_parameters` is rejected; `params` has the parsed values.
+    `query_parameters` is rejected; `params` has the parsed values. `session_methods` refuse API
+    tokens: what gives somebody access would outlive the token.
     """
 
     required_permissions: tuple[Permission, ...] = ()
+    session_methods: frozenset[str] = frozenset()
     query_parameters: Sequence[QueryParameter] = ()
     params: dict[str, Any]
     authentication_classes = [ApiTokenAuthentication, PageSessionAuthentication]
@@ -125,6 +128,8 @@ class ApiView(GenericAPIView[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check the permissions, and then parse the query string."""
         super().initial(request, *args, **kwargs)
+        if request.method in self.session_methods and isinstance(request.auth, ApiToken):
+            self.permission_denied(request, NEEDS_SESSION)
         if request.method in self.allowed_methods:  # for other methods, 405 is the answer
             self.params = parse_query(request, self.declared_query_parameters())
 

@@ -97,6 +97,8 @@ class MailServerView(ApiView):
 
     http_method_names = ["get", "head", "patch", "delete"]
     required_permissions = (Permission.ADMINISTER,)
+    # Links that set a password are sent through this server.
+    session_methods = frozenset({"PATCH", "DELETE"})
 
     @extend_schema(operation_id="mail_server", responses=MailServerSerializer)
     def get(self, request: Request) -> Response:

@@ -1,4 +1,7 @@
-"""Endpoints of people, for administrators. Passwords and second factors are not in the API."""
+"""Endpoints of people, for administrators. Passwords and second factors are not in the API.
+
+An API token takes access away, and gives none: the other changes need a session.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +103,7 @@ class PeopleListView(ApiListView):
     """List the accounts, by username."""
 
     required_permissions = (Permission.ADMINISTER,)
+    session_methods = frozenset({"POST"})
     http_method_names = ["get", "head", "post"]
     query_parameters = (SEARCH, ROLE, STATE, *PAGING)
     serializer_class = PersonSerializer
@@ -136,6 +140,7 @@ class PersonView(ApiView):
 
     http_method_names = ["get", "head", "patch"]
     required_permissions = (Permission.ADMINISTER,)
+    session_methods = frozenset({"PATCH"})
 
     @extend_schema(operation_id="person", responses=PersonSerializer)
     def get(self, request: Request, person_id: int) -> Response:
@@ -160,6 +165,7 @@ class PersonLinkView(ApiView):
     """`POST /people/<id>/link`."""
 
     required_permissions = (Permission.ADMINISTER,)
+    session_methods = frozenset({"POST"})
 
     @extend_schema(
         operation_id="person_link", request=EmptyBody, responses={201: PersonWithLinkSerializer}
@@ -190,7 +196,13 @@ class PersonActionView(ApiView):
         return _change_and_respond(request, person_id, change)
 
 
-def person_action(operation: str, change: Callable[..., object], description: str) -> Any:
+def person_action(
+    operation: str,
+    change: Callable[..., object],
+    description: str,
+    *,
+    session_methods: frozenset[str] = frozenset(),
+) -> Any:
     """The view of one action."""
     schema = extend_schema(
         operation_id=operation,
@@ -198,7 +210,8 @@ def person_action(operation: str, change: Callable[..., object], description: st
         request=EmptyBody,
         responses=PersonSerializer,
     )
-    view = type(operation, (PersonActionView,), {"change": staticmethod(change)})
+    members = {"change": staticmethod(change), "session_methods": session_methods}
+    view = type(operation, (PersonActionView,), members)
     return extend_schema_view(post=schema)(view)
 
 
@@ -208,7 +221,10 @@ DeactivatePersonView = person_action(
     "Deactivate an account: its sessions end, and its API tokens are refused.",
 )
 ReactivatePersonView = person_action(
-    "person_reactivate", accounts.reactivate_person, "Let a person sign in again."
+    "person_reactivate",
+    accounts.reactivate_person,
+    "Let a person sign in again.",
+    session_methods=frozenset({"POST"}),
 )
 EndPersonSessionsView = person_action(
     "person_end_sessions", accounts.end_sessions_of_person, "Sign a person out everywhere."
@@ -217,6 +233,7 @@ RemoveSecondFactorsView = person_action(
     "person_remove_second_factors",
     accounts.remove_second_factors,
     "Remove the second factors of a person who lost them, and end all sessions.",
+    session_methods=frozenset({"POST"}),
 )
 
 
