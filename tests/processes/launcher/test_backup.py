@@ -93,10 +93,10 @@ def test_restored_database_says_the_same(
     repeated = run(product, "restore", str(file), **elsewhere)
     assert repeated.returncode == 1
     assert "does not overwrite" in repeated.stderr
-    assert_refused_unless_whole(file)
+    assert_changes_are_noticed(file)
 
 
-def assert_refused_unless_whole(file: Path) -> None:
+def assert_changes_are_noticed(file: Path) -> None:
     """Nothing is readable without the passphrase, and every change is noticed."""
     content = bytearray(file.read_bytes())
     assert b"auth_user" not in content
