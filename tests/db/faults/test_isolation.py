@@ -79,11 +79,12 @@ class FailingChannel(Email):
     def missing_server_sentence(self) -> str:
         return ""
 
-    def send(self, note: OutgoingMessage, settings: ParsedSettings) -> None:
+    def send(self, note: OutgoingMessage, settings: ParsedSettings) -> str:
         if not self.sent:
             self.sent.append("")
             raise KeyError("surprise")
         self.sent.append(note.id)
+        return "accepted"
 
 
 def test_order_that_cannot_be_folded_does_not_stop_others(
