@@ -79,6 +79,8 @@ def test_first_run_from_the_link_to_the_checklist(browser: Browser, product: Pro
     expect(page.locator("#flashes")).to_contain_text("It stays at /setup.")
     expect(page.locator("nav.rail").get_by_role("link", name="Set-up")).to_have_count(0)
 
+    # The page asks from time to time whether its session is still open.
+    page.close()
     context.clear_cookies()
     assert context.request.get(link).status == 404
     context.close()
