@@ -1,15 +1,39 @@
-"""Send a temporary file in blocks, without a database connection."""
+"""Send a temporary file in blocks, without a database connection, and record exports."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import IO
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime
+from typing import IO, Any
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 from django.http import FileResponse, HttpRequest
 
+from visibility.models.audit import append_audit_entry
+
 BLOCK_SIZE = 262_144
+
+
+def audited_file_response(
+    request: HttpRequest,
+    file: IO[bytes],
+    name: str,
+    media_type: str,
+    *,
+    object: str,
+    detail: Mapping[str, Any],
+    by: User,
+    now: datetime,
+) -> FileResponse:
+    """Record an export in the audit log, and send its file; if that fails, the file is closed."""
+    try:
+        append_audit_entry("export", user=by, object=object, detail=detail, now=now)
+    except BaseException:
+        file.close()
+        raise
+    return temporary_file_response(request, file, name, media_type)
 
 
 def temporary_file_response(

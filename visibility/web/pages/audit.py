@@ -15,7 +15,7 @@ from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.export.table_files import TableOfFile, write_csv_table
 from visibility.formatting import count_with_noun, in_zone
-from visibility.models.audit import append_audit_entry, find_audit_violations
+from visibility.models.audit import find_audit_violations
 from visibility.screens.audit.entries import (
     AREAS,
     EXPORT_COLUMNS,
@@ -29,8 +29,9 @@ from visibility.screens.audit.entries import (
 )
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.storage.organization import organization_time_zone
+from visibility.web.master_table_downloads import MEDIA_TYPES
 from visibility.web.permissions import Permission, require_permission, signed_in_user
-from visibility.web.send_files import temporary_file_response
+from visibility.web.send_files import audited_file_response
 
 URL = "/audit"
 TEXT_FILTERS = ("text", "username", "area")
@@ -95,14 +96,24 @@ def export_audit(request: HttpRequest) -> HttpResponseBase:
     rows = export_rows(entries[:MAX_EXPORTED].iterator(chunk_size=2000))
     try:
         write_csv_table(TableOfFile("Audit log", heading, EXPORT_COLUMNS, rows), file)
-        detail = {"format": "csv", "rows": min(total, MAX_EXPORTED), "asked": request.GET.dict()}
-        append_audit_entry("export", user=user, object="Audit log", detail=detail, now=now)
     except BaseException:
         file.close()
         raise
     file.seek(0)
-    name = f"audit-{now:%Y%m%d-%H%M%S}.csv"
-    return temporary_file_response(request, file, name, "text/csv; charset=utf-8")
+    return audited_file_response(
+        request,
+        file,
+        f"audit-{now:%Y%m%d-%H%M%S}.csv",
+        MEDIA_TYPES["csv"],
+        object="Audit log",
+        detail={
+            "format": "csv",
+            "rows": min(total, MAX_EXPORTED),
+            "asked": request.GET.dict(),
+        },
+        by=user,
+        now=now,
+    )
 
 
 @require_POST

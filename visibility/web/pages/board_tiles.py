@@ -20,7 +20,6 @@ from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.export.table_files import TableOfFile, write_csv_table
 from visibility.formatting import in_zone
-from visibility.models.audit import append_audit_entry
 from visibility.storage.organization import organization_time_zone
 from visibility.web.list_page_context import display_text, viewer_of_request
 from visibility.web.master_table_downloads import MEDIA_TYPES
@@ -31,7 +30,7 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
-from visibility.web.send_files import temporary_file_response
+from visibility.web.send_files import audited_file_response
 
 
 def may_see_tile(user: User | AnonymousUser, slug: str, number: int, code: str) -> bool:
@@ -85,15 +84,16 @@ def export_tile(request: HttpRequest, slug: str, number: int, code: str) -> Http
     file = io.BytesIO()
     write_csv_table(_file_table(request, stored, tile, tile.table), file)
     file.seek(0)
-    append_audit_entry(
-        "export",
-        user=signed_in_user(request),
+    return audited_file_response(
+        request,
+        file,
+        f"{slug}-{code}-{now:%Y%m%d-%H%M%S}.csv",
+        MEDIA_TYPES["csv"],
         object=f"Tile {tile.title} of board {stored.title}"[:200],
         detail={"format": "csv", "board": slug, "tile": code, "rows": len(tile.table.rows)},
+        by=signed_in_user(request),
         now=now,
     )
-    name = f"{slug}-{code}-{now:%Y%m%d-%H%M%S}.csv"
-    return temporary_file_response(request, file, name, MEDIA_TYPES["csv"])
 
 
 def _load_tile(
