@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -74,11 +74,17 @@ def _is_ip_address(host: str) -> bool:
 
 
 def post_json(
-    url: str, body: bytes, *, headers: Mapping[str, str] | None = None, seconds: float = MAX_SECONDS
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = MAX_SECONDS,
+    gone: Collection[int] = (HTTPStatus.GONE,),
 ) -> str:
     """Post a JSON document and return the answer, `202 Accepted.` or so. Raises DeliveryFailed.
 
-    The receiver has accepted the message if the status is 2xx.
+    The receiver has accepted the message if the status is 2xx. `gone`: the statuses after which it
+    never will.
     """
     client = OutgoingHttpClient(RequestBudget(seconds=seconds, requests=1))
     request = HttpRequest(
@@ -95,7 +101,7 @@ def post_json(
         f"The receiver answered with status {response.status}." + (f" {answer}" if answer else ""),
         code=str(response.status),
         retry_after=_retry_after(response),
-        is_permanent=response.status == HTTPStatus.GONE,
+        is_permanent=response.status in gone,
     )
 
 

@@ -1,12 +1,13 @@
 """Slack: an incoming webhook of one Slack channel (docs.slack.dev/messaging)."""
 
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import orjson
 
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
-from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
+from visibility.notify.channel import AlertSummary, Channel, OutgoingMessage
 from visibility.notify.message_facts import (
     list_alert_facts,
     short_alert_line,
@@ -22,7 +23,8 @@ from visibility.notify.post_to_receiver import (
 # Limits of Slack: characters of a header and of a section, fields of a section, alerts of ours.
 MAX_HEADER, MAX_SECTION, MAX_FIELDS = 150, 2_900, 10
 MAX_LISTED = 20
-REVOKED = "404"
+# A webhook that was removed, or whose Slack channel was archived, never works again.
+REVOKED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 
 def check_slack_url(text: str) -> None:
@@ -67,12 +69,7 @@ class Slack(Channel):
     def send(self, message: OutgoingMessage, settings: ParsedSettings) -> str:
         """Send one message. Raises DeliveryFailed unless Slack accepts it."""
         content = build_slack_payload(message, is_personal=settings.is_on(DETAILS))
-        try:
-            return post_json(settings.text("url"), orjson.dumps(content))
-        except DeliveryFailed as error:
-            # A webhook that was removed, or whose Slack channel was archived, never works again.
-            error.is_permanent = error.is_permanent or error.code == REVOKED
-            raise
+        return post_json(settings.text("url"), orjson.dumps(content), gone=REVOKED)
 
 
 def build_slack_payload(message: OutgoingMessage, *, is_personal: bool) -> dict[str, Any]:

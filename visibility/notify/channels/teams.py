@@ -4,12 +4,13 @@ The connectors of Office 365 are retired. The workflow is "Post to a channel whe
 is received" (learn.microsoft.com, Microsoft Teams, incoming webhooks with Workflows).
 """
 
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import orjson
 
 from connectors.sdk.settings import ParsedSettings, Setting, SettingType
-from visibility.notify.channel import AlertSummary, Channel, DeliveryFailed, OutgoingMessage
+from visibility.notify.channel import AlertSummary, Channel, OutgoingMessage
 from visibility.notify.message_facts import (
     list_alert_facts,
     short_alert_line,
@@ -27,7 +28,7 @@ SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 MAX_LISTED, MAX_TEXT = 20, 600
 RETIRED_HOST = ".webhook.office.com"
 # The workflow was deleted (404), is switched off, or its URL was replaced.
-REVOKED = "404"
+REVOKED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 
 def check_teams_url(text: str) -> None:
@@ -72,11 +73,7 @@ class Teams(Channel):
     def send(self, message: OutgoingMessage, settings: ParsedSettings) -> str:
         """Send one card. Raises DeliveryFailed unless the workflow accepts it."""
         content = build_teams_payload(message, is_personal=settings.is_on(DETAILS))
-        try:
-            return post_json(settings.text("url"), orjson.dumps(content))
-        except DeliveryFailed as error:
-            error.is_permanent = error.is_permanent or error.code == REVOKED
-            raise
+        return post_json(settings.text("url"), orjson.dumps(content), gone=REVOKED)
 
 
 def build_teams_payload(message: OutgoingMessage, *, is_personal: bool) -> dict[str, Any]:
