@@ -79,12 +79,12 @@ def post_json(
     *,
     headers: Mapping[str, str] | None = None,
     seconds: float = MAX_SECONDS,
-    gone: Collection[int] = (HTTPStatus.GONE,),
+    permanent: Collection[int] = (HTTPStatus.GONE,),
 ) -> str:
     """Post a JSON document and return the answer, `202 Accepted.` or so. Raises DeliveryFailed.
 
-    The receiver has accepted the message if the status is 2xx. `gone`: the statuses after which it
-    never will.
+    The receiver has accepted the message if the status is 2xx. `permanent`: the statuses after
+    which it never will.
     """
     client = OutgoingHttpClient(RequestBudget(seconds=seconds, requests=1))
     request = HttpRequest(
@@ -101,7 +101,7 @@ def post_json(
         f"The receiver answered with status {response.status}." + (f" {answer}" if answer else ""),
         code=str(response.status),
         retry_after=_retry_after(response),
-        is_permanent=response.status in gone,
+        is_permanent=response.status in permanent,
     )
 
 

@@ -69,7 +69,7 @@ class Slack(Channel):
     def send(self, message: OutgoingMessage, settings: ParsedSettings) -> str:
         """Send one message. Raises DeliveryFailed unless Slack accepts it."""
         content = build_slack_payload(message, is_personal=settings.is_on(DETAILS))
-        return post_json(settings.text("url"), orjson.dumps(content), gone=REVOKED)
+        return post_json(settings.text("url"), orjson.dumps(content), permanent=REVOKED)
 
 
 def build_slack_payload(message: OutgoingMessage, *, is_personal: bool) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Teams(Channel):
     def send(self, message: OutgoingMessage, settings: ParsedSettings) -> str:
         """Send one card. Raises DeliveryFailed unless the workflow accepts it."""
         content = build_teams_payload(message, is_personal=settings.is_on(DETAILS))
-        return post_json(settings.text("url"), orjson.dumps(content), gone=REVOKED)
+        return post_json(settings.text("url"), orjson.dumps(content), permanent=REVOKED)
 
 
 def build_teams_payload(message: OutgoingMessage, *, is_personal: bool) -> dict[str, Any]:
