@@ -20,6 +20,7 @@ from visibility.launcher import (
     up_command,
 )
 from visibility.launcher.backup_passphrase import VARIABLE, read_passphrase
+from visibility.launcher.database_in_use import is_database_in_use
 from visibility.launcher.embedded_servers import DATABASE_NAME
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
 from visibility.launcher.reachable_server_folders import ServerLayout
@@ -93,10 +94,9 @@ def _restore(
         arguments = [item for item in arguments if item != REPLACE_OPTION]
     elif _is_in_use(servers):
         raise StartError(f"{data} contains data. Replace all of it with {REPLACE_OPTION}.")
-    new = instance_lock_and_environment.unfinished_restore(data).parent
-    if not instance_lock_and_environment.unfinished_restore(data).exists():
-        shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(mode=0o700, exist_ok=True)
+    new = data / "restore.new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
     _create_database(servers)
     options = ["--files", str(new), "--write-secret-key", str(new / "secret.key")]
     url = embedded_servers.database_url(servers, name=RESTORED)
@@ -135,15 +135,11 @@ def _run(
 
 
 def _is_in_use(servers: ServerLayout) -> bool:
-    """Whether the database has an account, a source or a message."""
-    with psycopg.connect(embedded_servers.database_url(servers)) as connection:
-        for table in ("auth_user", "visibility_source", "visibility_inbound_message"):
-            if connection.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
-                continue
-            query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
-            if connection.execute(query).fetchone() == (True,):
-                return True
-    return False
+    with (
+        psycopg.connect(embedded_servers.database_url(servers)) as connection,
+        connection.cursor() as cursor,
+    ):
+        return is_database_in_use(cursor)
 
 
 def _create_database(servers: ServerLayout) -> None:
@@ -172,8 +168,8 @@ def _replace(data: Path, new: Path, servers: ServerLayout) -> None:
             restored.replace(current)
     with _maintenance(servers) as connection:
         _drop(connection, REPLACED)
-    unfinished.unlink()
     shutil.rmtree(new)
+    unfinished.unlink()
 
 
 def _maintenance(servers: ServerLayout) -> psycopg.Connection:

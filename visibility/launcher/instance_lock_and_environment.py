@@ -152,7 +152,7 @@ def _caller_environment_overrides() -> dict[str, str]:
 
 def unfinished_restore(data: Path) -> Path:
     """A file that exists while a restore has replaced a part of the data only."""
-    return data / "restore.new" / "unfinished"
+    return data / "restore.unfinished"
 
 
 def pop_data_option(argv: list[str]) -> tuple[Path, list[str]]:

@@ -33,6 +33,7 @@ OWNED_NAMES = (
     "mode",
     "secret.key",
     "restore.new",
+    "restore.unfinished",
 )
 
 

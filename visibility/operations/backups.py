@@ -26,7 +26,6 @@ from visibility.operations.database_copy import (
     analyze,
     create_schema,
     dump_database,
-    refuse_database_in_use,
 )
 
 FORMAT = 1
@@ -103,9 +102,8 @@ def restore_backup(
     """Fill an empty database from a checked backup, and write its connectors to `files`.
 
     Raises:
-        BackupError: the database is in use, or the backup does not fit this version.
+        BackupError: the backup does not fit this version.
     """
-    refuse_database_in_use()
     with open_backup(path, passphrase) as members:
         following = iter(read_members(members))
         name, content = next(following)

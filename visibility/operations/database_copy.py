@@ -19,8 +19,6 @@ from visibility.operations.backup_container import BackupError
 FILE_BYTES = 8_000_000
 # Rows that mean nothing in another installation: sign-ins end, and migrations are recorded as run.
 WITHOUT_ROWS = {"django_session", "usersessions_usersession", "django_migrations"}
-# Their rows make a database one that is in use.
-ROWS_OF_USE = ("auth_user", "visibility_source", "visibility_inbound_message")
 ROOT_TABLES = """
 SELECT c.relname, array(
     SELECT a.attname::text FROM pg_attribute AS a
@@ -96,21 +94,6 @@ def dump_database(
             rows[table] = max(cursor.rowcount, 0)
             report(table, rows[table])
     return rows
-
-
-def refuse_database_in_use() -> None:
-    """Raise a BackupError unless the database is new: nothing is overwritten."""
-    with _cursor() as cursor:
-        for table in ROWS_OF_USE:
-            cursor.execute("SELECT to_regclass(%s)", [table])
-            if cursor.fetchone() == (None,):
-                continue
-            cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table)))
-            if cursor.fetchone() == (True,):
-                raise BackupError(
-                    "The database contains data, which a restore does not overwrite. Create an "
-                    "empty database, and name it in DATABASE_URL."
-                )
 
 
 def create_schema(content: DatabaseContent) -> None:

@@ -14,6 +14,7 @@ from psycopg import sql
 from tests.builders.exported_order import receive_story
 from tests.product import ROOT, Product, database_url
 from visibility.db.database_time import database_now
+from visibility.launcher.instance_lock_and_environment import unfinished_restore
 from visibility.models.audit import append_audit_entry
 from visibility.operations.backup_container import BackupError, new_backup
 from visibility.operations.backups import BackupSummary, check_backup
@@ -150,8 +151,7 @@ def test_stopped_installation_is_replaced_only_on_request(product: Product, tmp_
     assert not (folder / "restore.new").exists()
 
     # A restore that was killed while files changed places.
-    (folder / "restore.new").mkdir()
-    (folder / "restore.new" / "unfinished").touch()
+    unfinished_restore(folder).touch()
     assert "A restore was interrupted" in "".join(command("up", "--empty").stderr)
 
 

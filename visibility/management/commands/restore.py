@@ -6,11 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.database_time import database_now
 from visibility.formatting import format_number
 from visibility.launcher.backup_passphrase import read_passphrase
+from visibility.launcher.database_in_use import is_database_in_use
 from visibility.launcher.instance_lock_and_environment import write_private
 from visibility.models.audit import append_audit_entry, find_audit_violations
 from visibility.operations.backup_container import BackupError
@@ -59,6 +61,7 @@ class Command(BaseCommand):
             if options["check"]:
                 return
             self._take_secret_key(summary, options["write_secret_key"])
+            _refuse_database_in_use()
             restore_backup(path, passphrase, summary, files=files, report=self._report)
             if options["files"]:
                 (files / "mode").write_text("demo\n" if summary.demo else "empty\n")
@@ -93,3 +96,12 @@ class Command(BaseCommand):
 
     def _report(self, table: str, rows: int) -> None:
         self.stdout.write(f"{format_number(rows):>14}  {table}")
+
+
+def _refuse_database_in_use() -> None:
+    with connection.cursor() as cursor:
+        if is_database_in_use(cursor):
+            raise CommandError(
+                "The database contains data, which a restore does not overwrite. Create an empty "
+                "database, and name it in DATABASE_URL."
+            )
