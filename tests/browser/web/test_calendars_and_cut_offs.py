@@ -1,6 +1,7 @@
 """A person enters a cut-off in a calendar, and follows it on the board to its orders."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
@@ -17,8 +18,15 @@ from visibility.web.permissions import UserRole
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def zone_where_it_is_noon(now: datetime) -> str:
+    """A zone in which it is between 12:00 and 13:00 now. The sign in its name is reversed."""
+    hours = now.astimezone(ZoneInfo("UTC")).hour - 12
+    return f"Etc/GMT{hours:+d}"
+
+
 def test_cutoff_entered_in_a_calendar_counts_down_on_the_board(live_server: LiveServer) -> None:
     now = database_now()
+    zone = zone_where_it_is_noon(now)
     for number in range(3):
         order(f"SO-{number}", warehouse="Dallas", carrier="UPS", promised_at=now)
     session = signed_in(UserRole.OPERATIONS).cookies["sessionid"].value
@@ -32,10 +40,10 @@ def test_cutoff_entered_in_a_calendar_counts_down_on_the_board(live_server: Live
         page.get_by_role("link", name="Enter cut-offs in a calendar").click()
         page.get_by_role("link", name="New calendar").click()
         page.get_by_label("Title").fill("Dallas")
-        page.get_by_label("Time zone").fill("UTC")
+        page.get_by_label("Time zone").fill(zone)
         row = page.get_by_role("group", name="Cut-off 1")
         row.get_by_label("Warehouse").fill("Dallas")
-        at = now + timedelta(hours=3)
+        at = now.astimezone(ZoneInfo(zone)) + timedelta(hours=3)
         for label in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"):
             row.get_by_label(label).fill(f"{at:%H:%M}")
         page.get_by_role("button", name="Create calendar").click()
