@@ -12,6 +12,7 @@ from django.utils.functional import SimpleLazyObject
 from visibility.models import BackgroundExportState
 from visibility.screens.alerts.grouping import AlertGrouping
 from visibility.screens.alerts.inbox import InboxViewName, mine_or_unassigned, visible_alerts
+from visibility.screens.help.guide import guide_page_about
 from visibility.screens.setup.demo_tour import TourProgress, load_tour_progress
 from visibility.storage.organization import is_checklist_closed, time_zone_without_database
 from visibility.web.background_exports import (
@@ -100,6 +101,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "export_notices": SimpleLazyObject(lambda: export_notices(request)),
         "person": SimpleLazyObject(lambda: user_summary(user)),
         "tour": SimpleLazyObject(lambda: tour_progress_in_demo(user)),
+        "guide_page": SimpleLazyObject(lambda: guide_page_about(request.path)),
     }
 
 

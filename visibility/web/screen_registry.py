@@ -190,6 +190,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("background_exports"),
     Screen("saved_views"),
     Screen("style_guide"),
+    Screen("help"),
     Screen("health_and_metrics"),
 )
 

@@ -13,7 +13,7 @@ PUBLIC = frozenset(
 SIGNED_IN = frozenset(
     {
         *("", "sources-not-reporting", "tokens", "styleguide", "account", "tour"),
-        "account/second-factor",
+        *("account/second-factor", "help", "help/<path:name>", "help/pictures/<str:name>"),
     }
 )
 # The steps of a sign-in with a second factor and of its set-up: see the tests of second factors.
@@ -130,6 +130,9 @@ PAGES: Mapping[str, Sequence[str]] = {
     "account/link/<str:token>": ["/account/link/nothing"],
     "account": ["/account"],
     "tour": ["/tour"],
+    "help": ["/help", "/help?text=alert"],
+    "help/<path:name>": ["/help/start", "/help/connectors/shopify"],
+    "help/pictures/<str:name>": ["/help/pictures/whose-number.svg"],
     "account/notifications": ["/account/notifications"],
     "account/second-factor": ["/account/second-factor"],
     "setup": ["/setup"],

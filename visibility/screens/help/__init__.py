@@ -1,0 +1,1 @@
+"""The guide: the documents of `docs/`, served under `/help` with a search."""
