@@ -1,0 +1,3 @@
+"""The application."""
+
+__version__ = "0.2.0"

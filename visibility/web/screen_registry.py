@@ -186,6 +186,12 @@ SCREENS: tuple[Screen, ...] = (
             "Audit log", "/audit", "l", "history", Permission.ADMINISTER, group="Configure"
         ),
     ),
+    Screen(
+        "system",
+        NavigationEntry(
+            "System", "/system", "y", "device-desktop", Permission.ADMINISTER, group="Configure"
+        ),
+    ),
     Screen("api_tokens"),
     Screen("background_exports"),
     Screen("saved_views"),

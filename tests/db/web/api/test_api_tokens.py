@@ -126,6 +126,7 @@ NEEDED: dict[str, set[Permission]] = {
     "sources/shop/health": {P.SOURCES_SEE},
     "sources/shop/settings": {P.SOURCES_EDIT},
     "messages": {P.PARKED_SEE},
+    "system": {P.ADMINISTER},
     "messages/retention": {P.ADMINISTER},
     "messages/{message}/replay": {P.PARKED_REPLAY},
     "messages/replays/preview?source=shop": {P.PARKED_REPLAY},

@@ -178,6 +178,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
     "messages": ("messages", {OP, IN, AD}, None),
     "messages/export?format=csv": ("messages/export", {OP, IN, AD}, None),
+    "system": ("system", {AD}, None),
     "messages/retention": ("messages/retention", {AD}, None),
     "messages/{message}/replay": ("messages/{message_id}/replay", {IN, AD}, {}),
     "messages/replays/preview?source=shop": ("messages/replays/preview", {IN, AD}, None),

@@ -138,6 +138,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "setup": ["/setup"],
     "setup/<str:token>": ["/setup/nothing"],
     "organization": ["/organization"],
+    "system": ["/system"],
     "people": ["/people", "/people?q=nobody"],
     "people/new": ["/people/new"],
     "people/<int:number>": ["/people/{person}"],

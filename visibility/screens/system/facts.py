@@ -1,0 +1,198 @@
+"""What is known of the installation: versions, processes, work that waits, disks, backups."""
+
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import django
+import redis
+from django.db import connection
+
+import visibility
+from visibility.models.audit import AuditEntry
+from visibility.models.heartbeats import SCHEDULER, WORKER
+from visibility.notify.publish_change_number import broadcaster
+from visibility.operations.operational_problems import current_problems
+from visibility.operations.problem import Problem
+from visibility.operations.processes_and_disks import (
+    MAX_HEARTBEAT_AGE,
+    heartbeat_ages,
+    process_statuses,
+    watched_folders,
+)
+
+MAX_TABLES = 8
+# Without a backup of the last week, a restore would lose more than most accept.
+MAX_BACKUP_AGE = timedelta(days=7)
+SELECT_DATABASE = """
+SELECT current_setting('server_version'), pg_database_size(current_database()),
+    (SELECT name FROM django_migrations WHERE app = 'visibility' ORDER BY name DESC LIMIT 1)
+"""
+# The rows are the estimate of the planner. Partitions count as their table.
+SELECT_TABLES = """
+SELECT coalesce(parent.relname, own.relname), sum(pg_total_relation_size(own.oid))::bigint AS size,
+    sum(greatest(own.reltuples, 0))::bigint
+FROM pg_class AS own
+LEFT JOIN pg_inherits ON pg_inherits.inhrelid = own.oid
+LEFT JOIN pg_class AS parent ON parent.oid = pg_inherits.inhparent
+WHERE own.relkind = 'r' AND own.relnamespace = 'public'::regnamespace
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %s
+"""
+SELECT_WORK = """
+SELECT
+    (SELECT count(*) FROM visibility_inbound_message WHERE state = 'waiting'),
+    (SELECT min(received_at) FROM visibility_inbound_message WHERE state = 'waiting'),
+    (SELECT count(*) FROM visibility_refoldrequest WHERE due_at <= %(now)s),
+    (SELECT min(due_at) FROM visibility_refoldrequest WHERE due_at <= %(now)s),
+    (SELECT count(*) FROM visibility_notification WHERE state = 'pending'),
+    (SELECT count(*) FROM visibility_notification WHERE state = 'failed')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """A process. `last_work`: None if not recorded. `exits`: in a row; None if not supervised."""
+
+    name: str
+    last_work: datetime | None
+    exits: int | None
+    is_working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingWork:
+    """What is not done yet. Times are those of the oldest; None if nothing waits."""
+
+    messages: int
+    oldest_message_at: datetime | None
+    orders: int
+    oldest_order_at: datetime | None
+    pending_notifications: int
+    failed_notifications: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFacts:
+    """The disk of a folder, in bytes."""
+
+    name: str
+    path: str
+    free: int
+    total: int
+    is_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table with its indexes and partitions; `rows` is an estimate."""
+
+    name: str
+    byte_count: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFacts:
+    """The latest backup that was written and checked."""
+
+    at: datetime
+    file: str
+    byte_count: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFacts:
+    """Everything on the page. `versions`: title and text; an empty text: it does not answer."""
+
+    problems: Sequence[Problem]
+    versions: Sequence[tuple[str, str]]
+    processes: Sequence[ProcessFacts]
+    work: WaitingWork
+    disks: Sequence[DiskFacts]
+    database_bytes: int
+    tables: Sequence[TableFacts]
+    backup: BackupFacts | None
+    is_backup_recent: bool
+
+
+def load_system_facts(now: datetime) -> SystemFacts:
+    """Load the facts, with a constant number of statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(SELECT_DATABASE)
+        server_version, database_bytes, migration = cursor.fetchone()
+        cursor.execute(SELECT_TABLES, [MAX_TABLES])
+        tables = [TableFacts(*row) for row in cursor.fetchall()]
+        cursor.execute(SELECT_WORK, {"now": now})
+        work = WaitingWork(*cursor.fetchone())
+    backup = latest_backup()
+    return SystemFacts(
+        problems=current_problems(now),
+        versions=[
+            ("Throughline", visibility.__version__),
+            ("Latest migration", migration),
+            ("Python", platform.python_version()),
+            ("Django", django.get_version()),
+            ("PostgreSQL", server_version),
+            ("Redis or Valkey", _redis_version()),
+        ],
+        processes=_processes(now),
+        work=work,
+        disks=_disks(),
+        database_bytes=database_bytes,
+        tables=tables,
+        backup=backup,
+        is_backup_recent=backup is not None and now - backup.at <= MAX_BACKUP_AGE,
+    )
+
+
+def latest_backup() -> BackupFacts | None:
+    """The latest backup in the audit log; None if there is none."""
+    entry = AuditEntry.objects.filter(action="backup.written").order_by("-pk").first()
+    if entry is None:
+        return None
+    return BackupFacts(entry.at, entry.object, entry.detail["bytes"], entry.detail["rows"])
+
+
+def _processes(now: datetime) -> list[ProcessFacts]:
+    ages = heartbeat_ages(now)
+    statuses = {status.name: status for status in process_statuses()}
+    names = list(dict.fromkeys(["web", WORKER, SCHEDULER, *statuses]))
+    return [
+        ProcessFacts(
+            name,
+            last_work=now - ages[name] if name in ages else None,
+            exits=statuses[name].exits if name in statuses else None,
+            # This page is the work of the web process.
+            is_working=(name == "web" or name in ages or name in statuses)
+            and ages.get(name, timedelta(0)) <= MAX_HEARTBEAT_AGE
+            and (name not in statuses or statuses[name].next_start_at is None),
+        )
+        for name in names
+    ]
+
+
+def _disks() -> list[DiskFacts]:
+    return [
+        DiskFacts(
+            folder.name,
+            str(folder.path),
+            (usage := shutil.disk_usage(folder.path)).free,
+            usage.total,
+            folder.is_full,
+        )
+        for folder in watched_folders()
+    ]
+
+
+def _redis_version() -> str:
+    """The version with the name of the server; empty if it does not answer."""
+    try:
+        info = broadcaster().client.info("server")
+    except (redis.RedisError, OSError):
+        return ""
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info['redis_version']}"
