@@ -23,6 +23,9 @@ from visibility.operations.processes_and_disks import (
     watched_folders,
 )
 
+PROCESSES = ("web", WORKER, SCHEDULER)
+# The embedded ones: nothing but their supervisor says that they run.
+SERVERS = ("postgres", "valkey")
 MAX_TABLES = 8
 # Without a backup of the last week, a restore would lose more than most accept.
 MAX_BACKUP_AGE = timedelta(days=7)
@@ -159,7 +162,7 @@ def latest_backup() -> BackupFacts | None:
 def _processes(now: datetime) -> list[ProcessFacts]:
     ages = heartbeat_ages(now)
     statuses = {status.name: status for status in process_statuses()}
-    names = list(dict.fromkeys(["web", WORKER, SCHEDULER, *statuses]))
+    names = [*PROCESSES, *(name for name in SERVERS if name in statuses)]
     return [
         ProcessFacts(
             name,
