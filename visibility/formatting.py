@@ -26,6 +26,15 @@ def format_duration(length: timedelta) -> str:
     return " ".join(f"{amount} {unit}" for amount, unit in units if amount) or f"{seconds} s"
 
 
+def format_duration_with_working_time(length: timedelta, working: timedelta | None) -> str:
+    """`2 d 4 h (9 working h)`; only `2 d 4 h` if all of it is working time, or that is unknown."""
+    minutes = int(working.total_seconds()) // 60 if working is not None else -1
+    if minutes < 0 or minutes == int(abs(length).total_seconds()) // 60:
+        return format_duration(length)
+    text = f"{minutes // 60:,} working h" if minutes >= 60 else f"{minutes} working min"
+    return f"{format_duration(length)} ({text})"
+
+
 def format_relative_time(moment: datetime, now: datetime) -> str:
     """`2 h 5 min ago`, `in 12 min` or `just now`."""
     elapsed = now - moment

@@ -1,6 +1,7 @@
 "use strict";
 // The alert inbox: actions on the selected rows, their undo, and live updates that do not move rows.
 // list.js has the keyboard, the selection and the preview; an action on no selection is one on the current row.
+// Actions are sent one after the other; alerts-at-once.js shows what they will change until the server has answered.
 (() => {
   const CHUNK = 50;
   const form = document.getElementById("alerts-form"), list = document.getElementById("alerts-list");
@@ -11,7 +12,8 @@
   const checkbox = (row) => row?.querySelector("input[name=ids]");
   const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
   const many = (number, noun) => `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
-  let current = null, selected = [], busy = false;
+  const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+  let current = null, selected = [], pending = 0, sending = Promise.resolve(), inProgress = false;
 
   // What an action is about: all that match, the selected rows, or the current one.
   const targets = () => (selected.length ? selected : checkbox(current) ? [current] : []);
@@ -26,7 +28,7 @@
     return isGroup(current) ? `${many(Number(current.dataset.alerts), "alert")} (current row)` : "1 alert (current row)";
   }
   function refresh() {
-    if (!form || busy) return;
+    if (!form || inProgress) return;
     if (label && label.textContent !== describe()) label.textContent = describe();
     const none = !all?.checked && !targets().length;
     toolbar?.classList.toggle("has-targets", !none);
@@ -48,7 +50,8 @@
         for (const [name, text] of [["count", "0"], ["orders", "0"], ["money", "–"], ["since", "–"], ["owner", ""]]) { const cell = row.querySelector(`.cell-${name}`); if (cell) cell.textContent = text; }
       }
       if (!next) continue;
-      if (isGroup(row)) Object.assign(row.dataset, { alerts: next.dataset.alerts });
+      if (isGroup(row)) Object.assign(row.dataset, { alerts: next.dataset.alerts, unassigned: next.dataset.unassigned });
+      else Object.assign(row.dataset, { now: next.dataset.now, owner: next.dataset.owner });
       const chosen = [...next.querySelectorAll("[data-title]")].map((cell) => `[data-title][data-column="${cell.dataset.column}"]`);
       for (const name of [".cell-severity", ".cell-what", ".cell-count", ".cell-orders", ".cell-since", ".cell-money", ".cell-owner", ".cell-team", ".cell-state", ...chosen]) {
         const [old, now] = [row, next].map((tr) => tr.querySelector(name));
@@ -63,6 +66,11 @@
     bar.hidden = !added;
     refresh();
   }
+  function mergeUnder(page) {
+    emit("alerts:withdraw");
+    merge(page);
+    emit("alerts:show");
+  }
   function liveUrl() {
     const url = new URL(location.href);
     url.searchParams.set("also", rows().map((row) => row.dataset.id).filter((id) => /^\d+$/.test(id)).join(","));
@@ -72,27 +80,38 @@
   if (list) {
     follow();
     document.addEventListener("list:expanded", follow);
-    document.addEventListener("live:fetched", ({ detail }) => merge(detail.page));
+    document.addEventListener("live:fetched", ({ detail }) => mergeUnder(detail.page));
   }
 
+  function failure(answer) {
+    if (!navigator.onLine) return "You are offline: nothing was changed. The alerts are shown as before.";
+    if (!answer) return "The server did not answer. The alerts are shown as before: reload the page to see what was done, and try again.";
+    if (isSignIn(answer)) return "Your session has ended: nothing was changed. Reload the page to sign in.";
+    if (answer.status === 403) return "You may not do this: nothing was changed. The alerts are shown as before.";
+    return `The server refused the action (${answer.status}). The alerts are shown as before: reload the page to see what was done, and try again.`;
+  }
+  const isSignIn = (answer) => answer.redirected && new URL(answer.url).pathname.startsWith("/signin");
   async function post(url, body) {
     const answer = await fetch(url, { method: "POST", body }).catch(() => null);
-    if (answer?.ok) return answer;
+    if (answer?.ok && !isSignIn(answer)) return answer;
     const note = Object.assign(document.createElement("div"), { className: "flash error", role: "status" });
-    note.innerHTML = '<span class="flash-text">The action failed. Reload the page to see what was done, and try again.</span><button type="button" class="btn btn-sm btn-quiet" data-dismiss>Dismiss</button>';
+    note.innerHTML = '<span class="flash-text"></span><button type="button" class="btn btn-sm btn-quiet" data-dismiss>Dismiss</button>';
+    note.firstChild.textContent = failure(answer);
     document.getElementById("flashes").replaceChildren(note);
     return null;
   }
-  async function show(answer) {
-    if (!answer) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  async function show(answer, answered = () => {}) {
+    const text = await answer?.text();
+    emit("alerts:withdraw");
+    answered();
+    if (!answer) return emit("alerts:show");
+    const page = new DOMParser().parseFromString(text, "text/html");
     for (const id of ["flashes", "bell", "alerts-views", "alerts-answer", "alerts-count"]) {
       const [old, fresh] = [document, page].map((source) => source.getElementById(id));
       if (old && fresh) old.replaceChildren(...fresh.childNodes);
     }
-    document.dispatchEvent(new CustomEvent("list:clear"));
-    if (all) all.checked = false;
     merge(page);
+    emit("alerts:show");
   }
   // The form with its targets; `all` goes only while it is checked.
   function body(button) {
@@ -108,8 +127,9 @@
   }
   // Groups and long selections go in parts, with progress; the last part answers with the result of all.
   async function sendInParts(data) {
-    const found = await selection();
-    if (!found) return null;
+    const chosen = await post(form.dataset.selection, data);
+    if (!chosen) return null;
+    const found = await chosen.json();
     const batch = crypto.randomUUID?.() || String(Math.random()), ids = found.ids;
     data.delete("all");
     data.set("batch", batch);
@@ -118,25 +138,38 @@
       for (const id of ids.slice(start, start + CHUNK)) data.append("ids", id);
       const last = start + CHUNK >= ids.length;
       if (last) data.delete("more"); else data.set("more", "1");
+      inProgress = true;
       label.textContent = `${Math.min(start + CHUNK, ids.length)} of ${ids.length} …`;
       const answer = await post(form.action, data);
       if (!answer || last) return answer;
     }
     return null;
   }
-  async function send(button) {
-    if (busy || (!targets().length && !all?.checked)) return;
+  // What the choice of a menu is called, for the rows until the answer comes.
+  function labelOf(button) {
+    if (button.value === "assign") { const { value, selectedOptions } = form.elements.to; return value === "nobody" ? "" : selectedOptions[0].dataset.name; }
+    return button.value === "snooze:custom" ? form.elements.at.value.replace("T", " ") : [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE)?.textContent.trim();
+  }
+  function send(button) {
+    if (!targets().length && !all?.checked) return;
     const data = body(button), inParts = all?.checked || targets().some(isGroup) || targets().length > CHUNK;
-    const shown = rows().filter((row) => !row.hidden), stay = current;
-    busy = true;
-    form.ariaBusy = "true";
+    const shown = rows().filter((row) => !row.hidden), stay = current, key = Symbol();
+    const typed = button.closest(".menu-body")?.querySelectorAll("textarea, input[type=text]") || [];
+    if (!all?.checked) emit("alerts:acting", { key, rows: targets(), act: button.value, label: labelOf(button) });
     button.closest("details")?.removeAttribute("open");
-    const answer = inParts ? await sendInParts(data) : await post(form.action, data);
-    busy = false;
-    form.ariaBusy = null;
-    await show(answer);
-    refresh();
+    emit("list:clear");
+    if (all) all.checked = false;
     (shown.slice(shown.indexOf(stay) + 1).find((row) => !stay || row.dataset.parent !== stay.dataset.id) || stay)?.querySelector(".row-link")?.focus();
+    pending += 1;
+    form.ariaBusy = "true";
+    sending = sending.then(async () => {
+      const answer = inParts ? await sendInParts(data) : await post(form.action, data);
+      inProgress = false;
+      if (!(pending -= 1)) form.ariaBusy = null;
+      await show(answer, () => emit("alerts:answered", { key }));
+      if (answer) for (const field of typed) if (field.value === data.get(field.name)) field.value = "";
+      refresh();
+    });
   }
   if (list) {
     form.addEventListener("submit", (event) => { event.preventDefault(); send(event.submitter); });

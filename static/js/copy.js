@@ -6,8 +6,14 @@
   const TEXTS = "[data-copy], [data-copy-text]", LINKS = "[data-copy-link]";
   const say = (text) => document.dispatchEvent(new CustomEvent("live:say", { detail: { text } }));
   const write = (text) => navigator.clipboard?.writeText(text).then(() => true, () => false);
+  // The link of a list shows the same row and preview as the page.
+  function withRow(url) {
+    const here = new URLSearchParams(location.search);
+    if (url.pathname === location.pathname) for (const name of ["row", "in", "preview"]) if (here.has(name)) url.searchParams.set(name, here.get(name));
+    return url.href;
+  }
   function textOf({ href, dataset }) {
-    if ("copyLink" in dataset) return href || new URL(dataset.copyLink, location.href).href;
+    if ("copyLink" in dataset) return withRow(new URL(href || dataset.copyLink, location.href));
     return dataset.copyText || document.getElementById(dataset.copy).textContent.trim();
   }
   function showCopied(button) {

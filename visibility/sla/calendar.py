@@ -129,6 +129,20 @@ class Calendar:
             )
         raise NeverOpen(f"no working hours after {start:%Y-%m-%d}")
 
+    def working_time_between(self, start: datetime, end: datetime) -> timedelta | None:
+        """Return how much working time passes from start to end.
+
+        None if they are more than `MAX_CLOSED_DAYS` days apart, or nothing is a working hour.
+        """
+        if not self.hours or end - start > timedelta(days=MAX_CLOSED_DAYS):
+            return None
+        worked = timedelta()
+        for opens, closes in self._working_intervals(start):
+            if opens >= end:
+                break
+            worked += max(min(closes, end) - max(opens, start), timedelta())
+        return worked
+
     def next_opening(self, after: datetime) -> datetime:
         """Return the first UTC instant after this one at which working hours begin.
 

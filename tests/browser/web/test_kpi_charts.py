@@ -89,6 +89,33 @@ def test_nothing_moves_when_charts_are_drawn(
         assert page.evaluate(BOXES) == before
 
 
+# The number of lines of text beside a value.
+LINES_BESIDE_VALUES = """() => [...document.querySelectorAll(".kpi-beside")]
+    .filter((each) => each.textContent.includes("P90")).map((each) => {
+        const lineHeight = parseFloat(getComputedStyle(each).lineHeight);
+        const { paddingTop, paddingBottom } = getComputedStyle(each);
+        const height = each.getBoundingClientRect().height;
+        return (height - parseFloat(paddingTop) - parseFloat(paddingBottom)) / lineHeight;
+    })"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_p90_stays_on_one_line_with_what_the_value_is(
+    live_server: LiveServer, context: BrowserContext, width: int
+) -> None:
+    today = in_zone(database_now(), settings.TIME_ZONE).date()
+    for kpi in ("order_cycle_time", "event_delay"):
+        for days, hours in ((1, 125), (2, 588), (3, 590)):
+            create_fact(hours * 3_600 + 1_500, 1, day=today - timedelta(days=days), kpi=kpi)
+    recompute_cells()
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{live_server.url}/numbers")
+    expect(page.locator(".kpi-beside", has_text="P90").first).to_be_visible()
+    lines = page.evaluate(LINES_BESIDE_VALUES)
+    assert [round(each) for each in lines] == [1, 1]
+
+
 @pytest.mark.parametrize("address", ["/numbers/fill_rate", "/numbers"])
 def test_the_page_is_printed_on_one_sheet_with_its_chart(
     live_server: LiveServer, context: BrowserContext, address: str

@@ -13,7 +13,14 @@ from tests.builders.sla_rules import create_rule
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
-from visibility.models import AlertState, ClockState, Notification, SlaClock, Subscription
+from visibility.models import (
+    AlertState,
+    ClockState,
+    Notification,
+    SlaClock,
+    Subscription,
+    WorkCalendar,
+)
 from visibility.screens.alerts.inbox import PAGE_SIZE
 from visibility.web.permissions import UserRole
 
@@ -260,6 +267,26 @@ def test_alert_page_explains_cause_closing_and_response(ops: Client) -> None:
         "No one is subscribed to this alert.",
     ):
         assert expected in page
+
+
+def test_alert_page_counts_working_hours_beside_the_time_overdue(ops: Client) -> None:
+    # Open in the first hour of each day only: of 48 hours two are working hours, of 24 one.
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    calendar = WorkCalendar.objects.create(
+        code="short", title="Short days", hours={day: [["00:00", "01:00"]] for day in days}
+    )
+    due_at = database_now() - timedelta(days=2)
+    target = alert(
+        "SO-9",
+        broken=True,
+        rule=create_rule(calendar, code="short"),
+        started_at=due_at - HOUR,
+        due_at=due_at,
+    )
+    page = " ".join(text(ops, f"/alerts/{target.pk}").split())
+    assert "It is 2 d (2 working h) overdue." in page
+    assert "This alert is overdue by 2 d (2 working h)." in page
+    assert "It is 2 d (2 working h) overdue." in text(ops, f"/alerts/{target.pk}/preview")
 
 
 def test_alert_page_statement_count_does_not_grow(ops: Client) -> None:

@@ -28,13 +28,23 @@ PAGES = {
     "/joins": "There is nothing to match yet.",
     "/mappings": "Values of sources that have no mapping are listed here once messages arrive.",
     "/search?q=4711": "No order found for",
+    "/alerts?by=one&view=mine": "No alert about an order can open: no source is connected yet.",
+    "/alerts/health": "No alerts can open yet",
+    "/joins/orders": "No orders to compare: no source is connected yet.",
+    "/mappings/unmapped": "Values of sources are listed here once messages arrive.",
 }
 # Sentences that are good news only where something is connected.
 REASSURING = (
     "No open alerts.",
     "No SLA has been breached",
     "Nothing to map",
-    "No suspected duplicate orders",
+    "No suspected duplicate",
+    "need attention",
+    "No undelivered orders",
+    "past promise date, ",
+    "No holds, shortages",
+    "made the value worse",
+    "missed this KPI",
     "No unmatched",
     "0 shipments",
     "Choose a longer date range",
@@ -57,6 +67,21 @@ def test_pages_without_a_source_offer_to_connect_one_and_do_not_reassure(url: st
     assert PAGES[url] in page
     assert "No source is connected yet." in page
     assert page.count(CONNECT) == 1
+    assert [sentence for sentence in REASSURING if sentence in page] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/boards/operations", "No source is connected yet. Nothing can be noticed."),
+        ("/numbers/order_cycle_time", "There is nothing to compare: no orders were"),
+        ("/numbers/fill_rate/orders?part=missed", "No orders in this date range."),
+        ("/orders", "No order has been received yet."),
+    ],
+)
+def test_other_sentences_without_a_source_do_not_reassure(url: str, expected: str) -> None:
+    page = main_of(signed_in(AD), url)
+    assert expected in page
     assert [sentence for sentence in REASSURING if sentence in page] == []
 
 
@@ -87,11 +112,14 @@ def test_inbox_and_board_say_if_no_promise_is_watched() -> None:
     page = main_of(operations, "/alerts")
     assert sentence in page
     assert ENABLE in page
+    assert "No alert about an order can open: no SLA rule about orders is enabled." in page
     assert "No open alerts." not in page
+    assert "need attention" not in page
     assert f"{sentence} Ask operations or an administrator." in main_of(clerk, "/alerts")
     assert sentence in main_of(operations, "/rules")
     create_rule()
     page = main_of(operations, "/alerts")
     assert "No open alerts." in page
+    assert "No alerts need attention." in page
     assert sentence not in page
     assert sentence not in main_of(operations, "/rules")

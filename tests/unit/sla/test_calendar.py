@@ -33,6 +33,27 @@ def test_working_hours_are_added(start: str, hours: int, due: str) -> None:
     assert DALLAS.add_working_time(at(start), timedelta(hours=hours)) == at(due)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        ("2026-03-04T09:00-06:00", "2026-03-04T11:00-06:00", 2),
+        ("2026-03-04T11:30-06:00", "2026-03-04T13:30-06:00", 1),
+        ("2026-03-04T16:30-06:00", "2026-03-05T07:59-06:00", 0.5),
+        ("2026-03-06T16:00-06:00", "2026-03-09T09:00-05:00", 2),  # the clocks change on Sunday
+        ("2026-03-07T03:00-06:00", "2026-03-08T23:00-05:00", 0),
+        ("2026-03-02T00:00-06:00", "2026-03-14T00:00-05:00", 80),
+    ],
+)
+def test_working_time_between_two_moments(start: str, end: str, hours: float) -> None:
+    assert DALLAS.working_time_between(at(start), at(end)) == timedelta(hours=hours)
+
+
+def test_working_time_is_unknown_without_hours_or_over_a_very_long_time() -> None:
+    start = at("2026-03-04T09:00-06:00")
+    assert Calendar("UTC", {}).working_time_between(start, start + timedelta(days=1)) is None
+    assert DALLAS.working_time_between(start, start + timedelta(days=500)) is None
+
+
 def test_holidays_are_closed() -> None:
     calendar = Calendar("America/Chicago", WEEK, country="US")
     due = calendar.add_working_time(

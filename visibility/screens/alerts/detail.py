@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count
 
-from visibility.formatting import format_duration, format_timestamp
+from visibility.formatting import format_duration_with_working_time, format_timestamp
 from visibility.kpi.registry import kpi_registry
 from visibility.models import (
     ACTIVE_ALERT_STATES,
@@ -31,6 +31,7 @@ from visibility.screens.alerts.silence_sentences import (
     explain_silence,
 )
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
+from visibility.sla.calendar_versions import load_calendar
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 from visibility.storage.organization import organization_time_zone
@@ -170,6 +171,14 @@ def _format_time(moment: datetime) -> str:
     return format_timestamp(moment, organization_time_zone())
 
 
+def _overdue_text(alert: Alert, end: datetime) -> str:
+    """The time since the deadline; for a rule that counts working hours also how many they are."""
+    working = None
+    if alert.rule and alert.kind == AlertKind.SLA:
+        working = load_calendar(alert.rule.calendar).working_time_between(alert.due_at, end)
+    return format_duration_with_working_time(end - alert.due_at, working)
+
+
 def _expected_sources_phrase(clock: SlaClock | None) -> str:
     """The titles of the sources whose report would stop the timer."""
     slugs = clock.expected_sources if clock else []
@@ -224,9 +233,9 @@ def _explain_opening(
         happened = f"It happened on time, {_format_time(stopped_at)}, but was reported late."
         return f"{opening}; {due}. {happened}"
     if stopped_at:
-        late_by = format_duration(stopped_at - alert.due_at)
+        late_by = _overdue_text(alert, stopped_at)
         return f"{opening}; {due}. It happened {_format_time(stopped_at)}, {late_by} late."
-    return f"{opening}; {due}. It is {format_duration(now - alert.due_at)} overdue."
+    return f"{opening}; {due}. It is {_overdue_text(alert, now)} overdue."
 
 
 def _describe_closing_condition(alert: Alert, expected_from: str) -> str:
@@ -259,7 +268,7 @@ def _clock_bar(alert: Alert, clock: SlaClock | None, now: datetime) -> ClockBar:
         due_text=_format_time(alert.due_at),
         end_text=_format_time(end),
         end_label="Stopped" if stopped else "Now",
-        overdue_text=format_duration(end - alert.due_at) if end > alert.due_at else "",
+        overdue_text=_overdue_text(alert, end) if end > alert.due_at else "",
     )
 
 

@@ -17,7 +17,8 @@ from visibility.screens.lists.list_filters import AppliedFilters, ListFilter, re
 
 # Parameters of a list page that are not filters.
 SORT_PARAMETER = "sort"
-PAGE_PARAMETERS = frozenset({"after", "also", "format", "record"})
+# `row`, `in` and `preview` are the current row, its group and its preview, written by list.js.
+PAGE_PARAMETERS = frozenset({"after", "also", "format", "record", "row", "in", "preview"})
 MAX_QUERY_LENGTH = 2_000
 MAX_VALUE_LENGTH = 250
 ColumnValue = str | int | Decimal | datetime | date | None

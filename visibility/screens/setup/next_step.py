@@ -9,9 +9,13 @@ from visibility.screens.setup.checklist import is_promise_watched
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """Why a page is empty, the page where that ends, and who may do it."""
+    """Why a page is empty, the page where that ends, and who may do it.
+
+    `missing`: the reason as a clause, for the middle of a sentence.
+    """
 
     sentence: str
+    missing: str
     url: str
     action: str
     permission: Permission
@@ -20,6 +24,7 @@ class SetupStep:
 
 NO_SOURCE = SetupStep(
     "No source is connected yet.",
+    "no source is connected yet",
     "/sources/new",
     "Connect a source",
     Permission.SOURCES_EDIT,
@@ -27,6 +32,7 @@ NO_SOURCE = SetupStep(
 )
 NO_ORDER = SetupStep(
     "No message has named an order yet.",
+    "no message has named an order yet",
     "/sources",
     "Check the sources",
     Permission.SOURCES_SEE,
@@ -34,6 +40,7 @@ NO_ORDER = SetupStep(
 )
 NO_PROMISE = SetupStep(
     "No promise is watched yet: no SLA rule about orders is enabled.",
+    "no SLA rule about orders is enabled",
     "/rules",
     "Add an SLA rule",
     Permission.RULES_EDIT,

@@ -23,7 +23,7 @@ from visibility.export.snapshot_to_temp_tables import (
 from visibility.formatting import format_number
 from visibility.screens.lists.list_definition import Viewer
 from visibility.screens.orders.order_columns import ORDER_LIST
-from visibility.web.list_page_context import viewer_of_request
+from visibility.web.list_page_context import query_without_page, viewer_of_request
 from visibility.web.order_export_download import audited_order_export_response
 from visibility.web.pages.list_exports import list_export_response
 from visibility.web.permissions import Permission, has_permission, require_permission
@@ -35,9 +35,8 @@ def export_links(request: HttpRequest, **order_filter: object) -> Sequence[tuple
     """(title, URL) of each format, by default for the current filters; empty without permission."""
     if not has_permission(request.user, Permission.EXPORT):
         return ()
-    query = QueryDict(mutable=True) if order_filter else request.GET.copy()
-    for name in ("after", "also", "sort", "format"):
-        query.pop(name, None)
+    query = QueryDict(mutable=True) if order_filter else query_without_page(request.GET)
+    query.pop("sort", None)
     query_text = query.urlencode() or urlencode(order_filter)
     return [
         (

@@ -12,7 +12,11 @@ from visibility.screens.lists.load_page_and_count import count_list
 from visibility.screens.orders import order_list, order_views
 from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.web.list_filter_context import build_filter_tools
-from visibility.web.list_page_context import build_list_tools, viewer_of_request
+from visibility.web.list_page_context import (
+    build_list_tools,
+    query_without_page,
+    viewer_of_request,
+)
 from visibility.web.pages import exports
 from visibility.web.permissions import Permission, require_permission
 
@@ -71,12 +75,10 @@ def _without_empty_values(request: HttpRequest) -> str:
 
 def _url_with_params(request: HttpRequest, **params: str) -> str:
     """The current URL with these parameters; an empty one is left out."""
-    query = request.GET.copy()
-    query.pop("also", None)
+    query = query_without_page(request.GET)
     for name, value in params.items():
-        query[name] = value
-        if not value:
-            del query[name]
+        if value:
+            query[name] = value
     return f"?{query.urlencode()}"
 
 

@@ -6,17 +6,23 @@ from django.urls import path
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 
+from visibility.db.database_time import database_now
 from visibility.screens.orders import (
     item_search,
     number_and_customer_search,
     pasted_numbers,
 )
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission, has_permission, require_permission
+from visibility.web.records_by_id import find_records_by_id
 
 
 @require_permission(Permission.ORDERS)
 def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
-    """GET /search?q=: open a single match, list several, or look up a pasted list of numbers."""
+    """GET /search?q=: open a single match, list several, or look up a pasted list of numbers.
+
+    A number is an order's first; the text "alert 97" opens that alert.
+    """
     text = request.GET.get("q", "").strip()
     contacts = has_permission(request.user, Permission.CONTACTS)
     pasted = pasted_numbers.look_up_several_numbers(text)
@@ -32,8 +38,12 @@ def open_match_or_list_results_view(request: HttpRequest) -> HttpResponseBase:
     hits = number_and_customer_search.find_orders_by_exact_number(text) if text else []
     if len(hits) == 1:
         return redirect("order", order_id=hits[0].order_id)
+    records = find_records_by_id(text, viewer_of_request(request), database_now()) if text else []
+    if not hits and len(records) == 1 and records[0].is_named:
+        return redirect(records[0].url)
     context = {
         "text": text,
+        "records": records,
         "contacts": contacts,
         "hits": hits,
         "suggestions": []
@@ -102,6 +112,10 @@ def suggestions_view(request: HttpRequest) -> JsonResponse:
     ]
     if items:
         groups.append({"title": "Items", "items": items})
+    records = find_records_by_id(text, viewer_of_request(request), database_now())
+    if records:
+        entries = [{"url": each.url, "label": each.label, "why": each.why} for each in records]
+        groups.append({"title": "Alerts, messages, sources and rules", "items": entries})
     return JsonResponse({"groups": groups})
 
 
