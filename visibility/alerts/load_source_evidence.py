@@ -15,6 +15,8 @@ from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
 MAX_MESSAGES_READ = 1_000
 # Unprocessed messages are searched among so many of the oldest.
 MAX_PENDING_READ = 10_000
+# More maintenance than can be planned at a time.
+MAX_MAINTENANCE_READ = 20
 ACTIVITY = """
 SELECT source.id, coalesce(newest.received_at, (
         -- Only of a source without a new message: it reads the index of every partition.
@@ -22,7 +24,8 @@ SELECT source.id, coalesce(newest.received_at, (
         WHERE m.source_id = source.id ORDER BY m.received_at DESC LIMIT 1
     )), coalesce(applied.received_at,
     activity.last_received_at), activity.newest_event_at, activity.resumed_at,
-    activity.backlog_applied_at, pending.oldest_at
+    activity.backlog_applied_at, pending.oldest_at, maintenance.running_until,
+    maintenance.reason, maintenance.ended_at
 FROM visibility_source source
 LEFT JOIN LATERAL (
     SELECT m.received_at FROM visibility_inbound_message m
@@ -44,6 +47,18 @@ LEFT JOIN (
         WHERE state = 'waiting' ORDER BY id LIMIT %s
     ) AS waiting GROUP BY source_id
 ) pending ON pending.source_id = source.id
+LEFT JOIN LATERAL (
+    SELECT max(until) FILTER (WHERE is_running) AS running_until,
+        (array_agg(why ORDER BY until DESC) FILTER (WHERE is_running))[1] AS reason,
+        max(until) FILTER (WHERE until <= %s::timestamptz AND until > starts_at) AS ended_at
+    FROM (
+        SELECT planned.starts_at, planned.why, least(ends_at, ended_at) AS until,
+            planned.starts_at <= %s::timestamptz
+                AND least(ends_at, ended_at) > %s::timestamptz AS is_running
+        FROM visibility_sourcemaintenance planned WHERE planned.source_id = source.id
+        ORDER BY planned.ends_at DESC LIMIT %s
+    ) AS recent
+) maintenance ON true
 WHERE source.id = ANY(%s)
 """
 EVENT_TYPES = """
@@ -70,7 +85,14 @@ def load_source_evidence(sources: Iterable[Source], now: datetime) -> dict[int, 
     }
     since_by_type: dict[int, dict[str, datetime]] = defaultdict(dict)
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(ACTIVITY, [MAX_MESSAGES_READ, MAX_PENDING_READ, list(wanted)])
+        cursor.execute(
+            ACTIVITY,
+            [
+                *(MAX_MESSAGES_READ, MAX_PENDING_READ),
+                *(now, now, now, MAX_MAINTENANCE_READ),
+                list(wanted),
+            ],
+        )
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
         if limited := [pk for pk, by_type in limits.items() if by_type]:
             cursor.execute(EVENT_TYPES, [limited])
@@ -98,7 +120,8 @@ def _build_evidence(
     event_types: list[EventTypeActivity],
     now: datetime,
 ) -> SourceEvidence:
-    newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at, waiting_since = row
+    newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at, waiting_since = row[:6]
+    maintenance_until, maintenance_reason, maintenance_ended_at = row[6:]
     contacts = [at for at in (applied_at, source.polled_until) if at is not None]
     return SourceEvidence(
         title=source.title,
@@ -115,4 +138,7 @@ def _build_evidence(
         cannot_be_read=bool(source.poll_error or source.file_error or source.catching_up_since),
         reports_in_batches=silence_limits.does_report_in_batches(source.config_or_empty_if_invalid),
         event_types=event_types,
+        maintenance_until=maintenance_until,
+        maintenance_reason=maintenance_reason or "",
+        maintenance_ended_at=maintenance_ended_at,
     )

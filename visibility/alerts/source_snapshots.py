@@ -109,6 +109,8 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             last_data_at=known.last_data_at,
             expected_interval=source.expect_every,
             event_types=tuple(known.event_types),
+            is_in_maintenance=known.maintenance_until is not None,
+            maintenance_ended_at=known.maintenance_ended_at,
             pending_count=min(pending.get(source.pk, 0), MAX_COUNTED),
             parked_count=parked.get(source.pk, 0),
             statuses=statuses.get(source.pk, ()),

@@ -1,6 +1,6 @@
 """Create and change sources, and rotate their secrets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -127,7 +127,7 @@ def change_settings(
     """Set these settings of a source; a blank value removes a setting. Raises InvalidSource.
 
     `any_drop_folder`: the caller has access to the server. Otherwise a new drop folder must be
-    inside the folders that an administrator allows. The audit entry has only the names.
+    inside the folders that an administrator allows. The audit entry has no secret values.
     """
     kind = connectors_by_slug().get(source.connector)
     if kind is None:
@@ -153,6 +153,7 @@ def change_settings(
             _create_drop_folder_if_changed(row.config_or_empty_if_invalid, config)
         open_config, secrets = _separate_secret_settings(kind, config)
         own_secrets = [secret for secret in sealed if not secret.setting]
+        row_config_before = row.config_or_empty_if_invalid
         connector = kind({**config, "source": row.slug})
         Source.objects.filter(pk=row.pk).update(
             config=open_config,
@@ -172,7 +173,10 @@ def change_settings(
             "source.set",
             user=user,
             object=row.slug,
-            detail={"settings": sorted(changes)},
+            detail={"settings": sorted(changes)}
+            | _open_values_before_and_after(
+                row_config_before, open_config, names=changes.keys() - _secret_names(kind)
+            ),
             now=now,
         )
 
@@ -279,6 +283,23 @@ def _separate_secret_settings(
     kind: type[Connector], config: Mapping[str, str]
 ) -> tuple[dict[str, str], list[SourceSecret]]:
     """Return the settings without the secret ones, and those as secrets to encrypt."""
-    names = {setting.name for setting in kind.settings if setting.is_secret}
+    names = _secret_names(kind)
     secrets = [SourceSecret(config[name], setting=name) for name in sorted(names & config.keys())]
     return {name: text for name, text in config.items() if name not in names}, secrets
+
+
+def _secret_names(kind: type[Connector]) -> set[str]:
+    return {setting.name for setting in kind.settings if setting.is_secret}
+
+
+def _open_values_before_and_after(
+    before: Mapping[str, object], after: Mapping[str, object], *, names: Set[str]
+) -> dict[str, dict[str, object]]:
+    """The values of the settings with these names that changed; empty if none did."""
+    changed = sorted(name for name in names if before.get(name) != after.get(name))
+    if not changed:
+        return {}
+    return {
+        "before": {name: before.get(name) for name in changed},
+        "after": {name: after.get(name) for name in changed},
+    }

@@ -138,7 +138,7 @@ FROM visibility_messagekey k
 JOIN visibility_inbound_message m ON m.id = k.message_id AND m.received_at = k.received_at
 LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
 WHERE (k.source_id, k.dedupe_key) IN (SELECT * FROM unnest(%s::bigint[], %b::text[]))
-    AND NOT m.id = ANY(%s)
+    AND NOT m.id = ANY(%s) AND m.state <> 'discarded'
 ORDER BY m.id FOR UPDATE OF m
 """
 KEYS_WITH_VERSIONS = """

@@ -29,6 +29,7 @@ from visibility.db.release_connection import close_connection_outside_transactio
 from visibility.ingest import source_secrets
 from visibility.ingest.access_tokens import ACCESS_TOKENS
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
+from visibility.ingest.outgoing_requests import OutgoingRequestLog, store_outgoing_requests
 from visibility.ingest.source_failures import (
     PollResult,
     describe_poll_failure,
@@ -118,12 +119,17 @@ def poll_source(
     source = Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).first()
     if source is None or not source.enabled:
         return 0
-    progress = _PollRoundProgress()
+    progress, requests = _PollRoundProgress(), OutgoingRequestLog(now)
     error: Exception | None = None
     is_complete = False
     try:
         is_complete = _store_pages_until_end_or_limit(
-            source, claimed, progress, now=now, should_stop=should_stop, open_client=open_client
+            source,
+            claimed,
+            progress,
+            now=now,
+            should_stop=should_stop,
+            open_client=lambda budget: requests.record(open_client(budget)),
         )
     except RoundSuperseded:
         log.warning("poll_round_superseded", source=source.slug)
@@ -137,7 +143,11 @@ def poll_source(
     result = _build_poll_result(
         source, error, ended_at, complete_until=now if is_complete else None
     )
+    result = replace(
+        result, started_at=now, new_count=progress.new_count, page_count=progress.pages
+    )
     record_poll_result(source, claimed.round, result)
+    store_outgoing_requests(source, requests)
     return progress.new_count
 
 

@@ -1,4 +1,4 @@
-"""Replay of parked messages: they return to the queue and are processed again."""
+"""Replay of parked messages: they return to the queue and are processed again, until stopped."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from visibility.db import bulk
+from visibility.db.change_feed import append_changes
 from visibility.models.audit import append_audit_entry
 from visibility.models.message_replays import MessageReplay
 
@@ -16,6 +17,20 @@ WHERE m.id = ANY(%s) AND m.state = 'parked' AND NOT EXISTS (
     SELECT FROM visibility_messagebodypartition removed WHERE removed.removed_at IS NOT NULL
         AND m.received_at >= removed.starts_at AND m.received_at < removed.ends_at)
 RETURNING m.id
+"""
+# A message that a worker reads just now is locked, and is processed; one that waits in a later
+# replay stays in the queue. The cause is still that from before the replay.
+STOP = """
+WITH still_waiting AS (
+    SELECT m.id, m.received_at FROM visibility_inbound_message m
+    WHERE m.id = ANY(%s) AND m.state = 'waiting' AND NOT EXISTS (
+        SELECT FROM visibility_messagereplay later
+        WHERE later.id > %s AND later.message_ids @> ARRAY[m.id])
+    ORDER BY m.id FOR UPDATE SKIP LOCKED
+)
+UPDATE visibility_inbound_message m SET state = 'parked', next_attempt_at = NULL
+FROM still_waiting WHERE m.id = still_waiting.id AND m.received_at = still_waiting.received_at
+RETURNING m.id, m.source_id
 """
 
 
@@ -47,3 +62,25 @@ def replay_parked_messages(
             now=now,
         )
     return replay
+
+
+def stop_replay(replay_id: int, *, by: User, now: datetime) -> int:
+    """Park the messages of a replay that still wait, as before; return how many."""
+    with transaction.atomic():
+        replay = MessageReplay.objects.select_for_update(no_key=True).get(pk=replay_id)
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(STOP, [replay.message_ids, replay.pk])
+            stopped = dict(cursor.fetchall())
+        if not stopped:
+            return 0
+        replay.stopped_at, replay.stopped_by = now, by
+        replay.save(update_fields=["stopped_at", "stopped_by"])
+        append_audit_entry(
+            "message.replay_stopped",
+            user=by,
+            object=f"{len(stopped)} messages",
+            detail={"ids": sorted(stopped)[:100], "count": len(stopped), "replay": replay.pk},
+            now=now,
+        )
+        append_changes({"source": sorted(set(stopped.values()))})
+    return len(stopped)

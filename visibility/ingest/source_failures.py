@@ -22,7 +22,8 @@ class PollResult:
     """How a poll round ended. `error` is empty if it succeeded.
 
     `throttled_until`: the system asked not to be polled before then. `is_catching_up`: the round
-    stopped at its limit. `complete_until`: when a round began that read everything.
+    stopped at its limit. `complete_until`: when a round began that read everything. `new_count`
+    messages of `page_count` pages were stored.
     """
 
     ended_at: datetime
@@ -31,6 +32,9 @@ class PollResult:
     throttled_until: datetime | None = None
     is_catching_up: bool = False
     complete_until: datetime | None = None
+    started_at: datetime | None = None
+    new_count: int | None = None
+    page_count: int | None = None
 
 
 def describe_poll_failure(error: Exception) -> str:
@@ -78,6 +82,9 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
             ended_at=result.ended_at,
             error=row.poll_error,
             is_throttled=result.throttled_until is not None,
+            started_at=result.started_at,
+            new_count=result.new_count,
+            page_count=result.page_count,
         )
         if _failure_fields_to_compare(row) != before:
             append_changes({"source": [row.pk]})

@@ -20,7 +20,8 @@ from visibility.kpi.measured_records import (
 RecordId = tuple[int, datetime | None]
 MESSAGES = """
 SELECT source.slug, m.id, m.received_at, m.processed_at,
-    CASE WHEN m.state = 'parked' THEN coalesce(nullif(m.reason, ''), m.state) ELSE '' END
+    CASE WHEN m.state IN ('parked', 'discarded') THEN coalesce(nullif(m.reason, ''), m.state)
+        ELSE '' END
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS wanted (id, received_at)
 JOIN visibility_inbound_message m USING (id, received_at)
 JOIN visibility_source source ON source.id = m.source_id

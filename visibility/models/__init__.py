@@ -79,6 +79,7 @@ from visibility.models.open_conflicts import Conflict
 from visibility.models.order_notes import OrderMention, OrderNote, OrderWatch
 from visibility.models.orders import Milestone, Order, OrderLine, Shipment
 from visibility.models.organization import Organization, SetupLink, WeekStart
+from visibility.models.parked_message_decisions import EditedMessage, MessageDiscard
 from visibility.models.people import (
     AccountLink,
     AccountLinkPurpose,
@@ -103,10 +104,12 @@ from visibility.models.sources_and_messages import (
     InboundMessage,
     MessageKey,
     MessageState,
+    OutgoingRequest,
     PollRound,
     RejectedRequestCount,
     Source,
     SourceActivity,
+    SourceMaintenance,
     UnusableSource,
 )
 from visibility.models.teams import Team, find_or_create_team
@@ -146,6 +149,7 @@ __all__ = [
     "DeliveryAttempt",
     "DemoTourEntry",
     "DigestInterval",
+    "EditedMessage",
     "Event",
     "EventCorrection",
     "EventObjectLink",
@@ -178,6 +182,7 @@ __all__ = [
     "MessageBody",
     "MessageBodyMove",
     "MessageBodyPartition",
+    "MessageDiscard",
     "MessageKey",
     "MessageReplay",
     "MessageState",
@@ -194,6 +199,7 @@ __all__ = [
     "OrderNote",
     "OrderWatch",
     "Organization",
+    "OutgoingRequest",
     "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",
@@ -209,6 +215,7 @@ __all__ = [
     "SlaRule",
     "Source",
     "SourceActivity",
+    "SourceMaintenance",
     "StartBoard",
     "Subscription",
     "TaxJurisdiction",

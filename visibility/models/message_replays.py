@@ -14,3 +14,8 @@ class MessageReplay(models.Model):
     message_ids = ArrayField(models.BigIntegerField())
     # Selected messages that were not queued: no longer parked, or without a payload.
     skipped_count = models.IntegerField(default=0)
+    # When a person stopped it; the messages that still waited then are parked as before.
+    stopped_at = models.DateTimeField(null=True)
+    stopped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )

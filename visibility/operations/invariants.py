@@ -14,7 +14,8 @@ from visibility.timeline import fold
 
 SAMPLE_SIZE = 200
 MESSAGE_OUTCOMES = """
-SELECT s.slug, count(m.id) FILTER (WHERE m.state NOT IN ('applied', 'parked', 'waiting')),
+SELECT s.slug,
+    count(m.id) FILTER (WHERE m.state NOT IN ('applied', 'parked', 'waiting', 'discarded')),
     count(m.id), (SELECT count(*) FROM visibility_messagekey k WHERE k.source_id = s.id)
 FROM visibility_source s LEFT JOIN visibility_inbound_message m ON m.source_id = s.id
 GROUP BY s.id, s.slug

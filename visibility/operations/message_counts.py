@@ -1,4 +1,4 @@
-"""Count the messages of each source by outcome: applied, duplicate, parked, waiting."""
+"""Count the messages of each source by outcome: applied, duplicate, parked, discarded, waiting."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,11 +14,13 @@ class MessageCounts:
     duplicate: int
     parked: int
     waiting: int
+    # Parked messages that a person discarded.
+    discarded: int = 0
 
     @property
     def accepted(self) -> int:
         """Messages answered with 2xx: the sum of all outcomes."""
-        return self.applied + self.duplicate + self.parked + self.waiting
+        return self.applied + self.duplicate + self.parked + self.waiting + self.discarded
 
 
 def count_messages_by_source(source_ids: Collection[int]) -> dict[int, MessageCounts]:
@@ -27,12 +29,14 @@ def count_messages_by_source(source_ids: Collection[int]) -> dict[int, MessageCo
         cursor.execute(
             """
             SELECT source.id, coalesce(m.applied, 0), coalesce(m.parked, 0),
-                coalesce(m.waiting, 0), coalesce(k.duplicate_count, 0)::bigint
+                coalesce(m.waiting, 0), coalesce(k.duplicate_count, 0)::bigint,
+                coalesce(m.discarded, 0)
             FROM unnest(%s::bigint[]) AS source (id)
             LEFT JOIN (
                 SELECT source_id, count(*) FILTER (WHERE state = 'applied') AS applied,
                     count(*) FILTER (WHERE state = 'parked') AS parked,
-                    count(*) FILTER (WHERE state = 'waiting') AS waiting
+                    count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                    count(*) FILTER (WHERE state = 'discarded') AS discarded
                 FROM visibility_inbound_message GROUP BY source_id
             ) m ON m.source_id = source.id
             LEFT JOIN (
@@ -45,7 +49,11 @@ def count_messages_by_source(source_ids: Collection[int]) -> dict[int, MessageCo
         rows = cursor.fetchall()
     return {
         source_id: MessageCounts(
-            applied=applied, duplicate=duplicates, parked=parked, waiting=waiting
+            applied=applied,
+            duplicate=duplicates,
+            parked=parked,
+            waiting=waiting,
+            discarded=discarded,
         )
-        for source_id, applied, parked, waiting, duplicates in rows
+        for source_id, applied, parked, waiting, duplicates, discarded in rows
     }

@@ -25,6 +25,7 @@ from visibility.operations.processes_and_disks import (
     process_statuses,
     watched_folders,
 )
+from visibility.sla.source_evidence import EvidenceGap
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -140,6 +141,7 @@ def _message_metrics() -> Iterator[Metric]:
         "applied": "Messages applied",
         "duplicate": "Duplicates of stored messages",
         "parked": "Messages parked",
+        "discarded": "Parked messages that a person discarded",
         "waiting": "Messages waiting to be processed",
     }
     for outcome, description in descriptions.items():
@@ -170,11 +172,12 @@ def _silent_sources_metric(now: datetime) -> Metric:
     family = GaugeMetricFamily(
         "throughline_source_silent",
         "1 if nothing was learned from the source for longer than its silence limit, or all its "
-        "messages are parked",
+        "messages are parked; 0 during planned maintenance",
         labels=["source"],
     )
     for slug, evidence in sorted(load_evidence_of_enabled_sources(now).items()):
-        family.add_metric([slug], 1.0 if evidence.silence else 0.0)
+        is_silent = evidence.silence not in {None, EvidenceGap.MAINTENANCE}
+        family.add_metric([slug], 1.0 if is_silent else 0.0)
     return family
 
 

@@ -22,6 +22,7 @@ PARKED_LIMIT = timedelta(hours=24)
 class EvidenceGap(StrEnum):
     """Why a source may not have reported a step yet: what follows its title in a sentence."""
 
+    MAINTENANCE = "is in planned maintenance"
     NO_DATA = "sends no data"
     PARKED = "sends only messages that cannot be processed"
     UNPROCESSED = "has messages that are not processed yet"
@@ -53,6 +54,8 @@ class SourceEvidence:
     order. `polled_until`: when the latest poll began that read everything. `waiting_since`: the
     receipt of its oldest unprocessed message. `resumed_at`: the receipt that ended the latest pause
     longer than the limit; `backlog_applied_at`: when an event from before that was last applied.
+    `maintenance_until`: when its planned maintenance ends, if one runs, and `maintenance_reason`;
+    `maintenance_ended_at`: when the latest one ended.
     """
 
     title: str
@@ -69,6 +72,9 @@ class SourceEvidence:
     cannot_be_read: bool = False
     reports_in_batches: bool = False
     event_types: Collection[EventTypeActivity] = ()
+    maintenance_until: datetime | None = None
+    maintenance_reason: str = ""
+    maintenance_ended_at: datetime | None = None
 
     @property
     def reports_until(self) -> datetime | None:
@@ -82,7 +88,12 @@ class SourceEvidence:
 
     @property
     def silence(self) -> EvidenceGap | None:
-        """Why nothing was learned from it for longer than its limit, or None."""
+        """Why nothing was learned from it for longer than its limit, or None.
+
+        During planned maintenance nothing is expected from it, whatever its limit.
+        """
+        if self.maintenance_until is not None:
+            return EvidenceGap.MAINTENANCE
         if self.silent_event_types:
             return EvidenceGap.NO_DATA
         if self.are_all_messages_parked:

@@ -32,6 +32,7 @@ class SourceSnapshot:
     `expected_interval`: after this long without data the source counts as silent; None: never.
     `last_message_at`: of any message. `last_data_at`: of an applied message, or of a poll that
     found nothing new. `event_types`: those with a limit of their own.
+    `is_in_maintenance`: its planned maintenance runs; `maintenance_ended_at`: the latest one ended.
     `pending_count` and `parked_count` are counted up to `MAX_COUNTED`.
     """
 
@@ -44,6 +45,8 @@ class SourceSnapshot:
     last_data_at: datetime | None = None
     expected_interval: timedelta | None = None
     event_types: tuple[EventTypeActivity, ...] = ()
+    is_in_maintenance: bool = False
+    maintenance_ended_at: datetime | None = None
     pending_count: int = 0
     parked_count: int = 0
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()

@@ -112,8 +112,11 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("source_changes"),
     Screen("source_requests"),
+    Screen("source_maintenance"),
     Screen("sources_not_reporting"),
     Screen("message_replays"),
+    Screen("message_discards"),
+    Screen("edited_messages"),
     Screen("message_retention"),
     Screen(
         "mappings",

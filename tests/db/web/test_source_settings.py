@@ -45,7 +45,7 @@ def test_only_changed_settings_are_saved_and_audited(integrator: Client, wms: So
     wms.refresh_from_db()
     assert wms.config == posted
     entry = AuditEntry.objects.get(action="source.set")
-    assert entry.detail == {"settings": ["order_number", "zone"]}
+    assert entry.detail["settings"] == ["order_number", "zone"]
     assert entry.user is not None
     assert entry.user.username == "ines"
     integrator.post(URL, posted)

@@ -16,8 +16,8 @@ class ParkedMessages(MessageKpi):
     definition = (
         "Parked messages divided by processed messages. A message counts on the day of its "
         "receipt, in the organization's time zone, as soon as it is processed. One that is "
-        "replayed successfully no longer counts as parked. Repeated deliveries of the same message "
-        "and rejected requests are not included."
+        "replayed successfully no longer counts as parked; one that was discarded still does. "
+        "Repeated deliveries of the same message and rejected requests are not included."
     )
     target = Decimal("0.01")
     higher_is_better = False

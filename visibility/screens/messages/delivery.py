@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from connectors.catalog import connectors_by_slug
+from visibility.models.parked_message_decisions import EditedMessage
 from visibility.models.sources_and_messages import InboundMessage
 
 FILE_NAME_HEADER = "x-file-name"
@@ -20,6 +21,8 @@ class Delivery:
 
 def describe_delivery(message: InboundMessage) -> Delivery:
     """Describe the delivery. A webhook is stored only after its signature or token was checked."""
+    if EditedMessage.objects.filter(message_id=message.pk).exists():
+        return Delivery("Edited here", "Not signed: edited by a person", "unknown")
     connector = connectors_by_slug().get(message.source.connector)
     if file_name := message.headers.get(FILE_NAME_HEADER):
         return Delivery(f"File {file_name}", "Not signed: read from the drop folder", "unknown")

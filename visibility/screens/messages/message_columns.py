@@ -31,13 +31,17 @@ from visibility.screens.messages.message_queries import (
     MessageRow,
     find_message_ids_by_id_key_or_event_number,
 )
-from visibility.screens.messages.message_selections import message_ids_of_replay
+from visibility.screens.messages.message_selections import (
+    message_ids_of_discard,
+    message_ids_of_replay,
+)
 from visibility.screens.messages.parked import cause_and_remedy_of_park_reason
 from visibility.screens.relative_and_absolute_time import format_time_from_start_to_end
 
 STATE_LABELS = {
     MessageState.APPLIED: ("Processed", "ok"),
     MessageState.PARKED: ("Parked", "late"),
+    MessageState.DISCARDED: ("Discarded", "unknown"),
     MessageState.WAITING: ("Queued", "waiting"),
 }
 MAX_DETAIL_LENGTH = 5_000
@@ -52,8 +56,8 @@ SHOWN_FIELDS = (
 
 def problem_of_message(row: MessageRow) -> str:
     """Why the message is parked, or what was noted when it was processed."""
-    is_parked = row.state == MessageState.PARKED
-    return cause_and_remedy_of_park_reason(row.reason)[0] if is_parked else row.detail
+    was_parked = row.state in {MessageState.PARKED, MessageState.DISCARDED}
+    return cause_and_remedy_of_park_reason(row.reason)[0] if was_parked else row.detail
 
 
 def _result(row: MessageRow, _: Viewer) -> str:
@@ -70,6 +74,10 @@ def _matches_number(values: Sequence[str], _: FilterContext) -> Q:
 
 def _of_replay(values: Sequence[str], _: FilterContext) -> Q:
     return Q(id__in=message_ids_of_replay(int(values[0])))
+
+
+def _of_discard(values: Sequence[str], _: FilterContext) -> Q:
+    return Q(id__in=message_ids_of_discard(int(values[0])))
 
 
 def _of_source(values: Sequence[str], _: FilterContext) -> Q:
@@ -174,6 +182,14 @@ MESSAGE_FILTERS = by_name(
         value_label=lambda text: text or "none",
         accepts_empty=True,
         max_length=MAX_DETAIL_LENGTH,
+        is_in_form=False,
+    ),
+    ListFilter(
+        "discard",
+        "Discard",
+        "ID of a discard.",
+        _of_discard,
+        check=lambda text: "" if parse_row_id(text) else "is not the ID of a discard",
         is_in_form=False,
     ),
     ListFilter(

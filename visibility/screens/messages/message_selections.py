@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connection
 
-from visibility.models import InboundMessage, MessageReplay
+from visibility.models import InboundMessage, MessageDiscard, MessageReplay
 from visibility.screens.messages.message_queries import MessageRow, list_messages
 
 
@@ -32,3 +32,9 @@ def message_ids_of_replay(replay_id: int) -> list[int]:
     """IDs of the messages of a replay; empty if there is no such replay."""
     replay = MessageReplay.objects.filter(pk=replay_id).first()
     return replay.message_ids if replay else []
+
+
+def message_ids_of_discard(discard_id: int) -> list[int]:
+    """IDs of the messages of a discard; empty if there is no such discard."""
+    discard = MessageDiscard.objects.filter(pk=discard_id).first()
+    return discard.message_ids if discard else []

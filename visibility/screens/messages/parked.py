@@ -1,7 +1,9 @@
 """Parked messages: the reason, what to do about it, and groups with the same cause."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.db import connection
@@ -45,8 +47,8 @@ WITH RECURSIVE up (reason, detail, id) AS (
         WHERE id = up.id AND merged_into_id IS NOT NULL
     ) AS next (id)
 )
-SELECT up.reason, up.detail, count(DISTINCT o.object_id)
-FROM up LEFT JOIN visibility_order o ON o.object_id = up.id GROUP BY 1, 2
+SELECT up.reason, up.detail, o.currency, count(o.object_id), sum(o.total)
+FROM up LEFT JOIN visibility_order o ON o.object_id = up.id GROUP BY 1, 2, 3
 """
 # (what happened, what to do about it)
 EXPLANATIONS = {
@@ -138,6 +140,7 @@ class ParkedCause:
     """Parked messages with the same cause. `sources`: (slug, title, count), the most first.
 
     `orders`: how many known orders their events reach; None if no event could be read from them.
+    `values`: the value of these orders by currency, the largest first; empty if it is not known.
     `detail` is None if details do not count: syntax errors at different positions are one cause.
     `sample` is the ID of the newest message.
     """
@@ -150,6 +153,7 @@ class ParkedCause:
     last_at: datetime
     sample: int
     orders: int | None = None
+    values: tuple[tuple[Decimal, str], ...] = ()
 
     @property
     def cause_and_remedy(self) -> tuple[str, str]:
@@ -177,10 +181,14 @@ def group_parked_messages_by_cause(source_id: int | None = None) -> list[ParkedC
     with connection.cursor() as cursor:
         cursor.execute(PARKED_CAUSES, {"source": source_id, "limit": MAX_GROUPS})
         rows = cursor.fetchall()
-        orders = {}
+        orders = defaultdict[tuple[str, str | None], int](int)
+        values = defaultdict[tuple[str, str | None], list[tuple[Decimal, str]]](list)
         if rows:
             cursor.execute(ORDERS_OF_CAUSES, {"source": source_id, "limit": MAX_COUNTED})
-            orders = {(reason, detail): count for reason, detail, count in cursor.fetchall()}
+            for reason, detail, currency, count, total in cursor.fetchall():
+                orders[reason, detail] += count
+                if total is not None:
+                    values[reason, detail].append((total, currency))
     return [
         ParkedCause(
             reason,
@@ -191,6 +199,7 @@ def group_parked_messages_by_cause(source_id: int | None = None) -> list[ParkedC
             last_at,
             sample,
             orders.get((reason, detail)),
+            tuple(sorted(values[reason, detail], reverse=True)),
         )
         for reason, detail, slugs, titles, counts, count, first_at, last_at, sample in rows
     ]

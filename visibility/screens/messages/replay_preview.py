@@ -198,7 +198,12 @@ def _not_tried(reading: TrialReading, failed_before: int, left: int) -> list[Not
 
 def count_orders_of_messages(message_ids: Sequence[int]) -> int:
     """The number of orders that the events of these messages reach."""
-    return len(_orders_of(_query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)])))
+    return len(order_ids_of_messages(message_ids))
+
+
+def order_ids_of_messages(message_ids: Sequence[int]) -> list[int]:
+    """The orders that the events of these messages reach."""
+    return _orders_of(_query_ids(OBJECTS_OF_MESSAGES, [list(message_ids)]))
 
 
 def _messages_to_try(message_ids: Sequence[int]) -> list[StoredMessage]:

@@ -265,7 +265,9 @@ def _silence_rows(contents: ActivityContents) -> list[ActivityRow]:
     return [
         ActivityRow(
             report.silent_since,
-            f"{report.title} stopped reporting",
+            f"{report.title} is in planned maintenance"
+            if report.maintenance_until
+            else f"{report.title} stopped reporting",
             "What happened there since then is not known here.",
             "Throughline",
             "unknown",

@@ -18,7 +18,9 @@ from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.storage.organization import organization_time_zone
 
 # States in which the absence of a report proves nothing.
-NOT_REPORTING = frozenset({SourceState.FAILING, SourceState.PARKED, SourceState.SILENT})
+NOT_REPORTING = frozenset(
+    {SourceState.FAILING, SourceState.PARKED, SourceState.SILENT, SourceState.MAINTENANCE}
+)
 # The share of its time after which a timer is close to its limit.
 CLOSE_TO_LIMIT = "%s - clock.started_at >= 0.8 * (clock.due_at - clock.started_at)"
 AT_RISK = f"""

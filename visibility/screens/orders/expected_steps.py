@@ -118,9 +118,11 @@ def sources_with_role(
 
 def silence_text(reports: Mapping[str, SourceReport], slugs: frozenset[str], *, zone: str) -> str:
     """`3PL North silent since Mon, Nov 3, 12:04`; empty if none of the sources is silent."""
-    silent = silent_sources(reports, slugs)
     return "; ".join(
-        f"{report.title} silent since {format_timestamp(since, zone)}" for report, since in silent
+        f"{report.title} in maintenance until {format_timestamp(report.maintenance_until, zone)}"
+        if report.maintenance_until
+        else f"{report.title} silent since {format_timestamp(since, zone)}"
+        for report, since in silent_sources(reports, slugs)
     )
 
 

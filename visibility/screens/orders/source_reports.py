@@ -12,12 +12,16 @@ from visibility.sla.source_evidence import SourceEvidence
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """A source, when it was connected, and since when nothing was learned from it, or None."""
+    """A source, when it was connected, and since when nothing was learned from it, or None.
+
+    `maintenance_until`: when its planned maintenance ends, if one runs.
+    """
 
     title: str
     role: SourceRole
     connected_at: datetime
     silent_since: datetime | None = None
+    maintenance_until: datetime | None = None
 
 
 def load_source_reports(now: datetime) -> Mapping[str, SourceReport]:
@@ -30,6 +34,7 @@ def load_source_reports(now: datetime) -> Mapping[str, SourceReport]:
             SourceRole.from_stored(source.role),
             source.created_at,
             _silent_since(evidence.get(source.pk)),
+            evidence[source.pk].maintenance_until if source.pk in evidence else None,
         )
         for source in sources
     }

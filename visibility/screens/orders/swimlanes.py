@@ -219,6 +219,10 @@ def _lanes(
         silent = None
         if since:
             update = f"silent since {_short_time(since, contents.zone)}"
+            if report and report.maintenance_until:
+                update = (
+                    f"in maintenance until {_short_time(report.maintenance_until, contents.zone)}"
+                )
             left, right = axis.x_position(since), axis.x_position(contents.now)
             silent = (axis.percent(left), axis.percent(max(right - left, 6)))
         lanes.append(

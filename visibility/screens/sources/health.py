@@ -110,6 +110,8 @@ class HealthReport:
     event_type_limits: Sequence[EventTypeActivity]
     # Whether it is polled: polls read recent records again, which are not counted twice.
     is_polled: bool
+    # When its planned maintenance ends, if one runs.
+    maintenance_until: datetime | None = None
 
     @property
     def tone(self) -> str:
@@ -127,16 +129,6 @@ class HealthReport:
         top = max(self.hours, default=0) or 1
         heights = [max(round(count / top * 22, 1), 2) if count else 0 for count in self.hours]
         return "".join(f"M{index * 4 + 2} 24v-{h}" for index, h in enumerate(heights) if h)
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineMessageCounts:
-    """The state of the processing pipeline."""
-
-    queued: int
-    oldest_at: datetime | None
-    parked: int
-    applied_last_minute: int
 
 
 @dataclass(slots=True)
@@ -176,24 +168,6 @@ def load_source_health_reports(
 def count_message_outcomes(source: Source) -> MessageCounts:
     """The outcomes of all accepted messages of a source."""
     return count_messages_by_source([source.id])[source.id]
-
-
-def count_queued_parked_and_recently_applied(now: datetime) -> PipelineMessageCounts:
-    """Queued and parked messages, and those applied in the last minute (of the newest 20,000)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT (SELECT count(*) FROM visibility_inbound_message WHERE state = 'waiting'),
-                (SELECT min(received_at) FROM visibility_inbound_message WHERE state = 'waiting'),
-                (SELECT count(*) FROM visibility_inbound_message WHERE state = 'parked'),
-                (SELECT count(*) FROM (
-                    SELECT state, processed_at FROM visibility_inbound_message
-                    ORDER BY id DESC LIMIT 20000
-                ) newest WHERE state = 'applied' AND processed_at > %s)
-            """,
-            [now - timedelta(minutes=1)],
-        )
-        return PipelineMessageCounts(*cursor.fetchone())
 
 
 def _fetch_counts_by_source(sources: Sequence[Source], now: datetime) -> dict[int, _SourceCounts]:
@@ -271,6 +245,7 @@ def _build_report(
         silence_limit=SilenceLimitInForce(source.expect_every, silence_limit_origin(source)),
         event_type_limits=list(evidence.event_types) if evidence else [],
         is_polled=bool(connector and connector.polls),
+        maintenance_until=evidence.maintenance_until if evidence else None,
     )
 
 

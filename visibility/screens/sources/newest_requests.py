@@ -9,6 +9,7 @@ from django.db import connection
 
 from connectors.sdk.connector import Connector
 from visibility.formatting import count_with_noun
+from visibility.models.parked_message_decisions import EditedMessage
 from visibility.models.source_requests import UnstoredRequest
 from visibility.models.sources_and_messages import (
     InboundMessage,
@@ -98,6 +99,7 @@ def list_newest_requests(source: Source, *, limit: int = SHOWN_REQUESTS) -> list
 def _stored_requests(source: Source, limit: int) -> list[SourceRequest]:
     messages = list(
         InboundMessage.objects.filter(source=source)
+        .exclude(pk__in=EditedMessage.objects.values("message_id"))  # no sender requested it
         .only("id", "received_at", "headers", "state", "reason", "detail")
         .order_by("-received_at", "-id")[:limit]
     )
@@ -115,6 +117,7 @@ def _stored_requests(source: Source, limit: int) -> list[SourceRequest]:
         outcome = {
             MessageState.APPLIED: "accepted",
             MessageState.PARKED: "parked",
+            MessageState.DISCARDED: "discarded",
         }.get(MessageState(message.state), "waiting")
         rows.append(
             SourceRequest(

@@ -11,6 +11,7 @@ class SourceState(StrEnum):
     FAILING = "Failing"
     PARKED = "All messages parked"
     SILENT = "No data"
+    MAINTENANCE = "In maintenance"
     THROTTLED = "Throttled"
     CATCHING_UP = "Catching up"
     WAITING = "Waiting for first message"
@@ -22,6 +23,7 @@ STATE_TONES = {
     SourceState.FAILING: "late",
     SourceState.PARKED: "late",
     SourceState.SILENT: "unknown",
+    SourceState.MAINTENANCE: "unknown",
     SourceState.THROTTLED: "waiting",
     SourceState.CATCHING_UP: "waiting",
     SourceState.WAITING: "waiting",

@@ -41,6 +41,12 @@ def source_state_and_reason(
         return SourceState.PAUSED, "disabled: its messages are rejected"
     if problem := reason_source_row_is_unusable(source):
         return SourceState.FAILING, problem
+    if evidence is not None and evidence.maintenance_until is not None:
+        until = clock_time_with_date_unless_today(evidence.maintenance_until, now)
+        return (
+            SourceState.MAINTENANCE,
+            f"in maintenance until {until}: {evidence.maintenance_reason}",
+        )
     if source.file_error:
         return (
             SourceState.FAILING,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from visibility.sla.parameters import parameter
@@ -38,7 +38,8 @@ class SilenceGracePeriodParams:
 class SourceSilent(SourceRule):
     """A source must send data at least once per silence limit, and so must its event types.
 
-    Parked messages are no data. A source without a limit is never silent.
+    Parked messages are no data. A source without a limit is never silent. During planned
+    maintenance it need not send anything; its limit begins when the maintenance ends.
     """
 
     code: ClassVar[str] = "source_silent"
@@ -76,8 +77,10 @@ class SourceSilent(SourceRule):
         if silence is not None:
             yield silence
             return
+        if source.is_in_maintenance:
+            return
         for watched in source.event_types:
-            due_at = watched.since + watched.limit + params.grace
+            due_at = _expected_since(source, watched.since) + watched.limit + params.grace
             if source.as_of > due_at:
                 yield SourceCondition(
                     started_at=watched.since,
@@ -91,18 +94,19 @@ class SourceSilent(SourceRule):
         self, source: SourceSnapshot, params: SilenceGracePeriodParams
     ) -> SourceCondition | None:
         since = source.last_data_at or source.watched_since
-        due_at = since + (source.expected_interval or PARKED_LIMIT) + params.grace
-        if source.as_of <= due_at:
-            return None
+        limit = (source.expected_interval or PARKED_LIMIT) + params.grace
         if source.last_message_at is not None and source.last_message_at > since:
+            if source.as_of <= since + limit:
+                return None
             return SourceCondition(
                 started_at=since,
-                due_at=due_at,
+                due_at=since + limit,
                 subject_key=ALL_PARKED,
                 subject=source.title,
                 title=f"All messages from {source.title} are parked",
             )
-        if source.expected_interval is None:
+        due_at = _expected_since(source, since) + limit
+        if source.expected_interval is None or source.is_in_maintenance or source.as_of <= due_at:
             return None
         return SourceCondition(started_at=since, due_at=due_at, subject=source.title)
 
@@ -112,6 +116,8 @@ class SourceSilent(SourceRule):
         """Return when data came again, or that the limit was changed; None while messages wait."""
         if source.pending_count:
             return None
+        if source.is_in_maintenance and subject_key != ALL_PARKED:
+            return SourceConditionEnd(source.as_of, "The source is in planned maintenance.")
         since_by_type = {watched.event_type: watched.since for watched in source.event_types}
         if event_type := event_type_of_subject_key(subject_key):
             at = since_by_type.get(event_type)
@@ -136,6 +142,11 @@ class SourceSilent(SourceRule):
     def alert_title(self, params: SilenceGracePeriodParams, subject: str) -> str:
         """Return the title of the alert."""
         return f"No data from {subject}"
+
+
+def _expected_since(source: SourceSnapshot, since: datetime) -> datetime:
+    """From when a limit counts: from the end of maintenance if there was one since then."""
+    return max(since, source.maintenance_ended_at or since)
 
 
 def event_type_of_subject_key(subject_key: str) -> str:

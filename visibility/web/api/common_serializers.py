@@ -263,6 +263,7 @@ class SourceSerializer(PermissionFilteredSerializer):
     recovered_at = Rfc3339Field(source="source.recovered_at", allow_null=True)
     throttled_until = Rfc3339Field(source="source.throttled_until", allow_null=True)
     catching_up_since = Rfc3339Field(source="source.catching_up_since", allow_null=True)
+    maintenance_until = Rfc3339Field(allow_null=True)
     last_message_at = Rfc3339Field(source="last_at", allow_null=True)
     expected_by = Rfc3339Field(source="expected_at", allow_null=True)
     silence_limit_seconds = serializers.SerializerMethodField()

@@ -82,17 +82,27 @@ class ReplayResultSerializer(PermissionFilteredSerializer):
     waiting = serializers.IntegerField()
     applied = serializers.IntegerField()
     still_parked = StillParkedSerializer(many=True)
+    not_reached = serializers.IntegerField(
+        help_text="Messages that waited when the replay was stopped; parked as before."
+    )
+    stopped_at = Rfc3339Field(source="replay.stopped_at", allow_null=True)
     orders = serializers.IntegerField()
     finished = serializers.BooleanField(source="is_finished")
 
 
-def _selected_message_ids(source_slug: str | None, reason: str, detail: str | None) -> list[int]:
-    source_id = None
-    if source_slug:
-        source_id = Source.objects.filter(slug=source_slug).values_list("pk", flat=True).first()
-        if source_id is None:
-            raise InvalidInput("source", "no source has this slug")
-    return parked.parked_message_ids(source_id, reason=reason, detail=detail)
+def selected_message_ids(source_slug: str | None, reason: str, detail: str | None) -> list[int]:
+    """The parked messages of a selection. Raises InvalidInput for an unknown source."""
+    return parked.parked_message_ids(source_id_of_slug(source_slug), reason=reason, detail=detail)
+
+
+def source_id_of_slug(slug: str | None) -> int | None:
+    """The ID of a source; None without a slug. Raises InvalidInput for an unknown one."""
+    if not slug:
+        return None
+    source_id = Source.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    if source_id is None:
+        raise InvalidInput("source", "no source has this slug")
+    return source_id
 
 
 class ReplayPreviewView(ApiView):
@@ -104,7 +114,7 @@ class ReplayPreviewView(ApiView):
     @extend_schema(operation_id="message_replay_preview", responses=ReplayPreviewSerializer)
     def get(self, request: Request) -> Response:
         """Show what a replay of these parked messages would do. Changes nothing."""
-        ids = _selected_message_ids(
+        ids = selected_message_ids(
             self.params.get("source"), self.params.get("reason") or "", self.params.get("detail")
         )
         return Response(serialize(ReplayPreviewSerializer, preview_replay(ids)))
@@ -124,7 +134,7 @@ class ReplayListView(ApiView):
 
         def do() -> ApiResponse:
             wanted: dict[str, Any] = parse_body(ReplayBody, body)
-            ids = _selected_message_ids(
+            ids = selected_message_ids(
                 wanted.get("source"), wanted.get("reason", ""), wanted.get("detail")
             )
             replay = replay_parked_messages(ids, by=current_user(request), now=database_now())

@@ -28,7 +28,7 @@ from visibility.web.api.request_body_serializers import EmptyBody, parse_body, r
 from visibility.web.permissions import Permission
 from visibility.web.send_test_event import NoTestEvent, send_test_event
 
-OUTCOMES = ("accepted", "waiting", "parked", "refused", "test")
+OUTCOMES = ("accepted", "waiting", "parked", "discarded", "refused", "test")
 
 
 class RequestOrderSerializer(PermissionFilteredSerializer):

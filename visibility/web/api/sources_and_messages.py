@@ -42,12 +42,13 @@ from visibility.web.permissions import Permission
 
 
 class MessageCountsSerializer(PermissionFilteredSerializer):
-    """Messages by outcome: accepted = applied + duplicate + parked + waiting."""
+    """Messages by outcome: accepted = all others together."""
 
     accepted = serializers.IntegerField()
     applied = serializers.IntegerField()
     duplicate = serializers.IntegerField()
     parked = serializers.IntegerField()
+    discarded = serializers.IntegerField()
     waiting = serializers.IntegerField()
 
 

@@ -13,15 +13,20 @@ from django.views.decorators.http import require_GET, require_POST
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
-from visibility.ingest.replay_messages import replay_parked_messages
-from visibility.models import Source
+from visibility.ingest.replay_messages import replay_parked_messages, stop_replay
+from visibility.models import MessageReplay, Source
 from visibility.pipeline import job_functions
 from visibility.screens.messages import parked, replay_results
 from visibility.screens.messages.replay_preview import preview_replay
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.timeline.model import Status
 from visibility.timeline.status_answer import STATUS_LABELS
-from visibility.web.permissions import Permission, require_permission, signed_in_user
+from visibility.web.permissions import (
+    Permission,
+    has_permission,
+    require_permission,
+    signed_in_user,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,21 @@ def replay_result_view(request: HttpRequest, replay_id: int) -> HttpResponse:
         "result": result,
         "requested": displayed_time(result.replay.requested_at, now),
         "finished": displayed_time(result.last_processed_at, now) if result.is_finished else None,
+        "stopped": displayed_time(result.replay.stopped_at, now),
+        "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
     }
     return render(request, "sources/replay_result.html", context)
+
+
+@require_POST
+@require_permission(Permission.PARKED_REPLAY)
+def stop_replay_view(request: HttpRequest, replay_id: int) -> HttpResponse:
+    """POST /messages/replays/<id>/stop: park the messages that still wait, as before."""
+    if replay_id >= 2**63 or not MessageReplay.objects.filter(pk=replay_id).exists():
+        raise Http404(str(replay_id))
+    if not stop_replay(replay_id, by=signed_in_user(request), now=database_now()):
+        notes.info(request, "Nothing to stop: no message of this replay waits any more.")
+    return HttpResponseRedirect(f"/messages/replays/{replay_id}")
 
 
 def start_replay_and_redirect(
@@ -129,4 +147,5 @@ urlpatterns = [
     path("messages/replay", replay_preview_view, name="replay-preview"),
     path("messages/replays", start_replay_view, name="replay-start"),
     path("messages/replays/<int:replay_id>", replay_result_view, name="replay-result"),
+    path("messages/replays/<int:replay_id>/stop", stop_replay_view, name="replay-stop"),
 ]

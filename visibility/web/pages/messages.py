@@ -27,7 +27,13 @@ from visibility.models import InboundMessage, MessageState
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import load_message_body
 from visibility.screens.lists.load_page_and_count import count_filtered_rows
-from visibility.screens.messages import message_queries, message_selections, parked
+from visibility.screens.messages import (
+    discards,
+    edited_copies,
+    message_queries,
+    message_selections,
+    parked,
+)
 from visibility.screens.messages.delivery import describe_delivery
 from visibility.screens.messages.message_columns import (
     MESSAGE_LIST,
@@ -139,6 +145,10 @@ def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
         "delivery": describe_delivery(detail.message),
         "may_read": has_permission(request.user, Permission.MESSAGE_BODIES),
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "edited": edited_copies.load_edited_links(detail.message.pk),
+        "discard": discards.discard_of_message(detail.message.pk)
+        if detail.message.state == MessageState.DISCARDED
+        else None,
     }
     context["removed"] = (
         message_queries.removed_payload_sentence(detail.body_removed_at)

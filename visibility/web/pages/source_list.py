@@ -17,6 +17,7 @@ from visibility.operations import operational_problems
 from visibility.screens.messages import parked, replay_results
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources import health as sources
+from visibility.screens.sources.pipeline_stages import load_pipeline
 from visibility.screens.sources.role_and_state_labels import SourceState
 from visibility.screens.sources.source_columns import SOURCE_LIST
 from visibility.web.list_page import build_list_page
@@ -52,10 +53,11 @@ def source_list(request: HttpRequest) -> HttpResponse:
         "sentence": sentence,
         "problems": operational_problems.current_problems(now),
         "manifest_problems": own_manifest_problems(),
-        "pipeline": _message_queue_counts_context(now),
+        "pipeline": _pipeline_context(now),
         "causes": [parked_cause_context(cause, now) for cause in causes],
         "replays": [(replay, displayed_time(replay.requested_at, now)) for replay in replays],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "sees_prices": has_permission(request.user, Permission.PRICES),
         "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
         "may_administer": has_permission(request.user, Permission.ADMINISTER),
     }
@@ -89,9 +91,10 @@ def source_preview_view(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "sources/preview.html", context)
 
 
-def _message_queue_counts_context(now: datetime) -> dict[str, Any]:
-    state = sources.count_queued_parked_and_recently_applied(now)
-    return {"status": state, "oldest": displayed_time(state.oldest_at, now)}
+def _pipeline_context(now: datetime) -> dict[str, Any]:
+    pipeline = load_pipeline(now)
+    stages = [(stage, displayed_time(stage.oldest_at, now)) for stage in pipeline.stages]
+    return {"stages": stages, "parked": pipeline.parked}
 
 
 def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
@@ -103,7 +106,9 @@ def _summary_sentence(health_rows: Sequence[sources.HealthReport]) -> str:
     tail = f" {count_with_noun(parked_count, 'message')} parked." if parked_count else ""
     if not unhealthy:
         live = sum(h.state is SourceState.LIVE for h in health_rows)
-        return f"{live} of {len(health_rows)} sources reporting, none failing.{tail}"
+        down = [h.source.title for h in health_rows if h.state is SourceState.MAINTENANCE]
+        planned = f" In maintenance: {', '.join(down[:3])}." if down else ""
+        return f"{live} of {len(health_rows)} sources reporting, none failing.{planned}{tail}"
     named = ", ".join(f"{h.source.title} ({h.state.value.lower()})" for h in unhealthy[:3])
     more = f" and {len(unhealthy) - 3} more" if len(unhealthy) > 3 else ""
     verb = "needs" if len(unhealthy) == 1 else "need"

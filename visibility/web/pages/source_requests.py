@@ -29,6 +29,7 @@ OUTCOMES = {
     "accepted": ("Processed", "ok"),
     "waiting": ("Queued", "waiting"),
     "parked": ("Parked", "late"),
+    "discarded": ("Discarded", "unknown"),
     "refused": ("Refused", "late"),
     "test": ("Test", "waiting"),
 }

@@ -27,6 +27,7 @@ from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import reading_report, settings_form
+from visibility.web import source_history_tabs
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
 from visibility.web.pages.source_requests import requests_context
@@ -44,13 +45,16 @@ TABS = (
     ("messages", "Messages"),
     ("parked", "Parked"),
 )
-SETTINGS_TAB = ("settings", "Settings")
+# Only for sources that are polled.
+POLL_TABS = (("jobs", "Jobs"), ("outgoing", "Outgoing"))
+# Only for those who may change settings.
+SETTINGS_TABS = (("settings", "Settings"), ("history", "History"))
 
 
 @require_GET
 @require_permission(Permission.SOURCES_SEE)
 def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/sources/<slug>`: the tabs overview, messages, parked and settings."""
+    """`/sources/<slug>`: a tab of the source, by `?tab=`."""
     return _render_source(request, _get_source(slug), request.GET.get("tab", "overview"))
 
 
@@ -118,8 +122,10 @@ def _render_source(
     """
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
-    tabs = [*TABS, *([SETTINGS_TAB] if edits else [])]
-    if tab == "settings" and not edits:
+    connector = connectors_by_slug().get(source.connector)
+    poll_tabs = POLL_TABS if connector and connector.polls else ()
+    tabs = [*TABS, *poll_tabs, *(SETTINGS_TABS if edits else ())]
+    if tab in dict(SETTINGS_TABS) and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
     health = sources.load_source_health_reports(now, [source])[0]
@@ -132,6 +138,7 @@ def _render_source(
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "sees_prices": has_permission(request.user, Permission.PRICES),
         "setting_errors": stored_errors,
     }
     if tab == "overview":
@@ -151,6 +158,12 @@ def _render_source(
             parked_cause_context(cause, now)
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
+    elif tab == "jobs":
+        context |= source_history_tabs.polls_context(request, source, now)
+    elif tab == "outgoing":
+        context |= source_history_tabs.outgoing_context(request, source, now)
+    elif tab == "history":
+        context |= source_history_tabs.changes_context(request, source, now)
     else:
         context |= _webhook_setup_and_config_context(source, now)
         context |= {

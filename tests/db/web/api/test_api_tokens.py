@@ -125,6 +125,8 @@ NEEDED: dict[str, set[Permission]] = {
     "sources/shop": {P.SOURCES_EDIT},
     "sources/shop/health": {P.SOURCES_SEE},
     "sources/shop/settings": {P.SOURCES_EDIT},
+    "sources/shop/maintenance": {P.SOURCES_SEE},
+    "sources/shop/maintenance/{window}/end": {P.SOURCES_EDIT},
     "messages": {P.PARKED_SEE},
     "system": {P.ADMINISTER},
     "messages/retention": {P.ADMINISTER},
@@ -132,6 +134,12 @@ NEEDED: dict[str, set[Permission]] = {
     "messages/replays/preview?source=shop": {P.PARKED_REPLAY},
     "messages/replays/{replay}": {P.PARKED_SEE},
     "messages/replays": {P.PARKED_REPLAY},
+    "messages/replays/{running}/stop": {P.PARKED_REPLAY},
+    "messages/parked": {P.PARKED_SEE},
+    "messages/discards": {P.PARKED_REPLAY},
+    "messages/discards/{discard}": {P.PARKED_SEE},
+    "messages/discards/{discard}/undo": {P.PARKED_REPLAY},
+    "messages/{message}/edited-copies": {P.PARKED_REPLAY, P.MESSAGE_BODIES},
 }
 OPEN_TO_EVERYONE = {"tokens", "sessions"}
 # Calls that need a session, because they give somebody access.

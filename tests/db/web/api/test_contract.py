@@ -13,10 +13,13 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 
 from connectors.sdk.event_codec import format_rfc3339
 from tests.builders.sources import create_source
+from tests.builders.sources import message as store_message
 from tests.builders.users import create_user
 from tests.db.web.api.conftest import Installation, receive_event
 from visibility.db.database_time import database_now
 from visibility.identity import decisions
+from visibility.ingest.discard_messages import discard_parked_messages
+from visibility.ingest.source_maintenance import plan_maintenance
 from visibility.models import (
     AuditEntry,
     InboundMessage,
@@ -25,6 +28,7 @@ from visibility.models import (
     MessageState,
     Order,
     SavedView,
+    Source,
     Subscription,
     find_or_create_team,
 )
@@ -173,6 +177,12 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/rotate": ("sources/{slug}/rotate", {IN, AD}, {"hours": 1}),
     "sources/shop/archive": ("sources/{slug}/archive", {IN, AD}, {}),
     "sources/{archived}/restore": ("sources/{slug}/restore", {IN, AD}, {}),
+    "sources/shop/maintenance": ("sources/{slug}/maintenance", {OP, IN, AD}, None),
+    "sources/shop/maintenance/{window}/end": (
+        "sources/{slug}/maintenance/{window_id}/end",
+        {IN, AD},
+        {},
+    ),
     "sources/shop/reading": ("sources/{slug}/reading", {OP, IN, AD}, None),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
@@ -184,6 +194,16 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "messages/replays/preview?source=shop": ("messages/replays/preview", {IN, AD}, None),
     "messages/replays/{replay}": ("messages/replays/{replay_id}", {OP, IN, AD}, None),
     "messages/replays": ("messages/replays", {IN, AD}, {}),
+    "messages/replays/{running}/stop": ("messages/replays/{replay_id}/stop", {IN, AD}, {}),
+    "messages/parked": ("messages/parked", {OP, IN, AD}, None),
+    "messages/discards": ("messages/discards", {IN, AD}, {"why": "Sent by a test"}),
+    "messages/discards/{discard}": ("messages/discards/{discard_id}", {OP, IN, AD}, None),
+    "messages/discards/{discard}/undo": ("messages/discards/{discard_id}/undo", {IN, AD}, {}),
+    "messages/{message}/edited-copies": (
+        "messages/{message_id}/edited-copies",
+        {IN, AD},
+        {"body": "[]", "why": "A comma was missing"},
+    ),
     "event-schemas": ("event-schemas", ALL, None),
     "event-schemas/order.released/1": ("event-schemas/{kind}/{version}", ALL, None),
 }
@@ -200,7 +220,26 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
     message = InboundMessage.objects.order_by("id").first()
     assert message
     InboundMessage.objects.filter(id=message.id).update(state=MessageState.PARKED)
+    source = Source.objects.get(slug="shop")
+    waiting = store_message(source, state="waiting", reason="schema")
+    torn = store_message(source, state="parked", reason="syntax")
+    discard = discard_parked_messages(
+        [torn], why="Sent by a test", by=person(UserRole.ADMIN), now=database_now()
+    )
+    assert discard
     return {
+        "window": plan_maintenance(
+            source,
+            starts_at=database_now(),
+            ends_at=database_now() + timedelta(hours=1),
+            why="Upgrade",
+            by=person(UserRole.ADMIN),
+            now=database_now(),
+        ).pk,
+        "running": MessageReplay.objects.create(
+            requested_at=database_now(), message_ids=[waiting]
+        ).pk,
+        "discard": discard.pk,
         "order": installation.order.object_id,
         "alert": installation.alert.pk,
         "silent": installation.silent.pk,

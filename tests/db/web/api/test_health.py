@@ -191,7 +191,14 @@ def test_message_counts_add_up(installation: Installation, operations: Client) -
     health = get(operations, "sources/erp/health")
     assert health["state"] == "live"
     counts = health["message_counts"]
-    assert counts == {"accepted": 6, "applied": 2, "duplicate": 1, "parked": 3, "waiting": 0}
+    assert counts == {
+        "accepted": 6,
+        "applied": 2,
+        "duplicate": 1,
+        "parked": 3,
+        "discarded": 0,
+        "waiting": 0,
+    }
     assert operations.get("/api/v1/sources/nobody/health").status_code == 404
 
 

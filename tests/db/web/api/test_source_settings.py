@@ -52,7 +52,11 @@ def test_changes_are_typed_saved_and_audited_by_name(integrator: Client) -> None
     feed.refresh_from_db()
     assert feed.config == {"test_traffic": "yes", "warehouse.7": "Dallas", "warehouse.8": "12"}
     entry = AuditEntry.objects.get(action="source.set")
-    assert entry.detail == {"settings": ["test_traffic", "warehouse.8", "zone"]}
+    assert entry.detail == {
+        "settings": ["test_traffic", "warehouse.8", "zone"],
+        "before": {"test_traffic": None, "warehouse.8": None, "zone": "UTC"},
+        "after": {"test_traffic": "yes", "warehouse.8": "12", "zone": None},
+    }
     assert entry.user is not None
     assert entry.user.username == "ines"
 

@@ -87,8 +87,12 @@ POST_ONLY = frozenset(
         "joins/<int:decision_id>/undo",
         "sources/<slug:slug>/settings",
         "sources/<slug:slug>/properties",
+        "sources/<slug:slug>/maintenance/<int:window_id>/end",
         "messages/<int:message_id>/replay",
         "messages/replays",
+        "messages/replays/<int:replay_id>/stop",
+        "messages/discards",
+        "messages/discards/<int:discard_id>/undo",
         "mappings/accept",
         "mappings/accept-all",
         "mappings/ignore",
@@ -230,6 +234,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "sources/<slug:slug>": [
         f"/sources/{slug}" for slug in ("wms", "desk?tab=parked", "wms?tab=messages")
     ],
+    "sources/<slug:slug>/maintenance": ["/sources/wms/maintenance"],
     "messages": ["/messages", "/messages?state=parked", "/messages?q=nothing"],
     "messages/<int:message_id>": [
         "/messages/{message}",
@@ -239,6 +244,9 @@ PAGES: Mapping[str, Sequence[str]] = {
     "sources-not-reporting": ["/sources-not-reporting"],
     "messages/replay": ["/messages/replay?source=wms", "/messages/replay?id={parked}"],
     "messages/replays/<int:replay_id>": ["/messages/replays/{replay}"],
+    "messages/discard": ["/messages/discard?source=wms", "/messages/discard?id={parked}"],
+    "messages/discards/<int:discard_id>": ["/messages/discards/{discard}"],
+    "messages/<int:message_id>/edit": ["/messages/{parked}/edit"],
     "messages/retention": ["/messages/retention"],
     "mappings": ["/mappings"],
     "mappings/affected": ["/mappings/affected?kind=item&source=partner&term=ZX-1"],

@@ -24,6 +24,7 @@ from visibility.models import (
     IdentityDecision,
     InboundMessage,
     MasterImport,
+    MessageDiscard,
     MessageReplay,
     Order,
     SavedView,
@@ -164,6 +165,8 @@ def _add_actions_of_people() -> dict[str, Any]:
         _post(role, "/saved-views", **view)
         _post(role, "/tokens", title="Report", permissions="orders", days="30")
     _post(UserRole.INTEGRATOR, "/messages/replays", source="desk")
+    torn = message(create_source("torn"), state="parked", reason="syntax")
+    _post(UserRole.INTEGRATOR, "/messages/discards", id=torn, why="Sent by a test")
     job_functions.process_messages_and_refold()
     _post(
         UserRole.INTEGRATOR,
@@ -218,6 +221,7 @@ def _find_records() -> dict[str, Any]:
         "parked": messages.filter(state="parked", source__slug="wms")[0].pk,
         "decision": IdentityDecision.objects.latest("pk").pk,
         "replay": MessageReplay.objects.latest("pk").pk,
+        "discard": MessageDiscard.objects.latest("pk").pk,
         "mapping": TermMapping.objects.latest("pk").pk,
         "import": MasterImport.objects.latest("pk").pk,
         "subscription": Subscription.objects.latest("pk").pk,

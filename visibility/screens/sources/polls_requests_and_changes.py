@@ -1,0 +1,68 @@
+"""The polls of a source, the requests they sent, and the changes of its settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from visibility.formatting import count_with_noun
+from visibility.models import AuditEntry, OutgoingRequest, PollRound, Source
+
+SHOWN = 50
+DAY = timedelta(days=1)
+Row = TypeVar("Row", PollRound, OutgoingRequest, AuditEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage(Generic[Row]):
+    """The newest rows, or those before one. `older`: the ID before which the next page begins."""
+
+    rows: Sequence[Row]
+    older: int | None
+
+
+def load_polls(source: Source, *, before: int | None) -> HistoryPage[PollRound]:
+    """The polls that ended, the newest first."""
+    return _page(PollRound.objects.filter(source=source), before)
+
+
+def load_outgoing_requests(source: Source, *, before: int | None) -> HistoryPage[OutgoingRequest]:
+    """The stored requests of its polls, the newest first."""
+    return _page(OutgoingRequest.objects.filter(source=source), before)
+
+
+def load_changes(source: Source, *, before: int | None) -> HistoryPage[AuditEntry]:
+    """Who added or changed the source, replaced its secret or tested it, the newest first."""
+    entries = AuditEntry.objects.select_related("user").filter(
+        object=source.slug, action__startswith="source."
+    )
+    return _page(entries, before)
+
+
+def polls_sentence(source: Source, now: datetime) -> str:
+    """`96 polls in the last 24 hours: 2 failed, 1 rate limited, 314 new messages.`"""
+    counts = PollRound.objects.filter(source=source, ended_at__gt=now - DAY).aggregate(
+        polls=Count("pk"),
+        failed=Count("pk", filter=~Q(error="") & Q(is_throttled=False)),
+        throttled=Count("pk", filter=Q(is_throttled=True)),
+        new=Sum("new_count"),
+    )
+    if not counts["polls"]:
+        return "No polls in the last 24 hours."
+    clauses = [f"{counts['failed']} failed"]
+    if counts["throttled"]:
+        clauses.append(f"{counts['throttled']} rate limited")
+    if counts["new"] is not None:
+        clauses.append(count_with_noun(counts["new"], "new message"))
+    polls = count_with_noun(counts["polls"], "poll")
+    return f"{polls} in the last 24 hours: {', '.join(clauses)}."
+
+
+def _page(rows: QuerySet[Row, Any], before: int | None) -> HistoryPage[Row]:
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    stored = list(rows.order_by("-pk")[: SHOWN + 1])
+    older = stored[SHOWN - 1].pk if len(stored) > SHOWN else None
+    return HistoryPage(stored[:SHOWN], older)

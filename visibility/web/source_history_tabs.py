@@ -1,0 +1,95 @@
+"""The tabs of a source with what happened to it: polls, outgoing requests, changes."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from visibility.db.parse_id_and_time import parse_row_id
+from visibility.models import OutgoingRequest, PollRound, Source
+from visibility.screens.audit.entries import action_title, describe_detail
+from visibility.screens.relative_and_absolute_time import (
+    displayed_time,
+    format_time_from_start_to_end,
+)
+from visibility.screens.sources import polls_requests_and_changes as history
+
+
+def polls_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
+    """What the tab of the polls shows. Two statements."""
+    page = history.load_polls(source, before=_before(request))
+    return {
+        "rows": [_poll(poll, now) for poll in page.rows],
+        "older": page.older,
+        "is_first": _before(request) is None,
+        "polls_sentence": history.polls_sentence(source, now),
+        "next_poll": displayed_time(source.next_poll_at, now) if source.enabled else None,
+    }
+
+
+def outgoing_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
+    """What the tab of the outgoing requests shows. One statement."""
+    page = history.load_outgoing_requests(source, before=_before(request))
+    return {
+        "rows": [_outgoing(sent, now) for sent in page.rows],
+        "older": page.older,
+        "is_first": _before(request) is None,
+        "throttled_until": displayed_time(source.throttled_until, now),
+    }
+
+
+def changes_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
+    """What the tab of the changes shows. One statement."""
+    page = history.load_changes(source, before=_before(request))
+    return {
+        "rows": [
+            {
+                "title": action_title(entry.action).partition(": ")[2].capitalize(),
+                "at": displayed_time(entry.at, now),
+                "user": entry.user,
+                "facts": describe_detail(entry.detail),
+            }
+            for entry in page.rows
+        ],
+        "older": page.older,
+        "is_first": _before(request) is None,
+    }
+
+
+def _before(request: HttpRequest) -> int | None:
+    return parse_row_id(request.GET.get("before", "")) or None
+
+
+def _poll(poll: PollRound, now: datetime) -> dict[str, Any]:
+    if poll.is_throttled:
+        label, tone = "Rate limited", "waiting"
+    elif poll.error:
+        label, tone = "Failed", "late"
+    else:
+        label, tone = "Succeeded", "ok"
+    took = ""
+    if poll.started_at is not None:
+        took = format_time_from_start_to_end(poll.ended_at, poll.started_at)
+    return {
+        "poll": poll,
+        "label": label,
+        "tone": tone,
+        "at": displayed_time(poll.ended_at, now),
+        "took": took,
+    }
+
+
+def _outgoing(sent: OutgoingRequest, now: datetime) -> dict[str, Any]:
+    if sent.status is None:
+        label, tone = "No response", "late"
+    elif sent.status == 429:
+        label, tone = "429, rate limited", "waiting"
+    else:
+        label, tone = str(sent.status), "ok" if sent.status < 400 else "late"
+    return {
+        "sent": sent,
+        "label": label,
+        "tone": tone,
+        "at": displayed_time(sent.sent_at, now),
+        "retry": displayed_time(sent.retry_at, now),
+    }
