@@ -16,6 +16,7 @@ from visibility.models import BusinessObject, Order
 from visibility.preferences.demo_tour import FIND
 from visibility.screens.orders import (
     answer_links,
+    at_risk_sentences,
     claims_and_discrepancies,
     event_labels,
     expected_steps,
@@ -129,6 +130,9 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         else None,
         "back": back,
         "steps": milestones.milestone_steps(timeline),
+        "risks": ()
+        if known_at
+        else at_risk_sentences.load_at_risk_sentences([order.pk], now).get(order.pk, ()),
         "alerts": () if known_at else milestones.active_alerts(order.pk),
         "may_manage_alerts": Permission.ALERTS_MANAGE in granted,
         "failed_clocks": milestones.uncomputable_clocks_of_order(order.pk),
