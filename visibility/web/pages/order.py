@@ -35,6 +35,7 @@ from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.demo_tour_pages import note_tour_page
 from visibility.web.pages import exports
+from visibility.web.pages.activity_context import parse_page
 from visibility.web.pages.order_tabs import LIST_VIEW, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
 from visibility.web.permissions import (
@@ -92,12 +93,10 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     answer = status_answer(timeline, zone=organization_time_zone())
     identifiers = order_numbers.order_identifiers(order.pk)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
-    notes = [
-        note
-        for note in people_on_order.order_notes(order.pk)[: people_on_order.MAX_NOTES]
-        if note.at <= (known_at or now)
-    ]
-    notes = notes if contacts else []
+    note_page = people_on_order.load_note_page(
+        order.pk, until=known_at or now, number=parse_page(request.GET) if tab == "notes" else 1
+    )
+    notes = note_page.notes if contacts else ()
     watchers = people_on_order.watchers(order.pk)
     steps = (
         ()
@@ -106,7 +105,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             order.pk, timeline, reports, now=now, zone=organization_time_zone()
         )
     )
-    read = ReadOrder(order, timeline, reports, names, steps, tuple(notes), known_at, now, back)
+    read = ReadOrder(order, timeline, reports, names, steps, notes, known_at, now, back)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
@@ -149,10 +148,14 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "is_watched": people_on_order.is_watched_by(order.pk, signed_in_user(request)),
         "watchers": watchers,
         "notes": notes,
+        "note_page": note_page,
+        "max_shown": milestones.MAX_SHOWN,
         "tracking": tracking_panel(request, order, now),
         "may_see_raw": Permission.MESSAGE_BODIES in granted,
         "tab": tab,
-        "tabs": _tabs(timeline, back, conflicts=len(conflicts), notes=len(notes)),
+        "tabs": _tabs(
+            timeline, back, conflicts=len(conflicts), notes=note_page.total if contacts else 0
+        ),
         "event": _selected_event_context_or_none(request, timeline, reports),
         "exports": exports.export_links(request, order=order.pk),
         **tab_context(request, tab, read),

@@ -41,6 +41,7 @@ POST_ONLY = frozenset(
         "account/sessions/end-others",
         "account/sessions/<int:number>/end",
         "order-lanes",
+        "order-activity",
         "numbers/<slug:code>/notes",
         "numbers/<slug:code>/notes/<int:number>",
         "numbers/<slug:code>/notes/<int:number>/remove",
