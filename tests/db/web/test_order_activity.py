@@ -46,6 +46,13 @@ def story() -> list[StoryEvent]:
     ]
 
 
+def invoiced() -> list[StoryEvent]:
+    """Two systems report an invoice, each with a number range of its own."""
+    bill = {"order": {"number": "SO-1"}, "invoice": "INV-9"}
+    at = "2026-03-03T10:00:00Z"
+    return [(slug, "invoice.issued", at, bill) for slug in ("erp", "wms")]
+
+
 def create_order(events: list[StoryEvent]) -> Order:
     store_story(create_sources({"erp": "erp", "wms": "wms", "carrier": "carrier"}), events)
     job_functions.process_messages_and_refold()
@@ -106,6 +113,7 @@ def test_activity_is_filtered_by_line_and_object(olga: Client) -> None:
     menu = page.partition('id="activity-object-menu"')[2].partition("</details>")[0]
     addresses = {label: url for url, label in re.findall(r'<a href="([^"]+)">([^<]+)<', menu)}
     assert set(addresses) == {"Shipment SH-7", "Package 1Z7"}
+    assert menu.count("<a ") == 2
     page = fetch(olga, order, addresses["Shipment SH-7"])
     # Line A is not in the shipment; without the line, its confirmation is left.
     assert titles(page) == []
@@ -117,6 +125,17 @@ def test_activity_is_filtered_by_line_and_object(olga: Client) -> None:
         '<span class="chip-key">Object</span> <span class="chip-value">Shipment SH-7</span>' in page
     )
     assert len(titles(fetch(olga, order, "?line=NO-SUCH&object=NO-SUCH&page=x"))) == 3
+
+
+def test_invoice_of_several_systems_is_one_object(olga: Client) -> None:
+    order = create_order([*story(), *invoiced()])
+    page = fetch(olga, order)
+    menu = page.partition('id="activity-object-menu"')[2].partition("</details>")[0]
+    assert menu.count(">Invoice INV-9<") == 1
+    address = re.findall(r'<a href="([^"]+)">Invoice INV-9<', menu)[0]
+    page = fetch(olga, order, address)
+    assert titles(page) == ["Invoice issued"]
+    assert "2 reports" in page
 
 
 @pytest.mark.slow

@@ -33,22 +33,22 @@ HIDDEN_KINDS = SHARED_KINDS | {ObjectKind.ORDER, ObjectKind.ORDER_LINE}
 class ActivityFilter:
     """`source`: a slug. `only`: status, exceptions or people. `replaced`: also replaced events.
 
-    `line`: the key of a line. `object_key`: the key of a shipment, invoice or other object. `page`
-    counts from 1, the page that is read first.
+    `line`: the key of a line. `about`: kind and number of a shipment, invoice or other object, as
+    `invoice:INV-1`. `page` counts from 1, the page that is read first.
     """
 
     source: str = ""
     only: str = ""
     replaced: bool = False
     line: str = ""
-    object_key: str = ""
+    about: str = ""
     oldest_first: bool = False
     page: int = 1
 
     @property
     def is_about_events_only(self) -> bool:
         """Whether rows that are no events, such as notes, are hidden."""
-        return bool(self.source or self.line or self.object_key)
+        return bool(self.source or self.line or self.about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +99,15 @@ def load_entry_page(timeline: Timeline, wanted: ActivityFilter) -> EntryPage:
 
 def _matching_entries(timeline: Timeline, wanted: ActivityFilter) -> list[TimelineEntry]:
     lines = line_keys_by_event(timeline) if wanted.line else {}
+    objects = {each.value: each.keys for each in objects_to_filter_by(timeline)}
+    keys = objects.get(wanted.about, set())
     return [
         entry
         for entry in timeline.entries
         if (wanted.replaced or not entry.superseded)
         and wanted.source in {"", entry.recorded.source}
         and (not wanted.line or wanted.line in lines.get(entry.recorded.event_id, ()))
-        and (not wanted.object_key or wanted.object_key in entry.recorded.object_keys)
+        and (not wanted.about or keys.intersection(entry.recorded.object_keys))
         and _is_of_kind(entry, wanted.only)
     ]
 
@@ -127,19 +129,35 @@ def lines_to_filter_by(timeline: Timeline) -> Mapping[str, str]:
     }
 
 
-def objects_to_filter_by(timeline: Timeline) -> Mapping[str, str]:
-    """The shipments, packages, invoices and so on by key, as `Shipment 80012`."""
-    labels: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class FilterObject:
+    """A shipment, package, invoice or so, of which each system may have a record of its own.
+
+    `value`: its kind and number. `keys`: those of the records.
+    """
+
+    value: str
+    label: str
+    keys: set[str]
+
+
+def objects_to_filter_by(timeline: Timeline) -> Sequence[FilterObject]:
+    """The shipments, packages, invoices and so on, as `Shipment 80012`, each once."""
+    objects: dict[str, FilterObject] = {}
+    seen: set[str] = set()
     for entry in timeline.entries:
         recorded = entry.recorded
         for reference, key in zip(recorded.event.objects, recorded.object_keys, strict=True):
-            if not key or reference.kind in HIDDEN_KINDS or key in labels:
+            if not key or reference.kind in HIDDEN_KINDS or key in seen:
                 continue
+            seen.add(key)
             numbers = [
                 identifier.value
                 for identifier in reference.identifiers
                 if identifier.scheme is not IdentifierScheme.SOURCE_ID
             ] or [identifier.value for identifier in reference.identifiers]
-            kind = OBJECT_KINDS[reference.kind].label.capitalize()
-            labels[key] = " ".join([kind, *numbers[:1]])
-    return dict(sorted(labels.items(), key=lambda item: item[1]))
+            number = next(iter(numbers), key)
+            value = f"{reference.kind.value}:{number}"
+            label = f"{OBJECT_KINDS[reference.kind].label.capitalize()} {number}"
+            objects.setdefault(value, FilterObject(value, label, set())).keys.add(key)
+    return sorted(objects.values(), key=lambda each: each.label)

@@ -41,7 +41,7 @@ def activity_context(
 ) -> dict[str, Any]:
     """`back`: the query parameters that links pass on. `oldest_first`: the person's choice."""
     lines = lines_to_filter_by(contents.timeline)
-    objects = objects_to_filter_by(contents.timeline)
+    objects = {each.value: each.label for each in objects_to_filter_by(contents.timeline)}
     wanted = _requested_filter(query, contents, lines, objects, oldest_first=oldest_first)
     is_chosen_by_address = query.get("sort", "") in {"oldest", "newest"}
     shown = activity_page(contents, wanted)
@@ -58,7 +58,7 @@ def activity_context(
         "filters": _filter_chips(contents, replace(wanted, page=1), links),
         "filter_menus": [
             _menu("Line", "line", lines, wanted, links),
-            _menu("Object", "object_key", objects, wanted, links),
+            _menu("Object", "about", objects, wanted, links),
         ],
         "is_filtered": bool(wanted.only or wanted.is_about_events_only),
     }
@@ -88,7 +88,7 @@ def _requested_filter(
         only=known("only", dict(ONLY)),
         replaced=query.get("replaced", "") == "1",
         line=known("line", lines),
-        object_key=known("object", objects),
+        about=known("object", objects),
         oldest_first=sort == "oldest" or (oldest_first and sort != "newest"),
         page=parse_page(query),
     )
@@ -107,7 +107,7 @@ class _Links:
             "only": wanted.only,
             "replaced": "1" if wanted.replaced else "",
             "line": wanted.line,
-            "object": wanted.object_key,
+            "object": wanted.about,
             "sort": ("oldest" if wanted.oldest_first else "newest") if self.is_sorted else "",
             "page": str(wanted.page) if wanted.page > 1 else "",
         }
@@ -137,7 +137,7 @@ def _filter_chips(
     """(label, URL, is chosen) of the filters with few values."""
     chips = []
     for code, title in ONLY:
-        others = wanted if code else replace(wanted, source="", line="", object_key="")
+        others = wanted if code else replace(wanted, source="", line="", about="")
         is_chosen = wanted.only == code and (bool(code) or not wanted.is_about_events_only)
         chips.append((title, links.url(replace(others, only=code)), is_chosen))
     slugs = dict.fromkeys(entry.recorded.source for entry in contents.timeline.entries)
