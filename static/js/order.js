@@ -83,7 +83,7 @@
     try {
       const fresh = (await load(link.href)).getElementById("event");
       if (!fresh) throw new Error("no event");
-      if (!panel.contains(link)) opener = link.getAttribute("href");
+      if (!panel.contains(link)) opener = link;
       panel.replaceChildren(fresh);
       setEvent(new URL(link.href).searchParams.get("event"));
       fresh.focus({ preventScroll: true });
@@ -92,7 +92,9 @@
   function closeEvent() {
     setEvent(null);
     panel.replaceChildren();
-    const link = opener && main.querySelector(`a[href="${CSS.escape(opener)}"]`);
+    // The link itself, or what a live update put there; one in lanes that a phone hides takes no focus.
+    const alike = opener ? [opener, ...main.querySelectorAll(`a[href="${CSS.escape(opener.getAttribute("href"))}"]`)] : [];
+    const link = alike.find((each) => each.checkVisibility());
     (link || document.getElementById("activity-head") || main).focus({ preventScroll: true });
   }
   if (panel?.firstElementChild) document.getElementById("event").focus({ preventScroll: true });

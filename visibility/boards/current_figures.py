@@ -15,7 +15,7 @@ from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.alerts.inbox import InboxViewName, view_condition, visible_alerts
 from visibility.screens.orders.at_risk_and_unknown import (
     NOT_REPORTING,
-    at_risk_today_condition,
+    at_risk_condition,
     unknown_status_condition,
 )
 from visibility.screens.orders.promise_time import past_promise_condition
@@ -65,7 +65,7 @@ class CurrentFigures:
 
 
 def load_current_figures(board: BoardScope, now: datetime) -> CurrentFigures:
-    """Load all figures with four SQL statements, and the states of the sources."""
+    """Load all figures with five SQL statements, and the states of the sources."""
     hour = now - timedelta(hours=1)
     chips = board.source_chips(now)
     late = past_promise_condition(now)
@@ -77,7 +77,7 @@ def load_current_figures(board: BoardScope, now: datetime) -> CurrentFigures:
         came=Count("pk", filter=Q(ordered_at__gte=hour)),
         late=Count("pk", filter=late),
         newly_late=Count("pk", filter=late & ~past_promise_condition(hour)),
-        at_risk=Count("pk", filter=at_risk_today_condition(now)),
+        at_risk=Count("pk", filter=at_risk_condition(now)),
         unknown=Count("pk", filter=unknown_status_condition(chips)),
     )
     worst = None

@@ -1,4 +1,4 @@
-"""What people choose: saved views, visible columns of lists, and the lanes of order timelines."""
+"""What people choose: saved views, columns of lists, and the timelines of order pages."""
 
 from typing import ClassVar
 
@@ -49,6 +49,8 @@ class ListColumnChoice(models.Model):
 class OrderLaneChoice(models.Model):
     """The order of the lanes on order pages that a person chose, and the lanes they hide.
 
+    `oldest_first`: the order of the activity list.
+
     A lane is known by the slug of its source, that of the team by `@team`. Lanes that are in
     neither list follow the others.
     """
@@ -56,3 +58,4 @@ class OrderLaneChoice(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     lanes = ArrayField(models.CharField(max_length=60))
     hidden = ArrayField(models.CharField(max_length=60))
+    oldest_first = models.BooleanField(default=False, db_default=False)

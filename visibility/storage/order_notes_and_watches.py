@@ -63,6 +63,36 @@ def add_order_note(
     return note
 
 
+def report_wrong_event(
+    order_id: int,
+    *,
+    event_id: int,
+    by: User,
+    heading: str,
+    text: str,
+    mentionable: Iterable[User],
+    now: datetime,
+) -> OrderNote:
+    """Add a note that an event is wrong, with an audit entry of its own. Raises NoteRejected.
+
+    `heading` names the event. Nothing is sent to its source.
+    """
+    if not text.strip():
+        raise NoteRejected("Enter what is wrong.")
+    with transaction.atomic():
+        note = add_order_note(
+            order_id, by=by, text=f"{heading}\n\n{text}", mentionable=mentionable, now=now
+        )
+        append_audit_entry(
+            "order.event_reported_wrong",
+            user=by,
+            object=f"order {order_id}",
+            detail={"event": event_id, "note": note.pk},
+            now=now,
+        )
+    return note
+
+
 def watch_order(order_id: int, *, by: User, now: datetime) -> bool:
     """Watch an order. False if the user watches it already."""
     with transaction.atomic():

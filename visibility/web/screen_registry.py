@@ -77,6 +77,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("order"),
     Screen("order_lanes"),
     Screen("order_notes"),
+    Screen("order_event"),
     Screen("tracking_links"),
     Screen("tracking"),
     Screen("search"),

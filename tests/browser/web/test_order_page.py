@@ -113,3 +113,23 @@ def test_an_order_is_printed_in_portrait_and_a_board_on_one_page_in_landscape(pa
     assert pages()[1] is False
     page.goto("/boards/operations")
     assert pages() == (1, True)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_event_panel_is_a_dialog_that_takes_and_returns_the_focus(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    link = page.locator(".activity-title").nth(3)
+    link.press("Enter")
+    panel = page.get_by_role("dialog", name="In transit")
+    expect(panel).to_be_focused()
+    expect(panel).to_contain_text("What it changed")
+    assert "event=" in page.url
+    assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
+    copied = page.url
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(link).to_be_focused()
+    assert "event=" not in page.url
+    page.goto(copied)
+    expect(panel).to_be_focused()

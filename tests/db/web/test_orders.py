@@ -328,14 +328,15 @@ def test_orders_require_sign_in_and_a_role(client: Client, order: Order) -> None
 def test_pages_run_a_limited_number_of_queries(
     clerk: Client, order: Order, django_assert_max_num_queries: Any
 ) -> None:
-    # The list: also the counts of the views, the sum, the values to filter by, and the progress.
+    # The list: also the counts of the views (with cut-offs and silent sources), the sum, the values
+    # to filter by, the progress, and why orders are at risk.
     # The order page also reads notes, watches, alert histories, SLA timers, related orders, the
     # colleagues whom a note can mention, the tracking links, whether you watch it, your lanes, and
     # how far the reports of the sources go.
     for path, queries in (
-        ("/orders", 19),
-        (f"/orders/{order.pk}", 27),
-        (f"/orders/{order.pk}/preview", 17),
+        ("/orders", 25),
+        (f"/orders/{order.pk}", 29),
+        (f"/orders/{order.pk}/preview", 19),
     ):
         with django_assert_max_num_queries(queries):
             clerk.get(path)

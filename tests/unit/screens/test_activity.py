@@ -1,18 +1,20 @@
 """The activity list: echoes are folded, updates are technical, actions stand between events."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType
-from tests.builders.recorded_events import at, ordered, reported
+from tests.builders.recorded_events import at, lines, ordered, reported
 from tests.builders.timelines import folded
 from visibility.screens.orders.activity import (
     ActivityContents,
-    ActivityFilter,
+    ActivityPage,
     ActivityRow,
-    activity_days,
+    activity_page,
     fold_echoes,
 )
+from visibility.screens.orders.activity_filter import ActivityFilter
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.expected_steps import ExpectedStep
 from visibility.screens.orders.people_on_order import TeamEntry
@@ -29,16 +31,20 @@ OWED = ExpectedStep("ship confirmation", at(3), "Mar 3, 12:00", ("wms",), Source
 NOTE = TeamEntry(at(4, 12.5), "Note", "Customer called", "Ana", "waiting", "#note-1", is_note=True)
 
 
-def rows(
+def page(
     *events: RecordedEvent,
     wanted: ActivityFilter = ActivityFilter(),  # noqa: B008  # frozen
     steps: Sequence[ExpectedStep] = (),
     team: Sequence[TeamEntry] = (),
-) -> list[ActivityRow]:
+) -> ActivityPage:
     reports = {"erp": SourceReport("ERP", SourceRole.ERP, at(1), silent_since=at(5))}
     timeline = folded(*events, as_of=at(6))
     contents = ActivityContents(timeline, reports, steps, team, "UTC", contacts=True)
-    return [row for day in activity_days(contents, wanted) for row in day.rows]
+    return activity_page(contents, wanted)
+
+
+def rows(*events: RecordedEvent, **options: Any) -> list[ActivityRow]:
+    return [row for day in page(*events, **options).days for row in day.rows]
 
 
 def test_reports_of_the_same_invoice_are_one_row() -> None:
@@ -64,16 +70,44 @@ def test_other_numbers_another_time_and_the_same_system_are_no_echoes() -> None:
         assert len(fold_echoes(entries)) == len(entries)
 
 
-def test_overdue_steps_silent_sources_and_notes_are_rows_in_order_of_time() -> None:
-    listed = rows(ordered({"A": 1}), *INVOICED[:2], steps=[OWED], team=[NOTE])
-    assert [row.title for row in listed] == [
-        "ERP stopped reporting",
-        "Note",
-        "Invoice issued",
-        "Not received: ship confirmation",
+def test_silent_sources_and_notes_are_rows_in_order_of_time_beside_overdue_steps() -> None:
+    events = (ordered({"A": 1}), *INVOICED[:2])
+    listed = rows(*events, steps=[OWED], team=[NOTE])
+    titles = ["ERP stopped reporting", "Note", "Invoice issued", "Order received"]
+    assert [row.title for row in listed] == titles
+    assert listed[1].person == "Ana"
+    oldest_first = ActivityFilter(oldest_first=True)
+    shown = page(*events, steps=[OWED], team=[NOTE], wanted=oldest_first)
+    assert [row.title for day in shown.days for row in day.rows] == titles[::-1]
+    assert [row.title for row in shown.overdue] == ["Not received: ship confirmation"]
+
+
+def test_filter_by_line_has_replaced_reports_of_it_too() -> None:
+    corrected = reported(
+        "erp",
+        EventType.ORDER_RELEASED,
+        at(2, 13),
+        lines("shipped", {"A": 1}),
+        key="r",
+        revision="1",
+    )
+    correction = reported(
+        "erp",
+        EventType.ORDER_RELEASED,
+        at(2, 13),
+        lines("shipped", {"A": 1}),
+        key="r",
+        revision="2",
+    )
+    packed = reported("wms", EventType.PACK_COMPLETED, at(3), lines("packed", {"B": 1}))
+    events = (ordered({"A": 1, "B": 1}), corrected, correction, packed)
+    by_line = [r.title for r in rows(*events, wanted=ActivityFilter(line="A"))]
+    assert by_line == ["Released to the warehouse", "Order received"]
+    assert len(rows(*events, wanted=ActivityFilter(line="A", replaced=True))) == 3
+    assert [r.title for r in rows(*events, wanted=ActivityFilter(line="B"))] == [
+        "Packed",
         "Order received",
     ]
-    assert listed[1].person == "Ana"
 
 
 def test_filters_show_one_system_exceptions_people_or_changes_of_status() -> None:

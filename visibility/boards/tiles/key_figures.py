@@ -101,7 +101,9 @@ def _key_figures(figures: CurrentFigures) -> list[dict[str, Any]]:
         | {
             "tone": "risk" if orders["at_risk"] else good,
             "icon": "risk",
-            "note": "SLA alert, or close to its limit" if orders["at_risk"] else evidence,
+            "note": "alert open, or limit, cut-off or promise close"
+            if orders["at_risk"]
+            else evidence,
         },
         _figure("unknown", "Unknown", orders["unknown"], "/orders?unknown=1")
         | {

@@ -269,7 +269,29 @@ def _build_event_lineages(
     orders: Mapping[int, Sequence[int]],
 ) -> list[EventLineage]:
     """Match events to SLA timers: timers that started or stopped at its time."""
-    order_ids = sorted({order for ids in orders.values() for order in ids})
+    effects = _timer_effects_by_order_and_time(
+        sorted({order for ids in orders.values() for order in ids})
+    )
+    return [
+        EventLineage(
+            event,
+            list(dict.fromkeys(objects.get(event.id, ()))),
+            []
+            if event.superseded
+            else [e for o in orders.get(event.id, ()) for e in effects[(o, event.occurred_at)]],
+        )
+        for event in events
+    ]
+
+
+def load_timer_effects_at(order_id: int, at: datetime) -> list[EventClockEffect]:
+    """What the events of an order at this time did to its SLA timers and their alerts."""
+    return _timer_effects_by_order_and_time([order_id])[(order_id, at)]
+
+
+def _timer_effects_by_order_and_time(
+    order_ids: Sequence[int],
+) -> dict[tuple[int, datetime], list[EventClockEffect]]:
     effects: dict[tuple[int, datetime], list[EventClockEffect]] = defaultdict(list)
     for order_id, started_at, stopped_at, *clock in (
         _fetch_all_rows_of_sql_for_ids(CLOCKS_OF_ORDERS, order_ids) if order_ids else ()
@@ -281,16 +303,7 @@ def _build_event_lineages(
                     action, rule, title, subject_key, due_at, state, alert_id, alert_state
                 )
                 effects[(order_id, at)].append(effect)
-    return [
-        EventLineage(
-            event,
-            list(dict.fromkeys(objects.get(event.id, ()))),
-            []
-            if event.superseded
-            else [e for o in orders.get(event.id, ()) for e in effects[(o, event.occurred_at)]],
-        )
-        for event in events
-    ]
+    return effects
 
 
 def _fetch_all_rows_of_sql_for_ids(statement: str, ids: Sequence[int]) -> list[Any]:

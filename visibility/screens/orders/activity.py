@@ -7,6 +7,12 @@ from zoneinfo import ZoneInfo
 
 from connectors.sdk.events import SHARED_KINDS, EventType, IdentifierScheme, ObjectKind
 from visibility.formatting import format_duration
+from visibility.screens.orders.activity_filter import (
+    PROBLEM_TONES,
+    ActivityFilter,
+    EntryPage,
+    load_entry_page,
+)
 from visibility.screens.orders.event_labels import (
     EventTitleAndDetail,
     event_title_and_detail,
@@ -22,21 +28,6 @@ from visibility.timeline import RecordedEvent, Timeline, TimelineEntry
 LATE_AFTER = timedelta(hours=1)
 # Systems that report the same within this time report one fact.
 ECHO_WINDOW = timedelta(hours=12)
-MAX_ENTRIES = 400
-# Events that change no status: they are not shown with the filter "changes of status".
-NO_STATUS_CHANGE = frozenset(
-    {
-        EventType.ORDER_CHANGED,
-        EventType.ETA_UPDATED,
-        EventType.IN_TRANSIT,
-        EventType.DOCUMENT_ACKNOWLEDGED,
-        EventType.INVENTORY_SNAPSHOT,
-        EventType.GOODS_MOVEMENT_POSTED,
-        EventType.LABEL_CREATED,
-        EventType.UNMAPPED,
-    }
-)
-PROBLEM_TONES = frozenset({"late", "waiting", "risk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +77,12 @@ class ActivityDay:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityFilter:
-    """`source`: a slug. `only`: status, exceptions or people. `replaced`: also replaced events."""
+class ActivityPage:
+    """The rows of a page of events by day, and the overdue steps beside them."""
 
-    source: str = ""
-    only: str = ""
-    replaced: bool = False
+    days: tuple[ActivityDay, ...]
+    overdue: tuple[ActivityRow, ...]
+    events: EntryPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,34 +97,35 @@ class ActivityContents:
     contacts: bool
 
 
-def activity_days(contents: ActivityContents, wanted: ActivityFilter) -> tuple[ActivityDay, ...]:
-    """The rows by day, newest first."""
+def activity_page(contents: ActivityContents, wanted: ActivityFilter) -> ActivityPage:
+    """The rows of a page in the wanted order; overdue steps are beside the latest events."""
     info = ZoneInfo(contents.zone)
-    entries = [
-        entry
-        for entry in contents.timeline.entries[-MAX_ENTRIES:]
-        if (wanted.replaced or not entry.superseded)
-        and wanted.source in {"", entry.recorded.source}
-    ]
-    rows: list[ActivityRow] = []
-    if wanted.only != "people":
-        rows += _event_rows([e for e in entries if not e.is_update], contents, wanted)
-    if wanted.only in {"", "exceptions"} and not wanted.source:
-        rows += _overdue_rows(contents) + _silence_rows(contents)
-    if not wanted.source and wanted.only != "status":
-        rows += [_team_row(entry) for entry in contents.team]
+    events = load_entry_page(contents.timeline, wanted)
+    rows = _event_rows([e for e in events.entries if not e.is_update], contents)
+    has_others = not wanted.is_about_events_only
+    others: list[ActivityRow] = []
+    if has_others and wanted.only in {"", "exceptions"}:
+        others += _silence_rows(contents)
+    if has_others and wanted.only != "status":
+        others += [_team_row(entry) for entry in contents.team]
     if wanted.only == "exceptions":
-        rows = [row for row in rows if row.tone in PROBLEM_TONES | {"unknown"}]
+        others = [row for row in others if row.tone in PROBLEM_TONES]
+    rows += [row for row in others if events.contains(row.at)]
     updates: dict[date, list[ActivityItem]] = {}
-    for entry in entries if not wanted.only else ():
+    for entry in events.entries:
         if entry.is_update:
             item = activity_item(entry, contents.reports, contacts=contents.contacts)
             updates.setdefault(item.at.astimezone(info).date(), []).append(item)
     rows += [_update_row(items) for items in updates.values()]
     by_day: dict[date, list[ActivityRow]] = {}
-    for row in sorted(rows, key=lambda row: row.at, reverse=True):
+    for row in sorted(rows, key=lambda row: row.at, reverse=not wanted.oldest_first):
         by_day.setdefault(row.at.astimezone(info).date(), []).append(row)
-    return tuple(ActivityDay(day, tuple(of_day)) for day, of_day in by_day.items())
+    has_overdue = events.is_latest and has_others and wanted.only in {"", "exceptions"}
+    return ActivityPage(
+        days=tuple(ActivityDay(day, tuple(of_day)) for day, of_day in by_day.items()),
+        overdue=tuple(_overdue_rows(contents)) if has_overdue else (),
+        events=events,
+    )
 
 
 def activity_item(
@@ -205,13 +197,9 @@ def _numbers(recorded: RecordedEvent) -> frozenset[str]:
     return frozenset(numbers)
 
 
-def _event_rows(
-    entries: Sequence[TimelineEntry], contents: ActivityContents, wanted: ActivityFilter
-) -> list[ActivityRow]:
+def _event_rows(entries: Sequence[TimelineEntry], contents: ActivityContents) -> list[ActivityRow]:
     rows = []
     for group in fold_echoes(entries):
-        if wanted.only == "status" and group[0].recorded.event.type in NO_STATUS_CHANGE:
-            continue
         items = [activity_item(e, contents.reports, contacts=contents.contacts) for e in group]
         systems = ", ".join(dict.fromkeys(item.source for item in items))
         detail = max((item.label.detail for item in items), key=len)

@@ -56,7 +56,9 @@ SELECT o.object_id, applied.number, CASE
             AND alert.state IN ('open', 'acknowledged', 'snoozed'))
         OR (applied.at <= %s AND NOT picked.is_ready) THEN 'at_risk'
     WHEN picked.is_ready THEN 'ready'
-    ELSE 'not_picked' END AS stage
+    ELSE 'not_picked' END AS stage,
+    CASE WHEN o.status IN ('on_hold', 'backordered') THEN o.status
+        WHEN picked.is_ready THEN 'ready' ELSE 'not_picked' END AS progress
 FROM visibility_order o
 CROSS JOIN LATERAL (
     SELECT * FROM entry WHERE entry.warehouse IN ('', upper(o.warehouse))
@@ -123,7 +125,7 @@ class CutoffFilter:
         if key not in keys:
             return Q(pk__in=[])
         stages = [*CutoffStage] if self.stage == ALL_STAGES else [self.stage]
-        sql, values = _classified_sql(cutoffs, now)
+        sql, values = classified_orders_sql(cutoffs, now)
         members = RawSQL(  # noqa: S611  # constant SQL
             MEMBERS.format(sql), [*values, keys.index(key), stages], output_field=BooleanField()
         )
@@ -137,13 +139,17 @@ def count_orders_of_cutoffs(
     if not cutoffs:
         return {}
     limits, scope_values = scope.sql("o")
-    sql, values = _classified_sql(cutoffs, now)
+    sql, values = classified_orders_sql(cutoffs, now)
     with connection.cursor() as cursor:
         cursor.execute(COUNTS.format(sql + limits), [*values, *scope_values])
         return {(number, stage): many for number, stage, many in cursor.fetchall()}
 
 
-def _classified_sql(cutoffs: Iterable[CutOff], now: datetime) -> tuple[str, list[Any]]:
+def classified_orders_sql(cutoffs: Iterable[CutOff], now: datetime) -> tuple[str, list[Any]]:
+    """The SQL of the orders (`object_id`) by `number` of their cut-off; `cutoffs` is not empty.
+
+    `stage`: a `CutoffStage`. `progress`: on_hold, backordered, ready or not_picked.
+    """
     rows = [
         (number, *cut.key, cut.at, cut.day, cut.counts_since, cut.zone)
         for number, cut in enumerate(cutoffs)

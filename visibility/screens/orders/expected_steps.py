@@ -24,6 +24,8 @@ from visibility.timeline.status_answer import StatusAnswer
 
 WAREHOUSE_ROLES = (SourceRole.WMS, SourceRole.THIRD_PARTY_LOGISTICS)
 CARRIER_ROLES = (SourceRole.CARRIER,)
+# So many timers, the first due ones, are read; several may wait for one step.
+MAX_TIMERS = 1_000
 SHIP_CONFIRMATION, DELIVERY = "ship confirmation", "delivery"
 # The roles of the systems that report the next step of an order with this status.
 ROLES_BY_STATUS: Mapping[Status, tuple[SourceRole, ...]] = {
@@ -179,7 +181,7 @@ def _awaited_steps(
         return
     rows = SlaClock.objects.filter(order_id=order_id, stopped_at__isnull=True)
     seen: set[str] = set()
-    for clock in rows.select_related("rule").order_by("due_at", "pk")[:20]:
+    for clock in rows.select_related("rule").order_by("due_at", "pk")[:MAX_TIMERS]:
         kind = rule_kinds().get(clock.rule.kind)
         step = kind.awaited_step if isinstance(kind, OrderRule) else ""
         if not step or step in seen:

@@ -18,6 +18,8 @@ from visibility.timeline import MilestoneCode, Timeline, TimelineEntry
 from visibility.timeline.milestones import MEASURED
 from visibility.timeline.shipping_progress import progress_text
 
+# So many alerts and failed timers are shown; the page says when there are more.
+MAX_SHOWN = 20
 OPTIONAL_MILESTONES = (
     MilestoneCode.PAYMENT_APPROVED,
     MilestoneCode.PAID,
@@ -131,12 +133,15 @@ def find_timeline_entry_by_event_id(timeline: Timeline, event_id: int) -> Timeli
 
 
 def active_alerts(order_id: int) -> Sequence[Alert]:
-    """The active alerts of the order, at most 20."""
+    """The active alerts of the order, at most one more than `MAX_SHOWN`."""
     rows = Alert.objects.filter(order_id=order_id, state__in=ACTIVE_ALERT_STATES)
-    return list(rows.select_related("owner").order_by("due_at")[:20])
+    return list(rows.select_related("owner").order_by("due_at")[: MAX_SHOWN + 1])
 
 
 def uncomputable_clocks_of_order(order_id: int) -> Sequence[FailedClock]:
-    """The SLA timers of the order that cannot be computed because their rule fails."""
+    """The SLA timers of the order that cannot be computed because their rule fails.
+
+    At most one more than `MAX_SHOWN`.
+    """
     rows = FailedClock.objects.filter(order_id=order_id).select_related("rule")
-    return list(rows.order_by("rule__title", "subject_key")[:20])
+    return list(rows.order_by("rule__title", "subject_key")[: MAX_SHOWN + 1])

@@ -18,7 +18,7 @@ from visibility.screens.lists.list_filters import (
 )
 from visibility.screens.lists.sources_of_filters import source_title, why_unknown_source
 from visibility.screens.orders.at_risk_and_unknown import (
-    at_risk_today_condition,
+    at_risk_condition,
     load_unknown_status_condition,
 )
 from visibility.screens.orders.cutoff_orders import CutoffFilter
@@ -35,6 +35,7 @@ from visibility.screens.orders.order_filter_conditions import (
     promised_to_condition,
     reached_condition,
 )
+from visibility.screens.orders.possible_duplicates import possible_duplicate_condition
 from visibility.screens.orders.promise_time import due_today_condition, past_promise_condition
 from visibility.storage.orders_with_events_of_source import reported_by_source_condition
 from visibility.timeline.model import MilestoneCode, Status
@@ -248,15 +249,22 @@ ORDER_FILTERS = by_name(
     ),
     _switch(
         "at_risk",
-        "At risk today",
-        "at risk today.",
-        lambda _, context: at_risk_today_condition(context.now),
+        "At risk",
+        "at risk: not late, and an SLA alert is open, or an SLA timer, a cut-off or the promise of "
+        "an order on hold is close.",
+        lambda _, context: at_risk_condition(context.now),
     ),
     _switch(
         "unknown",
         "Status unknown",
         "open, and a source that it waits for sends no data.",
         lambda _, context: load_unknown_status_condition(context.now),
+    ),
+    _switch(
+        "duplicate",
+        "Possible duplicate",
+        "open, with the customer, customer PO and total of another order, ordered within 2 days.",
+        lambda _, __: possible_duplicate_condition(),
     ),
 )
 

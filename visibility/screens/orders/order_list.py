@@ -12,6 +12,7 @@ from visibility.db.sorted_pages import SortOrder, load_sorted_rows
 from visibility.models import ACTIVE_ALERT_STATES, Alert, Order, Source
 from visibility.models.orders import URGENCY
 from visibility.screens.lists.list_filters import AppliedFilters
+from visibility.screens.orders.at_risk_sentences import load_at_risk_sentences
 from visibility.screens.orders.order_filters import order_condition
 from visibility.screens.orders.progress_steps import furthest_steps
 from visibility.screens.orders.promise_time import days_late, slack_text_and_tone
@@ -66,6 +67,8 @@ class OrderRow:
     # `6 h left`, `2 d 4 h late`; empty if there is no promise or nothing more to deliver.
     slack_text: str
     slack_tone: str = ""
+    # Why the order is at risk, the most urgent fact first; empty if it is not.
+    risks: tuple[str, ...] = ()
     # How many of the eight milestones up to the invoice have been reached, counted to the last one.
     step: int = 0
 
@@ -73,7 +76,7 @@ class OrderRow:
 def list_orders(
     filters: AppliedFilters, *, now: datetime, sort: SortOrder | None = None, after: str = ""
 ) -> tuple[list[OrderRow], str]:
-    """One page of orders and the cursor of the next page; two statements, on last pages three.
+    """One page of orders and the cursor of the next page; five statements, on last pages six.
 
     By default most recently updated first; with the filter `undelivered`, oldest first. A cursor
     of another order is the first page.
@@ -101,13 +104,14 @@ def annotate_source_title(orders: QuerySet[Order]) -> Any:
 
 
 def order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
-    """The rows of orders with source titles; runs two statements."""
+    """The rows of orders with source titles; runs four statements."""
     alerts = Counter(
         Alert.objects.filter(
             order_id__in=[o.pk for o in orders], state__in=ACTIVE_ALERT_STATES
         ).values_list("order_id", flat=True)
     )
     steps = furthest_steps([o.pk for o in orders])
+    risks = load_at_risk_sentences([o.pk for o in orders], now)
     rows = []
     for o in orders:
         slack_text, slack_tone = slack_text_and_tone(o, now)
@@ -121,6 +125,7 @@ def order_rows(orders: Sequence[Any], now: datetime) -> list[OrderRow]:
                 source=o.source_title or o.last_source,
                 slack_text=slack_text,
                 slack_tone=slack_tone,
+                risks=risks.get(o.pk, ()),
                 step=steps.get(o.pk, 0),
             )
         )

@@ -33,7 +33,7 @@ HIDDEN_KINDS = SHARED_KINDS | {ObjectKind.ORDER_LINE, ObjectKind.SERIALIZED_ITEM
 HIDDEN_SCHEMES = frozenset(
     {IdentifierScheme.SOURCE_ID, IdentifierScheme.SKU, IdentifierScheme.CUSTOMER}
 )
-MAX_NUMBERS, MAX_RELATED = 60, 6
+MAX_IDENTIFIERS, MAX_RELATED = 1_000, 6
 # Issuers that are not the slug of a source but a role from the setting of its number ranges.
 ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
 
@@ -57,9 +57,9 @@ class RelatedOrder:
 
 
 def order_identifiers(order_id: int) -> Sequence[Identifier]:
-    """The identifiers of the order without the internal IDs of systems, at most 40."""
+    """The identifiers of the order without the internal IDs of systems, at most 1,000."""
     rows = Identifier.objects.filter(object_id=order_id).exclude(scheme="source_id")
-    return list(rows.order_by("scheme", "issuer", "value")[:40])
+    return list(rows.order_by("scheme", "issuer", "value")[:MAX_IDENTIFIERS])
 
 
 def order_numbers(
@@ -89,7 +89,7 @@ def order_numbers(
             numbers_by_key.setdefault(key, OrderNumber(_label(*key), row.raw, ""))
             systems.setdefault(key, {})[_issuer_title(row, reports)] = None
     ranks = {scheme.value: rank for rank, scheme in enumerate(SCHEME_ORDER)}
-    keys = sorted(numbers_by_key, key=lambda key: ranks.get(key[0], len(ranks)))[:MAX_NUMBERS]
+    keys = sorted(numbers_by_key, key=lambda key: ranks.get(key[0], len(ranks)))
     numbers = [
         replace(
             numbers_by_key[key],

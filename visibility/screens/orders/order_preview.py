@@ -8,6 +8,7 @@ from itertools import groupby
 
 from visibility.models import Alert, Order, OrderLine
 from visibility.screens.orders.activity import ActivityItem, activity_item
+from visibility.screens.orders.at_risk_sentences import load_at_risk_sentences
 from visibility.screens.orders.claims_and_discrepancies import discrepancies
 from visibility.screens.orders.milestones import active_alerts, load_timeline
 from visibility.screens.orders.order_list import STATUS_TONES
@@ -60,6 +61,7 @@ class OrderPreview:
     slack_text: str
     slack_tone: str
     answer: StatusAnswer
+    risks: Sequence[str]
     discrepancies: Sequence[str]
     alerts: Sequence[Alert]
     more_alerts: int
@@ -91,6 +93,7 @@ def load_order_preview(
         slack_text=slack_text,
         slack_tone=slack_tone,
         answer=status_answer(timeline, zone=organization_time_zone()),
+        risks=load_at_risk_sentences([order.pk], now).get(order.pk, ()),
         discrepancies=[conflict.sentence for conflict in conflicts[:MAX_ALERTS]],
         alerts=alerts[:MAX_ALERTS],
         more_alerts=max(len(alerts) - MAX_ALERTS, 0),

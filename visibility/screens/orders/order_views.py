@@ -21,6 +21,7 @@ COUNT_BOUND = 10_000
 QUICK_VIEWS = (
     ("open=1", "All open", ""),
     ("due_today=1", "Due today", "risk"),
+    ("at_risk=1", "At risk", "risk"),
     ("late=1", "Past promise date", "late"),
     ("state=backordered", "Lines back-ordered", ""),
     ("state=credit_review", "On credit hold", ""),
@@ -29,6 +30,8 @@ QUICK_VIEWS = (
     ("status=delivered", "Delivered, not invoiced", ""),
     ("state=returned&state=partially_returned&without=credited", "Returned, not credited", ""),
     ("state=conflict", "Systems disagree", ""),
+    ("duplicate=1", "Possible duplicates", ""),
+    ("unknown=1", "Status unknown", ""),
     ("status=unknown", "Order record not received", ""),
     ("undelivered=1", "Not yet delivered, oldest first", ""),
     ("", "All orders", ""),
@@ -56,7 +59,8 @@ class QuickView:
 
 
 def load_quick_views(query: QueryDict, viewer: Viewer, now: datetime) -> list[QuickView]:
-    """The views with their counts; one statement, and those that find silent sources.
+    """The views with their counts; one statement, and those that read cut-offs and
+    find silent sources.
 
     Current is the view with the most of the filters of the query.
     """

@@ -1,7 +1,7 @@
 """What people did about an order: notes, watches, and the history of its alerts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -10,8 +10,9 @@ from django.db.models.functions import Coalesce
 
 from visibility.models import AlertEntry, Order, OrderMention, OrderNote, OrderWatch
 
-MAX_NOTES = 200
+NOTES_PER_PAGE = 200
 MAX_ENTRIES = 200
+EARLIER = "Earlier alert history is on the pages of the alerts"
 # What an entry of an alert's history says on the page of its order, and its tone.
 ENTRY_LABELS = {
     "opened": ("Alert opened", "late"),
@@ -26,6 +27,24 @@ ENTRY_LABELS = {
     "withdrawn": ("Alert withdrawn", "ok"),
     "undone": ("Alert action undone", "running"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class NotePage:
+    """The notes of a page, the newest first. `first`: the position of the first one, from 1."""
+
+    notes: tuple[OrderNote, ...]
+    total: int
+    number: int
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * NOTES_PER_PAGE + 1
+
+    @property
+    def last(self) -> int:
+        """The position of the last note of the page."""
+        return self.first + len(self.notes) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +75,14 @@ def order_notes(order_id: int) -> QuerySet[OrderNote]:
     rows = OrderNote.objects.filter(order_or_merged_into_it(order_id))
     rows = rows.select_related("user").prefetch_related("mentions__user")
     return rows.order_by("-at", "-pk")
+
+
+def load_note_page(order_id: int, *, until: datetime, number: int = 1) -> NotePage:
+    """A page of the notes; one statement, and one more if there are several pages."""
+    rows, start = order_notes(order_id).filter(at__lte=until), (number - 1) * NOTES_PER_PAGE
+    notes = tuple(rows[start : start + NOTES_PER_PAGE])
+    is_only_page = number == 1 and len(notes) < NOTES_PER_PAGE
+    return NotePage(notes, len(notes) if is_only_page else rows.count(), number)
 
 
 def watchers(order_id: int) -> Sequence[User]:
@@ -91,11 +118,15 @@ def team_entries(
 ) -> tuple[TeamEntry, ...]:
     """What people and alert rules did, oldest first. One statement.
 
-    `contacts`: the reader may see free text, which can name a person.
+    `contacts`: the reader may see free text, which can name a person. The earliest entry of a
+    longer history says that there is more.
     """
     rows = AlertEntry.objects.filter(alert__order_id=order_id, at__lte=until)
-    rows = rows.select_related("alert", "user").order_by("-at", "-pk")[:MAX_ENTRIES]
+    rows = rows.select_related("alert", "user").order_by("-at", "-pk")[: MAX_ENTRIES + 1]
     entries = [_alert_entry(row, contacts=contacts) for row in rows]
+    if len(entries) > MAX_ENTRIES:
+        earlier = entries[MAX_ENTRIES]
+        entries[MAX_ENTRIES] = replace(earlier, title=EARLIER, text="", person="", tone="unknown")
     entries += [_note_entry(note) for note in notes]
     return tuple(sorted(entries, key=lambda entry: entry.at))
 

@@ -1,6 +1,6 @@
 """The page of one order."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,15 +9,14 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
 
-from connectors.sdk.events import Attribute
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_plausible_time, parse_row_id
+from visibility.db.parse_id_and_time import parse_plausible_time
 from visibility.models import BusinessObject, Order
 from visibility.preferences.demo_tour import FIND
 from visibility.screens.orders import (
     answer_links,
+    at_risk_sentences,
     claims_and_discrepancies,
-    event_labels,
     expected_steps,
     invoices_and_credits,
     milestones,
@@ -27,19 +26,19 @@ from visibility.screens.orders import (
     source_reports,
     suppress_conflicts_if_silent,
 )
-from visibility.screens.orders.activity import activity_item
 from visibility.screens.setup.demo_tour import TOUR_PO
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.demo_tour_pages import note_tour_page
 from visibility.web.pages import exports
+from visibility.web.pages.activity_context import parse_page
+from visibility.web.pages.order_event import selected_event_context
 from visibility.web.pages.order_tabs import LIST_VIEW, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
 from visibility.web.permissions import (
     Permission,
     granted_permissions,
-    has_permission,
     require_permission,
     signed_in_user,
 )
@@ -53,12 +52,6 @@ TABS = (
     ("lineage", "Data trail"),
     ("notes", "Notes"),
 )
-# Event attributes that need a permission; free text can name a person.
-ATTRIBUTE_PERMISSIONS = {
-    Attribute.TOTAL: Permission.PRICES,
-    Attribute.CUSTOMER_NAME: Permission.CONTACTS,
-    Attribute.DETAIL: Permission.CONTACTS,
-}
 
 
 @require_permission(Permission.ORDERS)
@@ -91,12 +84,10 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     answer = status_answer(timeline, zone=organization_time_zone())
     identifiers = order_numbers.order_identifiers(order.pk)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
-    notes = [
-        note
-        for note in people_on_order.order_notes(order.pk)[: people_on_order.MAX_NOTES]
-        if note.at <= (known_at or now)
-    ]
-    notes = notes if contacts else []
+    note_page = people_on_order.load_note_page(
+        order.pk, until=known_at or now, number=parse_page(request.GET) if tab == "notes" else 1
+    )
+    notes = note_page.notes if contacts else ()
     watchers = people_on_order.watchers(order.pk)
     steps = (
         ()
@@ -105,7 +96,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             order.pk, timeline, reports, now=now, zone=organization_time_zone()
         )
     )
-    read = ReadOrder(order, timeline, reports, names, steps, tuple(notes), known_at, now, back)
+    read = ReadOrder(order, timeline, reports, names, steps, notes, known_at, now, back)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
@@ -129,6 +120,9 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         else None,
         "back": back,
         "steps": milestones.milestone_steps(timeline),
+        "risks": ()
+        if known_at
+        else at_risk_sentences.load_at_risk_sentences([order.pk], now).get(order.pk, ()),
         "alerts": () if known_at else milestones.active_alerts(order.pk),
         "may_manage_alerts": Permission.ALERTS_MANAGE in granted,
         "failed_clocks": milestones.uncomputable_clocks_of_order(order.pk),
@@ -145,11 +139,15 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "is_watched": people_on_order.is_watched_by(order.pk, signed_in_user(request)),
         "watchers": watchers,
         "notes": notes,
+        "note_page": note_page,
+        "max_shown": milestones.MAX_SHOWN,
         "tracking": tracking_panel(request, order, now),
         "may_see_raw": Permission.MESSAGE_BODIES in granted,
         "tab": tab,
-        "tabs": _tabs(timeline, back, conflicts=len(conflicts), notes=len(notes)),
-        "event": _selected_event_context_or_none(request, timeline, reports),
+        "tabs": _tabs(
+            timeline, back, conflicts=len(conflicts), notes=note_page.total if contacts else 0
+        ),
+        "event": selected_event_context(request, read),
         "exports": exports.export_links(request, order=order.pk),
         **tab_context(request, tab, read),
     }
@@ -192,39 +190,6 @@ def _query_string_of_links(known_at: datetime | None, *, view: str) -> str:
     passed = {"as_known_at": known_at.isoformat()} if known_at else {}
     passed |= {"view": LIST_VIEW} if view == LIST_VIEW else {}
     return f"&{urlencode(passed)}" if passed else ""
-
-
-def _selected_event_context_or_none(
-    request: HttpRequest, timeline: Timeline, reports: Any
-) -> dict[str, Any] | None:
-    text = request.GET.get("event", "")
-    event_id = parse_row_id(text)
-    entry = milestones.find_timeline_entry_by_event_id(timeline, event_id) if event_id else None
-    if entry is None:
-        return None
-    event = entry.recorded.event
-    received_at = entry.recorded.received_at
-    return {
-        "item": activity_item(
-            entry, reports, contacts=has_permission(request.user, Permission.CONTACTS)
-        ),
-        "recorded": entry.recorded,
-        "before": (received_at - timedelta(microseconds=1)).isoformat(),
-        "after": received_at.isoformat(),
-        "flags": [
-            event_labels.FLAG_LABELS[flag]
-            for flag in entry.recorded.flags_with_future_if_after_receipt
-        ],
-        "attributes": [
-            (name.value.replace("_", " "), value)
-            for name, value in event.attributes.items()
-            if name not in ATTRIBUTE_PERMISSIONS
-            or has_permission(request.user, ATTRIBUTE_PERMISSIONS[name])
-        ],
-        "objects": [
-            (ref.kind.value, ", ".join(i.value for i in ref.identifiers)) for ref in event.objects
-        ],
-    }
 
 
 urlpatterns = [path("orders/<int:order_id>", order_view, name="order")]

@@ -1,15 +1,17 @@
-"""The form that hides and moves the lanes of order timelines, for the person who sends it."""
+"""The forms of the person's own timeline: its lanes, and the order of the activity list."""
+
+from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 
 from visibility.models import Source
 from visibility.preferences.order_lanes import (
     MAX_LANES,
     TEAM_LANE,
-    LaneChoice,
+    choose_activity_order,
     choose_lanes,
     load_lane_choice,
     reset_lanes,
@@ -36,11 +38,22 @@ def choose_lanes_view(request: HttpRequest) -> HttpResponse:
         if action in STEPS:
             choice = choice.moved(keys, lane, STEPS[action])
         elif action == "hide":
-            choice = LaneChoice(choice.lanes, choice.hidden | {lane})
+            choice = replace(choice, hidden=choice.hidden | {lane})
         elif action == "show":
-            choice = LaneChoice(choice.lanes, choice.hidden - {lane})
+            choice = replace(choice, hidden=choice.hidden - {lane})
         choose_lanes(user_id, choice)
     return HttpResponseRedirect(_return_url(request))
+
+
+@require_POST
+@require_permission(Permission.ORDERS)
+def choose_activity_order_view(request: HttpRequest) -> HttpResponse:
+    """`POST /order-activity`: `sort` is oldest or newest; the page of the form shows it so."""
+    oldest_first = request.POST.get("sort") == "oldest"
+    choose_activity_order(signed_in_user(request).pk, oldest_first=oldest_first)
+    sort = urlencode({"sort": "oldest" if oldest_first else "newest"})
+    address = _return_url(request)
+    return HttpResponseRedirect(f"{address}{'&' if '?' in address else '?'}{sort}#activity-head")
 
 
 def unknown_lanes(keys: list[str]) -> set[str]:
@@ -56,4 +69,7 @@ def _return_url(request: HttpRequest) -> str:
     return requested if is_safe else "/orders"
 
 
-urlpatterns = [path("order-lanes", choose_lanes_view, name="order_lanes")]
+urlpatterns = [
+    path("order-lanes", choose_lanes_view, name="order_lanes"),
+    path("order-activity", choose_activity_order_view, name="order_activity"),
+]

@@ -16,7 +16,7 @@ from visibility.screens.orders import (
     lines_and_billing,
     package_scans,
 )
-from visibility.screens.orders.activity import ActivityContents, ActivityFilter, activity_days
+from visibility.screens.orders.activity import ActivityContents
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.expected_steps import ExpectedStep
 from visibility.screens.orders.people_on_order import team_entries
@@ -26,16 +26,11 @@ from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.web.mentionable_users import mentionable_users, suggested_colleagues
 from visibility.web.pages import lineage_context
+from visibility.web.pages.activity_context import activity_context
 from visibility.web.permissions import Permission, has_permission, signed_in_user
 
 # `?view=list`: the timeline without lanes.
 LIST_VIEW = "list"
-ONLY = (
-    ("", "All"),
-    ("status", "Changes of status"),
-    ("exceptions", "Exceptions"),
-    ("people", "People"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +98,7 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     contacts = has_permission(request.user, Permission.CONTACTS)
     until = read.known_at or read.now
     team = team_entries(read.order.pk, read.notes, until=until, contacts=contacts)
-    wanted = ActivityFilter(
-        source=query.get("source", "") if query.get("source", "") in read.names else "",
-        only=query.get("only", "") if query.get("only", "") in dict(ONLY) else "",
-        replaced=query.get("replaced", "") == "1",
-    )
+    choice = load_lane_choice(signed_in_user(request).pk)
     zoom = query.get("zoom", "")
     scale = query.get("scale", "")
     is_list = query.get("view") == LIST_VIEW
@@ -122,7 +113,7 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
                 team,
                 until,
                 zone,
-                load_lane_choice(signed_in_user(request).pk),
+                choice,
             ),
             zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
             scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
@@ -130,7 +121,6 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     )
     contents = ActivityContents(read.timeline, read.reports, read.steps, team, zone, contacts)
     return {
-        "days": activity_days(contents, wanted),
         "lanes": chart,
         "other_view": _other_view(read, is_list=is_list) if is_list or chart else None,
         "is_choosing_lanes": query.get("lanes") == "1",
@@ -144,8 +134,7 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
         ],
         "zoom_out": _next_scale_url(read.back, chart, -1),
         "zoom_in": _next_scale_url(read.back, chart, 1),
-        "filters": _filter_chips(read, wanted),
-        "is_filtered": bool(wanted.source or wanted.only),
+        **activity_context(query, contents, back=read.back, oldest_first=choice.oldest_first),
     }
 
 
@@ -169,33 +158,3 @@ def _next_scale_url(back: str, chart: Any, step: int) -> str:
     if not 0 <= index < len(SCALES):
         return ""
     return _lanes_url(back, zoom=chart.zoom, scale=SCALES[index])
-
-
-def _filter_chips(read: ReadOrder, wanted: ActivityFilter) -> list[tuple[str, str, bool]]:
-    """(label, URL, is chosen) of each filter of the activity list."""
-
-    def url(*, source: str, only: str, replaced: bool) -> str:
-        values = {"source": source, "only": only, "replaced": "1" if replaced else ""}
-        chosen = {name: value for name, value in values.items() if value}
-        return f"?{urlencode({'tab': 'timeline', **chosen})}{read.back}#activity-head"
-
-    chips = [
-        (
-            title,
-            url(source=wanted.source if code else "", only=code, replaced=wanted.replaced),
-            wanted.only == code and (bool(code) or not wanted.source),
-        )
-        for code, title in ONLY
-    ]
-    slugs = dict.fromkeys(entry.recorded.source for entry in read.timeline.entries)
-    for slug in slugs:
-        is_chosen = wanted.source == slug
-        title = read.names[slug][0] if slug in read.names else slug
-        other = "" if is_chosen else slug
-        address = url(source=other, only=wanted.only, replaced=wanted.replaced)
-        chips.append((title, address, is_chosen))
-    count = sum(entry.superseded for entry in read.timeline.entries)
-    if count:
-        address = url(source=wanted.source, only=wanted.only, replaced=not wanted.replaced)
-        chips.append((f"Replaced events ({count})", address, wanted.replaced))
-    return chips

@@ -120,8 +120,9 @@ FINDS_FIRST: dict[str, str] = {
     "open": "1",
     "no_scan": "1",
 }
-# Their meaning is tested where the page links to them; cut-offs: tests/db/boards/tiles.
-ONLY_ON_THE_PAGE_TESTED = {"due_today", "at_risk", "unknown", "cutoff"}
+# Their meaning is tested where the page links to them; cut-offs: tests/db/boards/tiles; risks and
+# duplicates: tests/db/web/test_orders_at_risk.py.
+ONLY_ON_THE_PAGE_TESTED = {"due_today", "at_risk", "unknown", "duplicate", "cutoff"}
 
 
 def test_every_filter_is_tested() -> None:

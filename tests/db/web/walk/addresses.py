@@ -41,6 +41,8 @@ POST_ONLY = frozenset(
         "account/sessions/end-others",
         "account/sessions/<int:number>/end",
         "order-lanes",
+        "order-activity",
+        "orders/<int:order_id>/events/<int:event_id>/wrong",
         "numbers/<slug:code>/notes",
         "numbers/<slug:code>/notes/<int:number>",
         "numbers/<slug:code>/notes/<int:number>/remove",
