@@ -24,7 +24,7 @@ ALTER TABLE visibility_inbound_message ADD CONSTRAINT visibility_inbound_message
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0049_kpi_targets"),
+        ("visibility", "0050_activity_order"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
