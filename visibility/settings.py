@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "visibility.web.people.second_factor_middleware.SecondFactorMiddleware",
+    "visibility.web.people.session_limits.SessionLimitsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
@@ -210,6 +211,9 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = False
 
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "visibility.web.people.session_store"
+# The longest total time that can be chosen: the row of the session decides when it ends.
+SESSION_COOKIE_AGE = 90 * 24 * 60 * 60
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_REFERRER_POLICY = "same-origin"

@@ -10,7 +10,7 @@
   const store = (name, value) => { try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* nothing is stored */ } };
   const stored = (name) => { try { return JSON.parse(sessionStorage.getItem(name)); } catch { return null; } };
   const known = stored("session");
-  let endsAt = known?.person === person ? known.endsAt : 0, asking = false, hasEnded = false;
+  let endsAt = known?.person === person ? known.endsAt : 0, confirmed = 0, asking = false, hasEnded = false;
 
   async function ask(method = "GET") {
     asking = true;
@@ -18,7 +18,7 @@
     asking = false;
     if (!answer?.ok && answer?.status !== 401) return; // not known: asked again later
     const left = (await answer.json()).seconds_left;
-    endsAt = Date.now() + left * 1000;
+    endsAt = confirmed = Date.now() + left * 1000;
     store("session", { person, endsAt });
     if (!left) end();
     else if (left > WARN && dialog.open) dialog.close();
@@ -65,6 +65,8 @@
     if (hasEnded || asking) return;
     if (left <= 0) ask();
     else if (left <= WARN) {
+      // Activity since the last answer has moved the end.
+      if (confirmed !== endsAt) return void ask();
       if (!dialog.open) ask();
       const minutes = Math.ceil(left / 60);
       show(`You will be signed out in ${minutes} minute${minutes === 1 ? "" : "s"}. What you entered on this page is not saved yet.`);

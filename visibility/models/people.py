@@ -7,6 +7,10 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+# A working day, and a week.
+DEFAULT_IDLE_MINUTES = 12 * 60
+DEFAULT_SESSION_HOURS = 7 * 24
+
 
 class AccountLinkPurpose(StrEnum):
     """What a link lets a person do: set a first password, or a new one."""
@@ -68,6 +72,13 @@ class SecuritySettings(models.Model):
     """What administrators decide about sign-in for everyone, in at most one row."""
 
     requires_second_factor = models.BooleanField()
+    # How long a session lasts without activity, and in total.
+    idle_minutes = models.IntegerField(
+        default=DEFAULT_IDLE_MINUTES, db_default=DEFAULT_IDLE_MINUTES
+    )
+    session_hours = models.IntegerField(
+        default=DEFAULT_SESSION_HOURS, db_default=DEFAULT_SESSION_HOURS
+    )
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -41,16 +41,37 @@ def end_sessions_in(seconds: int) -> None:
 
 
 def test_a_warning_comes_before_the_end_and_one_click_extends_the_session(page: Page) -> None:
-    end_sessions_in(110)
-    page.evaluate("sessionStorage.clear()")
     page.goto("/tokens")
+    end_sessions_in(110)
+    page.evaluate("document.dispatchEvent(new CustomEvent('session:ended', {cancelable: true}))")
     dialog = page.locator("#session")
     expect(dialog).to_contain_text("You will be signed out in 2 minutes.")
     assert accessibility_violations(page) == []
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     session = Session.objects.get()
-    assert session.expire_date > database_now() + timedelta(days=1)
+    assert session.expire_date > database_now() + timedelta(hours=11)
+
+
+def test_an_open_page_asks_before_it_warns_and_is_no_activity(page: Page) -> None:
+    page.goto("/orders")
+    expected = Session.objects.get().expire_date
+    # What the tab remembers is older than the activity of another tab.
+    page.evaluate("""() => {
+        const known = JSON.parse(sessionStorage.getItem("session"));
+        sessionStorage.setItem("session", JSON.stringify({...known, endsAt: Date.now() + 60_000}));
+        window.wasOpen = false;
+    }""")
+    end_sessions_in(3_600)
+    with page.expect_response("**/session"):
+        page.reload()
+    expect(page.locator("#session")).to_be_hidden()
+    # The reload was activity; what the page asked afterwards was none.
+    end_sessions_in(3_600)
+    before = Session.objects.get().expire_date
+    page.evaluate("fetch('/session').then(() => fetch('/orders', {headers: {'X-Live': '1'}}))")
+    page.wait_for_timeout(500)
+    assert Session.objects.get().expire_date == before < expected
 
 
 def test_entries_of_an_ended_session_are_there_again_after_signing_in(page: Page) -> None:

@@ -247,7 +247,9 @@ def test_the_requirement_over_the_api(olga: User, settings: Settings) -> None:
     client = fully_signed_in(olga)
     body = {"second_factor_is_required": False}
     assert client.patch("/api/v1/security", body, JSON).json() == body | {
-        "is_fixed_by_server": False
+        "idle_minutes": 720,
+        "session_hours": 168,
+        "is_fixed_by_server": False,
     }
     assert not second_factor.is_required()
     settings.REQUIRE_SECOND_FACTOR = False

@@ -1,13 +1,15 @@
-"""Endpoints of sign-in security: the requirement of a second factor, and your sessions."""
+"""Endpoints of sign-in security: second factors, limits of sessions, and your sessions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from allauth.usersessions.models import UserSession
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,6 +31,15 @@ from visibility.web.api.request_body_serializers import (
 )
 from visibility.web.board_changes import Author
 from visibility.web.people import second_factor, sessions
+from visibility.web.people.session_limits import (
+    MAX_IDLE_MINUTES,
+    MAX_SESSION_HOURS,
+    MIN_IDLE_MINUTES,
+    MIN_SESSION_HOURS,
+    InvalidLimits,
+    change_session_limits,
+    current_limits,
+)
 from visibility.web.permissions import Permission
 
 UNCONFIRMED = "Confirm your password or a code on the page /account/confirm, and try again."
@@ -36,16 +47,24 @@ FIXED = "REQUIRE_SECOND_FACTOR is off on this server, so a second factor cannot 
 
 
 class SecuritySerializer(PermissionFilteredSerializer):
-    """Whether a second factor is required. `is_fixed_by_server`: it cannot be changed here."""
+    """`is_fixed_by_server`: whether a second factor is required cannot be changed here."""
 
     second_factor_is_required = serializers.BooleanField()
     is_fixed_by_server = serializers.BooleanField()
+    idle_minutes = serializers.IntegerField(help_text="How long a session lasts without activity.")
+    session_hours = serializers.IntegerField(help_text="How long a session lasts in total.")
 
 
 class SecurityBody(RequestBody):
-    """Whether everyone needs a second factor."""
+    """What changes. The limits are 5 minutes to 14 days, and 1 hour to 90 days."""
 
-    second_factor_is_required = serializers.BooleanField()
+    second_factor_is_required = serializers.BooleanField(required=False)
+    idle_minutes = serializers.IntegerField(
+        required=False, min_value=MIN_IDLE_MINUTES, max_value=MAX_IDLE_MINUTES
+    )
+    session_hours = serializers.IntegerField(
+        required=False, min_value=MIN_SESSION_HOURS, max_value=MAX_SESSION_HOURS
+    )
 
 
 class SessionSerializer(PermissionFilteredSerializer):
@@ -71,14 +90,14 @@ class SecurityView(ApiView):
 
     @extend_schema(operation_id="security", responses=SecuritySerializer)
     def get(self, request: Request) -> Response:
-        """Retrieve whether a second factor is required."""
+        """Retrieve whether a second factor is required, and the limits of sessions."""
         return Response(_security())
 
     @extend_schema(
         operation_id="security_change", request=SecurityBody, responses=SecuritySerializer
     )
     def patch(self, request: Request) -> HttpResponse:
-        """Require a second factor of everyone, or make it optional.
+        """Require a second factor of everyone or make it optional, and limit sessions.
 
         The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
         """
@@ -89,13 +108,25 @@ class SecurityView(ApiView):
         def do() -> ApiResponse:
             values = parse_body(SecurityBody, body)
             by = Author(current_user(request), database_now())
-            try:
-                second_factor.change_requirement(values["second_factor_is_required"], by=by)
-            except second_factor.FixedByServer:
-                raise ConflictError(FIXED) from None
+            with transaction.atomic():
+                _change(values, by)
             return ApiResponse.with_json_body(_security())
 
         return run_idempotently(request, body, do)
+
+
+def _change(values: Mapping[str, Any], by: Author) -> None:
+    limits = {name: values[name] for name in ("idle_minutes", "session_hours") if name in values}
+    if limits:
+        try:
+            change_session_limits(**{**current_limits(), **limits}, by=by)
+        except InvalidLimits as error:
+            raise ValidationError({"idle_minutes": [str(error)]}) from None
+    if "second_factor_is_required" in values:
+        try:
+            second_factor.change_requirement(values["second_factor_is_required"], by=by)
+        except second_factor.FixedByServer:
+            raise ConflictError(FIXED) from None
 
 
 @extend_schema_view(get=extend_schema(operation_id="sessions"))
@@ -146,5 +177,6 @@ def _security() -> dict[str, Any]:
     content = {
         "second_factor_is_required": second_factor.is_required(),
         "is_fixed_by_server": second_factor.is_fixed_by_server(),
+        **current_limits(),
     }
     return serialize(SecuritySerializer, content)

@@ -1,4 +1,7 @@
-"""`/people/security`: whether everyone needs a second factor."""
+"""`/people/security`: whether everyone needs a second factor, and how long sessions last."""
+
+from collections.abc import Sequence
+from datetime import timedelta
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -8,20 +11,28 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods
 
 from visibility.db.database_time import database_now
+from visibility.formatting import format_duration
 from visibility.models import SecuritySettings
 from visibility.web.board_changes import Author
 from visibility.web.people import people_list, second_factor
 from visibility.web.people.people_list import PeopleFilter
 from visibility.web.people.second_factor import FixedByServer
+from visibility.web.people.session_limits import (
+    InvalidLimits,
+    change_session_limits,
+    current_limits,
+)
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 PAGE_URL = "/people/security"
+IDLE_MINUTES = (15, 30, 60, 120, 240, 480, 720, 1_440, 4_320, 10_080, 20_160)
+SESSION_HOURS = (8, 12, 24, 72, 168, 336, 720, 2_160)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.ADMINISTER)
 def security_page(request: HttpRequest) -> HttpResponse:
-    """The requirement; POST changes it, after the password or a code was confirmed."""
+    """Both; POST changes one of them, after the password or a code was confirmed."""
     if request.method == "POST":
         response: HttpResponse = _change(request)
         return response
@@ -30,6 +41,8 @@ def security_page(request: HttpRequest) -> HttpResponse:
 
 @reauthentication_required(app="allauth.mfa")  # type: ignore[untyped-decorator]  # no types
 def _change(request: HttpRequest) -> HttpResponse:
+    if "idle_minutes" in request.POST:
+        return _change_session_limits(request)
     required = request.POST.get("required") == "yes"
     try:
         second_factor.change_requirement(
@@ -46,15 +59,50 @@ def _change(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(PAGE_URL)
 
 
-def _render(request: HttpRequest, *, status: int = 200) -> HttpResponse:
+def _change_session_limits(request: HttpRequest) -> HttpResponse:
+    by = Author(signed_in_user(request), database_now())
+    try:
+        change_session_limits(
+            idle_minutes=_integer(request, "idle_minutes"),
+            session_hours=_integer(request, "session_hours"),
+            by=by,
+        )
+    except InvalidLimits as error:
+        return _render(request, status=422, error=str(error))
+    messages.success(request, "The limits of sessions are saved.")
+    return HttpResponseRedirect(PAGE_URL)
+
+
+def _integer(request: HttpRequest, name: str) -> int:
+    """The number; -1, which is out of bounds, for anything else."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
+
+
+def _render(request: HttpRequest, *, status: int = 200, error: str = "") -> HttpResponse:
+    limits = current_limits()
+    idle, total = limits["idle_minutes"], limits["session_hours"]
     is_fixed = second_factor.is_fixed_by_server()
     context = {
         "is_required": second_factor.is_required(),
         "is_fixed": is_fixed,
         "last_change": SecuritySettings.objects.select_related("changed_by").first(),
+        "idle_choices": _choices(IDLE_MINUTES, idle, timedelta(minutes=1)),
+        "total_choices": _choices(SESSION_HOURS, total, timedelta(hours=1)),
+        "idle_text": format_duration(timedelta(minutes=idle)),
+        "total_text": format_duration(timedelta(hours=total)),
+        "limits_error": error,
         "without": people_list.count_people(PeopleFilter(is_active=True, lacks_factor=True)),
     }
     return render(request, "people/security.html", context, status=status)
+
+
+def _choices(offered: Sequence[int], current: int, unit: timedelta) -> list[tuple[int, str, bool]]:
+    """(value, text, whether it is the current one), the current one included."""
+    return [
+        (value, format_duration(value * unit), value == current)
+        for value in sorted({*offered, current})
+    ]
 
 
 urlpatterns = [path("people/security", security_page)]
