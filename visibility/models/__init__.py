@@ -109,6 +109,8 @@ from visibility.models.sources_and_messages import (
     RejectedRequestCount,
     Source,
     SourceActivity,
+    SourceField,
+    SourceFieldSample,
     SourceMaintenance,
     UnusableSource,
 )
@@ -215,6 +217,8 @@ __all__ = [
     "SlaRule",
     "Source",
     "SourceActivity",
+    "SourceField",
+    "SourceFieldSample",
     "SourceMaintenance",
     "StartBoard",
     "Subscription",

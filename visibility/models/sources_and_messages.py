@@ -185,6 +185,44 @@ class SourceMaintenance(models.Model):
         ]
 
 
+class SourceField(models.Model):
+    """A field that sampled messages of a source had: its path and type, never a value.
+
+    `event_type`: the first type of events of these messages; empty if no event could be read.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    event_type = models.CharField(max_length=40, default="", blank=True)
+    path = models.CharField(max_length=200)
+    kind = models.CharField(max_length=10)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "event_type", "path", "kind"], name="source_field_unique"
+            )
+        ]
+
+
+class SourceFieldSample(models.Model):
+    """How many messages of a source were sampled for their fields, by type of events."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    event_type = models.CharField(max_length=40, default="", blank=True)
+    first_sampled_at = models.DateTimeField()
+    last_sampled_at = models.DateTimeField()
+    message_count = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "event_type"], name="source_field_sample_unique"
+            )
+        ]
+
+
 class PollRound(models.Model):
     """How one poll of a source ended. Stored for some weeks."""
 

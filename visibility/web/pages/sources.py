@@ -22,9 +22,16 @@ from visibility.ingest.add_source_and_rotate_secret import (
 from visibility.ingest.change_source import SourceProperties, change_source, owner_choices
 from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
-from visibility.models import Source
+from visibility.models import AuditEntry, Source
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import (
+    SEEN,
+    SaveConflict,
+    conflict_with_latest_entry,
+    fingerprint_of_values,
+    has_changed_since,
+)
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import reading_report, settings_form
 from visibility.web import source_history_tabs
@@ -44,7 +51,14 @@ TABS = (
     ("reading", "Reading"),
     ("messages", "Messages"),
     ("parked", "Parked"),
+    ("drift", "Drift"),
 )
+PROPERTY_LABELS = {
+    "title": "Title",
+    "poll_seconds": "Seconds between polls",
+    "enabled": "Enabled",
+    "owner": "Owner",
+}
 # Only for sources that are polled.
 POLL_TABS = (("jobs", "Jobs"), ("outgoing", "Outgoing"))
 # Only for those who may change settings.
@@ -64,6 +78,17 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the settings of a source, or show the form again with an error at each field."""
     source = _get_source(slug)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
+    if has_changed_since(posted.pop(SEEN, ""), _settings_by_label(source)):
+        conflict = _conflict(
+            source,
+            "source.set",
+            _settings_by_label(source),
+            _settings_by_label(source, entered=posted),
+            form_id="settings-form",
+        )
+        return _render_source(
+            request, source, "settings", posted=posted, conflict=conflict, status=409
+        )
     try:
         if errors := settings_form.new_entry_errors(source, posted):
             raise InvalidSource(errors)
@@ -95,6 +120,18 @@ def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
         del entered["poll_seconds"]
     if "owner" in request.POST:
         entered["owner"] = request.POST["owner"]
+    stored = _properties_by_label(_stored_properties(source))
+    if has_changed_since(request.POST.get(SEEN, ""), stored):
+        conflict = _conflict(
+            source,
+            "source.changed",
+            stored,
+            _properties_by_label(_stored_properties(source) | entered),
+            form_id="properties-form",
+        )
+        return _render_source(
+            request, source, "settings", properties=entered, conflict=conflict, status=409
+        )
     try:
         change_source(source, entered, now=database_now(), user=signed_in_user(request))
     except InvalidSource as error:
@@ -114,6 +151,7 @@ def _render_source(
     errors: Sequence[SettingError] = (),
     properties: Mapping[str, str] | None = None,
     property_errors: Mapping[str, str] | None = None,
+    conflict: SaveConflict | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """Render a tab. `errors` are those of the `posted` settings, which were not saved.
@@ -140,6 +178,7 @@ def _render_source(
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
         "sees_prices": has_permission(request.user, Permission.PRICES),
         "setting_errors": stored_errors,
+        "conflict": conflict,
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)
@@ -158,6 +197,8 @@ def _render_source(
             parked_cause_context(cause, now)
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
+    elif tab == "drift":
+        context |= source_history_tabs.drift_context(source, now)
     elif tab == "jobs":
         context |= source_history_tabs.polls_context(request, source, now)
     elif tab == "outgoing":
@@ -166,7 +207,15 @@ def _render_source(
         context |= source_history_tabs.changes_context(request, source, now)
     else:
         context |= _webhook_setup_and_config_context(source, now)
+        # After errors, what the form was opened with: what others save is still noticed.
+        opened_with = request.POST.get(SEEN, "") if errors or property_errors else ""
         context |= {
+            "settings_seen": opened_with
+            if errors
+            else fingerprint_of_values(_settings_by_label(source)),
+            "properties_seen": opened_with
+            if property_errors
+            else fingerprint_of_values(_properties_by_label(_stored_properties(source))),
             "owners": owner_choices(),
             "properties": properties or _stored_properties(source),
             "property_errors": property_errors or {},
@@ -221,6 +270,37 @@ def _stored_properties(source: Source) -> dict[str, str]:
         "enabled": enabled,
         "owner": stored.owner,
     }
+
+
+def _settings_by_label(
+    source: Source, *, entered: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The settings that the form shows, stored or as entered; no secret is among them."""
+    fields = settings_form.setting_fields(source, entered=entered, errors=())
+    return {field.title: field.value for field in fields if not field.is_secret}
+
+
+def _properties_by_label(values: Mapping[str, str]) -> dict[str, str]:
+    return {PROPERTY_LABELS[name]: text for name, text in values.items()}
+
+
+def _conflict(
+    source: Source,
+    action: str,
+    stored: Mapping[str, str],
+    entered: Mapping[str, str],
+    *,
+    form_id: str,
+) -> SaveConflict:
+    entries = AuditEntry.objects.select_related("user").filter(object=source.slug, action=action)
+    return conflict_with_latest_entry(
+        stored,
+        entered,
+        entries.order_by("-pk").first(),
+        now=database_now(),
+        form_id=form_id,
+        reload_url=f"/sources/{source.slug}?tab=settings",
+    )
 
 
 def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:

@@ -24,11 +24,18 @@ from visibility.notify.channel import Channel
 from visibility.notify.check_selection import SCOPE, SubscriptionChange
 from visibility.notify.outbox import channel_registry
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import (
+    SEEN,
+    conflict_with_latest_entry,
+    fingerprint_of_values,
+    has_changed_since,
+)
 from visibility.screens.subscriptions import load_subscription_summaries
 from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.screens.subscriptions.selection_fields import (
     FIELD_NAMES,
     SELECTION_LABELS,
+    selected_values_by_label,
     selection_context,
 )
 from visibility.web.pages.deliveries import delivery_log_context
@@ -107,6 +114,8 @@ def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
     summary = _summary_or_404(number)
     if request.method != "POST":
         return HttpResponseRedirect(f"{LIST_URL}/{number}")
+    if has_changed_since(request.POST.get(SEEN, ""), _values_by_label(summary)):
+        return _render_form(request, summary.channel, summary=summary, is_conflict=True)
     try:
         change_and_test_subscriptions.change_subscription(
             number, _read_form(request.POST), by=signed_in_user(request), now=database_now()
@@ -167,9 +176,13 @@ def _render_form(
     *,
     summary: SubscriptionSummary | None = None,
     errors: Sequence[SettingError] = (),
+    is_conflict: bool = False,
 ) -> HttpResponse:
-    """Render the form with stored values, or with entered ones and their errors (422)."""
-    entered = _read_form(request.POST) if errors else None
+    """Render the form with stored values, or with entered ones and their errors (422).
+
+    `is_conflict`: with entered ones and what somebody else has stored meanwhile (409).
+    """
+    entered = _read_form(request.POST) if errors or is_conflict else None
     stored = summary.subscription if summary else None
     chosen = entered.severities if entered else (summary.severities if summary else [])
     now = database_now()
@@ -208,10 +221,47 @@ def _render_form(
         ],
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
+    if summary:
+        values = _values_by_label(summary)
+        # After errors, what the form was opened with: what others save is still noticed.
+        context["seen"] = request.POST.get(SEEN, "") if errors else fingerprint_of_values(values)
+        if is_conflict:
+            history = load_subscription_summaries.subscription_history(summary.subscription.pk)
+            context["conflict"] = conflict_with_latest_entry(
+                values,
+                _values_by_label(summary, entered),
+                next((e for e in history if e.action == "subscription.changed"), None),
+                now=now,
+                form_id="subscription-form",
+                reload_url=f"{LIST_URL}/{summary.subscription.pk}",
+            )
     if stored:
         before = parse_row_id(request.GET.get("before", "")) or 0
         context |= delivery_log_context(stored.pk, before, now)
-    return render(request, "subscriptions/form.html", context, status=422 if errors else 200)
+    status = 409 if is_conflict else 422 if errors else 200
+    return render(request, "subscriptions/form.html", context, status=status)
+
+
+def _values_by_label(
+    summary: SubscriptionSummary, entered: SubscriptionChange | None = None
+) -> dict[str, str]:
+    """What the form shows, stored or as entered; no secret is among them."""
+    stored = summary.subscription
+    fields = (
+        load_subscription_summaries.build_channel_setting_fields(
+            summary.channel, stored=summary, entered=entered.settings if entered else None
+        )
+        if summary.channel
+        else []
+    )
+    enabled = entered.enabled if entered else stored.enabled
+    severities = entered.severities if entered else summary.severities
+    return {
+        **{field.title: field.value for field in fields if not field.is_secret},
+        **selected_values_by_label(stored, entered),
+        "Severities": ", ".join(sorted(severities or ())),
+        "Subscription is enabled": "yes" if enabled else "no",
+    }
 
 
 def _describe_audit_entry(entry: AuditEntry) -> str:
