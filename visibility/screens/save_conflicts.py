@@ -18,6 +18,10 @@ from visibility.screens.relative_and_absolute_time import IsoRelativeAndAbsolute
 
 # The name of the hidden input with the fingerprint.
 SEEN = "seen"
+# For forms with a secret, which no page shows.
+NOT_SHOWN_NOTE = (
+    "A secret that you entered is not shown: enter it again before you keep your values."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class SaveConflict:
     """Who saved what. `differences`: (label, your value, their value).
 
     `form_id`: the form that is sent to save your values, with the button `button` if it has one.
-    `reload_url` shows theirs.
+    `reload_url` shows theirs. `note`: what to do before.
     """
 
     who: str
@@ -34,6 +38,7 @@ class SaveConflict:
     form_id: str
     reload_url: str
     button: str = ""
+    note: str = ""
 
 
 def fingerprint_of_values(values: Mapping[str, str]) -> str:
@@ -57,6 +62,7 @@ def build_save_conflict(
     form_id: str,
     reload_url: str,
     button: str = "",
+    note: str = "",
 ) -> SaveConflict:
     """Compare the values by label, in the order of the stored ones."""
     labels = dict.fromkeys([*stored, *entered])
@@ -68,6 +74,7 @@ def build_save_conflict(
         form_id=form_id,
         reload_url=reload_url,
         button=button,
+        note=note,
     )
 
 
@@ -79,6 +86,7 @@ def conflict_with_latest_entry(
     now: datetime,
     form_id: str,
     reload_url: str,
+    note: str = "",
 ) -> SaveConflict:
     """The conflict with the change that the latest entry of the audit log records."""
     return build_save_conflict(
@@ -89,4 +97,5 @@ def conflict_with_latest_entry(
         now=now,
         form_id=form_id,
         reload_url=reload_url,
+        note=note,
     )

@@ -12,6 +12,7 @@ from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
 from visibility.models import MailServer, Organization, SlaRule, Source, Subscription, WorkCalendar
+from visibility.screens.sources.settings_form import NEW_SECRET
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -269,3 +270,16 @@ def test_without_a_change_by_others_the_form_is_saved(name: str) -> None:
     mine = read(me.get(url), form)
     assert me.post(mine.action, mine.values | {form.field: form.mine}).status_code == 302
     assert form.stored() == form.mine
+
+
+def test_a_secret_that_was_entered_is_not_shown_and_the_page_says_so() -> None:
+    form = FORMS["source settings"]
+    url = form.create()
+    me, other = signed_in(form.role, "me"), signed_in(form.role, "olga")
+    mine, others = read(me.get(url), form), read(other.get(url), form)
+    other.post(others.action, others.values | {form.field: form.changed})
+    secret = "a-new-secret-of-24-bytes-or-more"
+    answer = me.post(mine.action, mine.values | {form.field: form.mine, NEW_SECRET: secret})
+    assert answer.status_code == 409
+    assert "enter it again before you keep your values" in text(answer)
+    assert secret not in text(answer)

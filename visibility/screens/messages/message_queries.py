@@ -21,8 +21,8 @@ PAGE_SIZE = 50
 MAX_MATCHES = 500
 # Bytes of a payload that the page shows; the stored payload is complete.
 MAX_SHOWN_BYTES = 65_536
-# Headers and settings whose names contain one of these are hidden.
 HIDDEN = "(hidden)"
+# Headers and settings whose names contain one of these are hidden.
 SECRET_NAMES = (
     "auth",
     "cookie",

@@ -231,8 +231,6 @@ def _render_calendar(
     conflict: SaveConflict | None = None,
 ) -> HttpResponse:
     now = database_now()
-    # After errors, the version that the form was opened with: what others save is still noticed.
-    opened_with = parse_row_version(request.POST.get("version", "")) if form.errors else None
     context = {
         "summary": summary,
         "calendar": summary.calendar,
@@ -240,7 +238,6 @@ def _render_calendar(
         "special_days": queries.special_days(summary),
         "form": form,
         "conflict": conflict,
-        "form_version": opened_with or summary.calendar.version,
         "history": [
             (entry, displayed_time(entry.at, now))
             for entry in queries.calendar_history(summary.calendar.code)

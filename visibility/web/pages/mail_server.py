@@ -27,7 +27,7 @@ from visibility.notify.change_mail_server import (
 )
 from visibility.notify.mail import is_mail_server_in_environment
 from visibility.screens.relative_and_absolute_time import displayed_time
-from visibility.screens.save_conflicts import conflict_with_latest_entry
+from visibility.screens.save_conflicts import NOT_SHOWN_NOTE, conflict_with_latest_entry
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 URL = "/mail-server"
@@ -108,12 +108,11 @@ def _render_page(
             now=database_now(),
             form_id="mail-server-form",
             reload_url=URL,
+            note=NOT_SHOWN_NOTE,
         )
     context: dict[str, Any] = {
         "server": stored,
         "conflict": conflict,
-        # After errors, the version that the form was opened with: what others save is noticed.
-        "form_version": request.POST.get(VERSION) or stored.version if errors else stored.version,
         "values": values,
         "has_password": bool(stored.sealed_password),
         "errors": {error.name: error.sentence for error in errors},

@@ -101,8 +101,6 @@ def _render_page(
     context = {
         "organization": stored,
         "conflict": conflict,
-        # After errors, the version that the form was opened with: what others save is noticed.
-        "form_version": request.POST.get("version", "") if errors else stored.version,
         "values": values,
         "errors": errors,
         "calendars": queries.calendar_choices(),

@@ -1,7 +1,6 @@
 """Pages of the SLA rules: the list, and one rule with its form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -110,9 +109,7 @@ def save_rule(request: HttpRequest, code: str) -> HttpResponse:
     except OutdatedRuleVersion:
         return _render_conflict(request, _rule_or_404(code), entered)
     except InvalidRuleChange as error:
-        # The version that the form was opened with: what others save meanwhile is still noticed.
-        shown = replace(entered_form(form, entered, error.errors), version=version or 0)
-        return _render_rule(request, summary, shown)
+        return _render_rule(request, summary, entered_form(form, entered, error.errors))
     if result.refolded_orders:
         job_functions.ask_worker_to_run_job_now("refold")
     messages.success(request, _success_message(result))

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -26,6 +27,7 @@ from visibility.models import AuditEntry, Source
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
+    NOT_SHOWN_NOTE,
     SEEN,
     SaveConflict,
     conflict_with_latest_entry,
@@ -74,9 +76,10 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.SOURCES_EDIT)
+@transaction.atomic
 def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the settings of a source, or show the form again with an error at each field."""
-    source = _get_source(slug)
+    source = _get_source(slug, for_update=True)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
     if has_changed_since(posted.pop(SEEN, ""), _settings_by_label(source)):
         conflict = _conflict(
@@ -85,6 +88,7 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
             _settings_by_label(source),
             _settings_by_label(source, entered=posted),
             form_id="settings-form",
+            note=NOT_SHOWN_NOTE,
         )
         return _render_source(
             request, source, "settings", posted=posted, conflict=conflict, status=409
@@ -111,9 +115,10 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.SOURCES_EDIT)
+@transaction.atomic
 def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the title, the poll interval and the switch, or show the form again with the errors."""
-    source = _get_source(slug)
+    source = _get_source(slug, for_update=True)
     entered = {name: request.POST.get(name, "") for name in ("title", "poll_seconds")}
     entered["enabled"] = "yes" if request.POST.get("enabled") else "no"
     if "poll_seconds" not in request.POST:
@@ -207,15 +212,11 @@ def _render_source(
         context |= source_history_tabs.changes_context(request, source, now)
     else:
         context |= _webhook_setup_and_config_context(source, now)
-        # After errors, what the form was opened with: what others save is still noticed.
-        opened_with = request.POST.get(SEEN, "") if errors or property_errors else ""
         context |= {
-            "settings_seen": opened_with
-            if errors
-            else fingerprint_of_values(_settings_by_label(source)),
-            "properties_seen": opened_with
-            if property_errors
-            else fingerprint_of_values(_properties_by_label(_stored_properties(source))),
+            "settings_seen": fingerprint_of_values(_settings_by_label(source)),
+            "properties_seen": fingerprint_of_values(
+                _properties_by_label(_stored_properties(source))
+            ),
             "owners": owner_choices(),
             "properties": properties or _stored_properties(source),
             "property_errors": property_errors or {},
@@ -240,8 +241,10 @@ def _render_source(
     return render(request, "sources/detail.html", context, status=status)
 
 
-def _get_source(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
+def _get_source(slug: str, *, for_update: bool = False) -> Source:
+    """`for_update`: nobody else changes it until the transaction ends."""
+    rows = Source.objects.select_for_update(no_key=True) if for_update else Source.objects
+    source = rows.filter(slug=slug).first()
     if source is None:
         raise Http404(slug)
     return source
@@ -291,6 +294,7 @@ def _conflict(
     entered: Mapping[str, str],
     *,
     form_id: str,
+    note: str = "",
 ) -> SaveConflict:
     entries = AuditEntry.objects.select_related("user").filter(object=source.slug, action=action)
     return conflict_with_latest_entry(
@@ -300,6 +304,7 @@ def _conflict(
         now=database_now(),
         form_id=form_id,
         reload_url=f"/sources/{source.slug}?tab=settings",
+        note=note,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import path
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
-from visibility.models import AuditEntry, Severity
+from visibility.models import AuditEntry, Severity, Subscription
 from visibility.models.alerts import SCOPE_NAMES
 from visibility.notify import change_and_test_subscriptions
 from visibility.notify.change_and_test_subscriptions import (
@@ -25,6 +26,7 @@ from visibility.notify.check_selection import SCOPE, SubscriptionChange
 from visibility.notify.outbox import channel_registry
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
+    NOT_SHOWN_NOTE,
     SEEN,
     conflict_with_latest_entry,
     fingerprint_of_values,
@@ -109,8 +111,11 @@ def subscription_detail(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.SUBSCRIPTIONS_EDIT)
+@transaction.atomic
 def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /subscriptions/<id>/save`: change it, or show the form again with the errors."""
+    # Nobody else changes it until the transaction ends.
+    Subscription.objects.select_for_update(no_key=True).filter(pk=min(number, 2**63 - 1)).first()
     summary = _summary_or_404(number)
     if request.method != "POST":
         return HttpResponseRedirect(f"{LIST_URL}/{number}")
@@ -223,8 +228,7 @@ def _render_form(
     }
     if summary:
         values = _values_by_label(summary)
-        # After errors, what the form was opened with: what others save is still noticed.
-        context["seen"] = request.POST.get(SEEN, "") if errors else fingerprint_of_values(values)
+        context["seen"] = fingerprint_of_values(values)
         if is_conflict:
             history = load_subscription_summaries.subscription_history(summary.subscription.pk)
             context["conflict"] = conflict_with_latest_entry(
@@ -234,6 +238,7 @@ def _render_form(
                 now=now,
                 form_id="subscription-form",
                 reload_url=f"{LIST_URL}/{summary.subscription.pk}",
+                note=NOT_SHOWN_NOTE,
             )
     if stored:
         before = parse_row_id(request.GET.get("before", "")) or 0

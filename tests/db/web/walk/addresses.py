@@ -234,7 +234,6 @@ PAGES: Mapping[str, Sequence[str]] = {
             "desk?tab=parked",
             "wms?tab=messages",
             "wms?tab=drift",
-            "wms?tab=history",
         )
     ],
     "sources/<slug:slug>/maintenance": ["/sources/wms/maintenance"],
