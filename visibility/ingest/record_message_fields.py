@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from connectors.sdk.payload import PayloadError
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
-from visibility.models.sources_and_messages import SourceField
+from visibility.models.source_records import SourceField
 
 SAMPLED_WITHIN = timedelta(minutes=2)
 MESSAGES_PER_SOURCE = 5

@@ -20,17 +20,16 @@ from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
     change_settings_and_secret,
 )
-from visibility.ingest.change_source import SourceProperties, change_source, owner_choices
+from visibility.ingest.change_source import change_source, owner_choices
 from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
-from visibility.models import AuditEntry, Source
+from visibility.models import Source
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
     NOT_SHOWN_NOTE,
     SEEN,
     SaveConflict,
-    conflict_with_latest_entry,
     fingerprint_of_values,
     has_changed_since,
 )
@@ -46,6 +45,12 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.source_conflicts import (
+    properties_by_label,
+    settings_by_label,
+    source_conflict,
+    stored_properties,
+)
 
 TABS = (
     ("overview", "Overview"),
@@ -55,12 +60,6 @@ TABS = (
     ("parked", "Parked"),
     ("drift", "Drift"),
 )
-PROPERTY_LABELS = {
-    "title": "Title",
-    "poll_seconds": "Seconds between polls",
-    "enabled": "Enabled",
-    "owner": "Owner",
-}
 # Only for sources that are polled.
 POLL_TABS = (("jobs", "Jobs"), ("outgoing", "Outgoing"))
 # Only for those who may change settings.
@@ -81,12 +80,12 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the settings of a source, or show the form again with an error at each field."""
     source = _get_source(slug, for_update=True)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
-    if has_changed_since(posted.pop(SEEN, ""), _settings_by_label(source)):
-        conflict = _conflict(
+    if has_changed_since(posted.pop(SEEN, ""), settings_by_label(source)):
+        conflict = source_conflict(
             source,
             "source.set",
-            _settings_by_label(source),
-            _settings_by_label(source, entered=posted),
+            settings_by_label(source),
+            settings_by_label(source, entered=posted),
             form_id="settings-form",
             note=NOT_SHOWN_NOTE,
         )
@@ -125,13 +124,13 @@ def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
         del entered["poll_seconds"]
     if "owner" in request.POST:
         entered["owner"] = request.POST["owner"]
-    stored = _properties_by_label(_stored_properties(source))
+    stored = properties_by_label(stored_properties(source))
     if has_changed_since(request.POST.get(SEEN, ""), stored):
-        conflict = _conflict(
+        conflict = source_conflict(
             source,
             "source.changed",
             stored,
-            _properties_by_label(_stored_properties(source) | entered),
+            properties_by_label(stored_properties(source) | entered),
             form_id="properties-form",
         )
         return _render_source(
@@ -213,12 +212,12 @@ def _render_source(
     else:
         context |= _webhook_setup_and_config_context(source, now)
         context |= {
-            "settings_seen": fingerprint_of_values(_settings_by_label(source)),
+            "settings_seen": fingerprint_of_values(settings_by_label(source)),
             "properties_seen": fingerprint_of_values(
-                _properties_by_label(_stored_properties(source))
+                properties_by_label(stored_properties(source))
             ),
             "owners": owner_choices(),
-            "properties": properties or _stored_properties(source),
+            "properties": properties or stored_properties(source),
             "property_errors": property_errors or {},
         }
         shown_errors = stored_errors if posted is None else errors
@@ -262,50 +261,6 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
         "polls": bool(connector and connector.polls),
         "poll": format_duration(source.poll_every),
     }
-
-
-def _stored_properties(source: Source) -> dict[str, str]:
-    stored = SourceProperties.of_source(source)
-    enabled = "yes" if stored.enabled else "no"
-    return {
-        "title": stored.title,
-        "poll_seconds": str(stored.poll_seconds),
-        "enabled": enabled,
-        "owner": stored.owner,
-    }
-
-
-def _settings_by_label(
-    source: Source, *, entered: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The settings that the form shows, stored or as entered; no secret is among them."""
-    fields = settings_form.setting_fields(source, entered=entered, errors=())
-    return {field.title: field.value for field in fields if not field.is_secret}
-
-
-def _properties_by_label(values: Mapping[str, str]) -> dict[str, str]:
-    return {PROPERTY_LABELS[name]: text for name, text in values.items()}
-
-
-def _conflict(
-    source: Source,
-    action: str,
-    stored: Mapping[str, str],
-    entered: Mapping[str, str],
-    *,
-    form_id: str,
-    note: str = "",
-) -> SaveConflict:
-    entries = AuditEntry.objects.select_related("user").filter(object=source.slug, action=action)
-    return conflict_with_latest_entry(
-        stored,
-        entered,
-        entries.order_by("-pk").first(),
-        now=database_now(),
-        form_id=form_id,
-        reload_url=f"/sources/{source.slug}?tab=settings",
-        note=note,
-    )
 
 
 def _health_row(health: sources.HealthReport, now: datetime) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Pages of subscriptions: the list, one subscription with its form, and a test message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
-from visibility.models import AuditEntry, Severity, Subscription
+from visibility.models import Severity, Subscription
 from visibility.models.alerts import SCOPE_NAMES
 from visibility.notify import change_and_test_subscriptions
 from visibility.notify.change_and_test_subscriptions import (
@@ -26,18 +26,15 @@ from visibility.notify.check_selection import SCOPE, SubscriptionChange
 from visibility.notify.outbox import channel_registry
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
-    NOT_SHOWN_NOTE,
     SEEN,
-    conflict_with_latest_entry,
     fingerprint_of_values,
     has_changed_since,
 )
 from visibility.screens.subscriptions import load_subscription_summaries
+from visibility.screens.subscriptions.change_history import describe_audit_entry
 from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.screens.subscriptions.selection_fields import (
     FIELD_NAMES,
-    SELECTION_LABELS,
-    selected_values_by_label,
     selection_context,
 )
 from visibility.web.pages.deliveries import delivery_log_context
@@ -47,17 +44,14 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.subscription_conflicts import (
+    subscription_conflict,
+    subscription_values_by_label,
+)
 
 LIST_URL = "/subscriptions"
 # Settings of a channel have names of their own: they must not meet those of the form.
 PREFIX = "setting."
-ACTION_TEXTS = {
-    "subscription.added": "Added",
-    "subscription.changed": "Changed",
-    "subscription.tested": "Test message",
-    "subscription.disabled": "Disabled, because messages failed",
-    "subscription.resent": "Message sent again",
-}
 
 
 @require_GET
@@ -119,7 +113,7 @@ def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
     summary = _summary_or_404(number)
     if request.method != "POST":
         return HttpResponseRedirect(f"{LIST_URL}/{number}")
-    if has_changed_since(request.POST.get(SEEN, ""), _values_by_label(summary)):
+    if has_changed_since(request.POST.get(SEEN, ""), subscription_values_by_label(summary)):
         return _render_form(request, summary.channel, summary=summary, is_conflict=True)
     try:
         change_and_test_subscriptions.change_subscription(
@@ -219,7 +213,7 @@ def _render_form(
         "enabled": bool(entered.enabled if entered else stored is None or stored.enabled),
         "accepted": displayed_time(stored.accepted_at, now) if stored else None,
         "history": [
-            (_describe_audit_entry(entry), displayed_time(entry.at, now), entry.user)
+            (describe_audit_entry(entry), displayed_time(entry.at, now), entry.user)
             for entry in (
                 load_subscription_summaries.subscription_history(stored.pk) if stored else ()
             )
@@ -227,61 +221,15 @@ def _render_form(
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
     if summary:
-        values = _values_by_label(summary)
+        values = subscription_values_by_label(summary)
         context["seen"] = fingerprint_of_values(values)
         if is_conflict:
-            history = load_subscription_summaries.subscription_history(summary.subscription.pk)
-            context["conflict"] = conflict_with_latest_entry(
-                values,
-                _values_by_label(summary, entered),
-                next((e for e in history if e.action == "subscription.changed"), None),
-                now=now,
-                form_id="subscription-form",
-                reload_url=f"{LIST_URL}/{summary.subscription.pk}",
-                note=NOT_SHOWN_NOTE,
-            )
+            context["conflict"] = subscription_conflict(summary, entered, now=now)
     if stored:
         before = parse_row_id(request.GET.get("before", "")) or 0
         context |= delivery_log_context(stored.pk, before, now)
     status = 409 if is_conflict else 422 if errors else 200
     return render(request, "subscriptions/form.html", context, status=status)
-
-
-def _values_by_label(
-    summary: SubscriptionSummary, entered: SubscriptionChange | None = None
-) -> dict[str, str]:
-    """What the form shows, stored or as entered; no secret is among them."""
-    stored = summary.subscription
-    fields = (
-        load_subscription_summaries.build_channel_setting_fields(
-            summary.channel, stored=summary, entered=entered.settings if entered else None
-        )
-        if summary.channel
-        else []
-    )
-    enabled = entered.enabled if entered else stored.enabled
-    severities = entered.severities if entered else summary.severities
-    return {
-        **{field.title: field.value for field in fields if not field.is_secret},
-        **selected_values_by_label(stored, entered),
-        "Severities": ", ".join(sorted(severities or ())),
-        "Subscription is enabled": "yes" if enabled else "no",
-    }
-
-
-def _describe_audit_entry(entry: AuditEntry) -> str:
-    """`Changed: settings url, enabled` or `Test message: accepted`."""
-    action = ACTION_TEXTS.get(entry.action, entry.action)
-    detail: Mapping[str, Any] = entry.detail if isinstance(entry.detail, Mapping) else {}
-    if entry.action == "subscription.tested":
-        return f"{action}: {'accepted' if detail.get('accepted') else 'not sent'}"
-    if entry.action != "subscription.changed":
-        return action
-    names = [str(name) for name in detail.get("settings", ())]
-    names += [label for name, label in SELECTION_LABELS.items() if name in detail]
-    if "enabled" in detail:
-        names.append("enabled" if detail["enabled"] else "disabled")
-    return f"{action}: {', '.join(names)}"
 
 
 def _read_form(form: QueryDict) -> SubscriptionChange:
