@@ -1,6 +1,6 @@
 """Create and change sources, and rotate their secrets."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector
 from connectors.sdk.parse_setting_values import parse_storable_text
 from connectors.sdk.settings import SettingError
+from visibility.ingest.changed_values import values_before_and_after
 from visibility.ingest.check_new_source import (
     MAX_TITLE_LENGTH,
     SECRET,
@@ -174,7 +175,7 @@ def change_settings(
             user=user,
             object=row.slug,
             detail={"settings": sorted(changes)}
-            | _open_values_before_and_after(
+            | values_before_and_after(
                 row_config_before, open_config, names=changes.keys() - _secret_names(kind)
             ),
             now=now,
@@ -290,16 +291,3 @@ def _separate_secret_settings(
 
 def _secret_names(kind: type[Connector]) -> set[str]:
     return {setting.name for setting in kind.settings if setting.is_secret}
-
-
-def _open_values_before_and_after(
-    before: Mapping[str, object], after: Mapping[str, object], *, names: Set[str]
-) -> dict[str, dict[str, object]]:
-    """The values of the settings with these names that changed; empty if none did."""
-    changed = sorted(name for name in names if before.get(name) != after.get(name))
-    if not changed:
-        return {}
-    return {
-        "before": {name: before.get(name) for name in changed},
-        "after": {name: after.get(name) for name in changed},
-    }

@@ -16,7 +16,8 @@ from connectors.sdk.webhook_and_poll_types import (
     parse_retry_after,
 )
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
-from visibility.models.sources_and_messages import OutgoingRequest, Source
+from visibility.models.source_records import OutgoingRequest
+from visibility.models.sources_and_messages import Source
 
 # A round stores its last requests; a source has at most so many.
 STORED_PER_ROUND = 100

@@ -8,7 +8,8 @@ from django.db import transaction
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.change_feed import append_changes
 from visibility.models.audit import append_audit_entry
-from visibility.models.sources_and_messages import Source, SourceMaintenance
+from visibility.models.source_records import SourceMaintenance
+from visibility.models.sources_and_messages import Source
 
 MAX_LENGTH = timedelta(days=31)
 MAX_AHEAD = timedelta(days=366)

@@ -1,4 +1,4 @@
-"""Maintenance of sources is planned; polls have a start and counts, and store their requests."""
+"""Maintenance of sources, their polls with requests, and the fields of their messages."""
 
 import django.db.models.deletion
 from django.conf import settings
@@ -104,6 +104,67 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["source", "-ends_at"], name="source_maintenance_source")
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SourceField",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="visibility.source",
+                    ),
+                ),
+                ("event_type", models.CharField(blank=True, default="", max_length=40)),
+                ("path", models.CharField(max_length=200)),
+                ("kind", models.CharField(max_length=10)),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("source", "event_type", "path", "kind"), name="source_field_unique"
+                    )
+                ]
+            },
+        ),
+        migrations.CreateModel(
+            name="SourceFieldSample",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="visibility.source",
+                    ),
+                ),
+                ("event_type", models.CharField(blank=True, default="", max_length=40)),
+                ("first_sampled_at", models.DateTimeField()),
+                ("last_sampled_at", models.DateTimeField()),
+                ("message_count", models.BigIntegerField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("source", "event_type"), name="source_field_sample_unique"
+                    )
+                ]
             },
         ),
     ]

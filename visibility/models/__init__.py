@@ -98,18 +98,22 @@ from visibility.models.rules_clocks_and_calendars import (
     SlaRule,
     WorkCalendar,
 )
+from visibility.models.source_records import (
+    OutgoingRequest,
+    SourceField,
+    SourceFieldSample,
+    SourceMaintenance,
+)
 from visibility.models.source_requests import UnstoredRequest
 from visibility.models.sources_and_messages import (
     Cursor,
     InboundMessage,
     MessageKey,
     MessageState,
-    OutgoingRequest,
     PollRound,
     RejectedRequestCount,
     Source,
     SourceActivity,
-    SourceMaintenance,
     UnusableSource,
 )
 from visibility.models.teams import Team, find_or_create_team
@@ -215,6 +219,8 @@ __all__ = [
     "SlaRule",
     "Source",
     "SourceActivity",
+    "SourceField",
+    "SourceFieldSample",
     "SourceMaintenance",
     "StartBoard",
     "Subscription",

@@ -158,33 +158,6 @@ class Cursor(models.Model):
     moved_at = models.DateTimeField(db_default=Now())
 
 
-class SourceMaintenance(models.Model):
-    """Planned maintenance of a source; it ends at `ends_at`, or earlier at `ended_at`."""
-
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    why = models.CharField(max_length=500)
-    planned_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
-    planned_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True)
-    ended_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(ends_at__gt=models.F("starts_at")), name="source_maintenance_order"
-            )
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["source", "-ends_at"], name="source_maintenance_source")
-        ]
-
-
 class PollRound(models.Model):
     """How one poll of a source ended. Stored for some weeks."""
 
@@ -203,26 +176,6 @@ class PollRound(models.Model):
             models.Index(fields=["ended_at"], name="poll_round_ended"),
             models.Index(fields=["source", "-id"], name="poll_round_source"),
         ]
-
-
-class OutgoingRequest(models.Model):
-    """A request of the poller of a source. Only the newest ones of each source are stored.
-
-    `address` has no value of a query parameter and no secret. `status` is null if no response came;
-    `error` then says why. `retry_at`: when the system asked to be called next.
-    """
-
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
-    sent_at = models.DateTimeField()
-    method = models.CharField(max_length=10)
-    address = models.CharField(max_length=500)
-    status = models.IntegerField(null=True)
-    milliseconds = models.IntegerField()
-    error = models.CharField(max_length=300, default="")
-    retry_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes: ClassVar = [models.Index(fields=["source", "-id"], name="outgoing_request_source")]
 
 
 class InboundMessage(models.Model):

@@ -82,7 +82,14 @@ JOBS: tuple[Job, ...] = (
     ),
     Job("delete_old_throttles", f"{_RECORDS}.delete_old_throttles", every=3600, fallback=False),
     Job("make_partitions", f"{_RECORDS}.make_partitions", every=3600, fallback=False),
-    # These two read many rows: they share the queue of the imports, so that orders never wait.
+    # These read many rows: they share the queue of the imports, so that orders never wait.
+    Job(
+        "record_message_fields",
+        f"{_RECORDS}.record_message_fields",
+        every=60,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
     Job(
         "move_message_bodies",
         f"{_RECORDS}.move_unmoved_message_bodies",

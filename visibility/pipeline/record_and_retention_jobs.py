@@ -7,6 +7,7 @@ from django.db import connection
 
 from visibility.db.database_time import database_now
 from visibility.ingest import message_body_retention, move_message_bodies, source_failures
+from visibility.ingest import record_message_fields as sample_message_fields
 from visibility.kpi import measure_changed_records
 from visibility.models import SignInThrottle
 from visibility.notify import account_links, delivery_log
@@ -34,6 +35,11 @@ def delete_old_throttles() -> int:
 def delete_old_poll_rounds() -> int:
     """Delete the polls that ended long ago; return how many."""
     return source_failures.delete_old_poll_rounds(now=database_now())
+
+
+def record_message_fields() -> int:
+    """Record the fields of the newest messages of each source; return how many were read."""
+    return sample_message_fields.record_message_fields(database_now())
 
 
 def delete_old_delivery_attempts() -> int:

@@ -32,6 +32,13 @@ class SettingField:
         """The declared name of the family, such as `customer.<ISA id>`; empty for one setting."""
         return self.setting.name if self.setting.is_family else ""
 
+    @property
+    def title(self) -> str:
+        """What names this field among the others of its form: the label, or else the name."""
+        if self.label and self.family:
+            return f"{self.label} ({self.name})"
+        return self.label or self.name
+
 
 def build_setting_field(
     setting: Setting,

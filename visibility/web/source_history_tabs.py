@@ -13,6 +13,7 @@ from visibility.screens.relative_and_absolute_time import (
     format_time_from_start_to_end,
 )
 from visibility.screens.sources import polls_requests_and_changes as history
+from visibility.screens.sources.field_drift import load_field_drift
 
 
 def polls_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
@@ -54,6 +55,23 @@ def changes_context(request: HttpRequest, source: Source, now: datetime) -> dict
         "older": page.older,
         "is_first": _before(request) is None,
     }
+
+
+def drift_context(source: Source, now: datetime) -> dict[str, Any]:
+    """What the tab of the fields shows. Two statements."""
+    drifts = []
+    for drift in load_field_drift(source, now):
+        changes = [
+            (change, label, tone, displayed_time(change.at, now))
+            for label, tone, of_kind in (
+                ("Type changed", "late", drift.retyped),
+                ("Not seen since", "unknown", drift.missing),
+                ("New", "waiting", drift.appeared),
+            )
+            for change in of_kind
+        ]
+        drifts.append((drift, displayed_time(drift.sampled_since, now), changes))
+    return {"drifts": drifts}
 
 
 def _before(request: HttpRequest) -> int | None:

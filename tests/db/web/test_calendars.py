@@ -241,8 +241,8 @@ def test_concurrent_change_is_refused_with_the_entered_values(ops: Client) -> No
     ops.post(f"/calendars/{row.code}/save", form(version="1", title="Dallas 2"))
     answer = ops.post(f"/calendars/{row.code}/save", form(version="1", title="Dallas 3"))
     page = answer.content.decode()
-    assert answer.status_code == 422
-    assert "its version is 2 now" in page
+    assert answer.status_code == 409
+    assert "<td>Dallas 3</td><td>Dallas 2</td>" in page
     assert 'value="Dallas 3"' in page
 
 

@@ -340,7 +340,7 @@ def test_edit_of_a_changed_row_shows_both_versions_and_saves_the_chosen_one(
     assert "This row was changed by someone else" in text
     assert Item.objects.get().title == "theirs"
     assert re.search(r"<td>mine</td><td>theirs</td>", text)
-    assert f'href="{address}">Keep theirs' in text
+    assert f'href="{address}">Take theirs' in text
     version = re.findall(r'name="version" value="(\d+)"', text)[0]
     post(integrator, address, number="A-1", title="mine", version=version, act="save")
     assert Item.objects.get().title == "mine"

@@ -52,6 +52,8 @@ EVERY_PAGE: Mapping[str, str] = {
     "kpi-target": "/kpi-targets?kpi=fill_rate",
     "messages": "/messages",
     "replay": "/messages/replay?source=wms",
+    "discard": "/messages/discard?source=wms",
+    "maintenance": "/sources/wms/maintenance",
     "retention": "/messages/retention",
     "matching": "/joins",
     "mappings": "/mappings",

@@ -73,6 +73,25 @@ def entered_form(post: Mapping[str, str], errors: Mapping[str, str]) -> Calendar
     return _build_form(values, post.get("title", ""), post.get("effective_from", ""), shown)
 
 
+def values_by_label(form: CalendarForm) -> dict[str, str]:
+    """The values of the form, as people read them."""
+    cutoffs = [
+        f"{row.warehouse or 'any'} / {row.carrier or 'any'}: "
+        + ", ".join(f"{label} {text}" for _, label, text, _ in row.times if text)
+        for row in form.cutoffs
+        if row.warehouse or row.carrier or any(text for _, _, text, _ in row.times)
+    ]
+    return {
+        "Title": form.title,
+        "Time zone": form.zone,
+        **{f"Hours, {label}": text for _, label, text, _ in form.hours},
+        "Public holidays": " ".join(filter(None, (form.holidays, form.subdivision))),
+        "Closed days": form.closed_days,
+        "Exceptions": form.exceptions,
+        "Cut-offs": "\n".join(cutoffs),
+    }
+
+
 def values_of_form(post: Mapping[str, str]) -> dict[str, Any]:
     """The entered values in the form of the API; nothing is checked."""
     values: dict[str, Any] = {name: post.get(name, "").strip() for name in TEXT_FIELDS}

@@ -1,22 +1,35 @@
 """How a message reached the product, as far as the stored message and its connector show it."""
 
+import shlex
 from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+from django.conf import settings
 
 from connectors.catalog import connectors_by_slug
 from visibility.models.parked_message_decisions import EditedMessage
 from visibility.models.sources_and_messages import InboundMessage
+from visibility.screens.messages.message_queries import HIDDEN, redact_headers_or_settings
 
 FILE_NAME_HEADER = "x-file-name"
+TRACE_HEADERS = ("traceparent", "tracestate")
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`signature`: what is known about the check of the sender, with its tone for the icon."""
+    """`signature`: what is known about the check of the sender, with its tone for the icon.
+
+    `answer` and `answer_body`: what the intake answered. `curl`: a command that repeats the
+    request, without its signature or token.
+    """
 
     request: str
     signature: str
     tone: str
     answer: str = ""
+    answer_body: str = ""
+    curl: str = ""
 
 
 def describe_delivery(message: InboundMessage) -> Delivery:
@@ -31,10 +44,34 @@ def describe_delivery(message: InboundMessage) -> Delivery:
     webhook = f"POST /hooks/{message.source.slug}"
     if not connector.polls:
         response = connector({"source": message.source.slug}).success_response()
-        answer = f"{response.status if response else 202}, sent after the message was stored"
-        return Delivery(webhook, "Signature checked", "ok", answer)
+        status = HTTPStatus(response.status if response else HTTPStatus.ACCEPTED)
+        accepted = {"message_id": str(message.pk), "status": "accepted"}
+        body = response.body if response else orjson.dumps(accepted)
+        return Delivery(
+            webhook,
+            "Signature checked",
+            "ok",
+            f"{status.value} {status.phrase}, sent after the message was stored",
+            body.decode("utf-8", "replace"),
+            _curl_command(message),
+        )
     if not connector.accepts_webhooks:
         return Delivery("Fetched by a poll", "Not signed: fetched by a poll", "unknown")
     return Delivery(
         f"{webhook}, or fetched by a poll", "Signature checked if it came by webhook", "unknown"
     )
+
+
+def _curl_command(message: InboundMessage) -> str:
+    """Repeats the request with the payload from a file. Headers with secrets are left out."""
+    skipped = {"content-encoding", "content-length", *TRACE_HEADERS}
+    headers = [
+        f"{name}: {text}"
+        for name, text in redact_headers_or_settings(message.headers)
+        if name not in skipped and text != HIDDEN
+    ]
+    address = f"{settings.PUBLIC_URL}/hooks/{message.source.slug}"
+    lines = [f"curl -X POST {shlex.quote(address)}"]
+    lines += [f"-H {shlex.quote(header)}" for header in headers]
+    lines.append(f"--data-binary @message-{message.pk}")
+    return " \\\n  ".join(lines)

@@ -21,6 +21,7 @@ PAGE_SIZE = 50
 MAX_MATCHES = 500
 # Bytes of a payload that the page shows; the stored payload is complete.
 MAX_SHOWN_BYTES = 65_536
+HIDDEN = "(hidden)"
 # Headers and settings whose names contain one of these are hidden.
 SECRET_NAMES = (
     "auth",
@@ -240,7 +241,7 @@ def redact_headers_or_settings(values: Mapping[str, Any]) -> list[tuple[str, str
     return [
         (
             name,
-            "(hidden)" if any(text in name.lower() for text in SECRET_NAMES) else str(value)[:500],
+            HIDDEN if any(text in name.lower() for text in SECRET_NAMES) else str(value)[:500],
         )
         for name, value in sorted(values.items())
     ]

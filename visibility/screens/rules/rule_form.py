@@ -16,6 +16,14 @@ from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import AlertRule, KpiRule, Rule, SourceRule
 
 TEXT_FIELDS = ("title", "severity", "team", "calendar", "response", "consequence")
+TEXT_LABELS = {
+    "title": "Title",
+    "severity": "Severity of new alerts",
+    "team": "Owner team of new alerts",
+    "calendar": "Calendar",
+    "response": "Expected response of the team",
+    "consequence": "Impact if ignored",
+}
 MAX_CHOICES = 200
 # Fields of scopes: the filter of the order list that suggests their values.
 ORDER_FILTER_OF_SCOPE = {
@@ -129,6 +137,16 @@ def entered_form(form: RuleForm, entered: Mapping[str, str], errors: Mapping[str
         ],
         errors=labeled,
     )
+
+
+def values_by_label(form: RuleForm) -> dict[str, str]:
+    """The values of the form, as people read them."""
+    return {
+        **{i.field.text.label: i.text for i in form.inputs},
+        **{f"Applies to {s.label}": s.text for s in form.scope},
+        **{TEXT_LABELS[name]: text for name, text in form.texts.items()},
+        "Rule is enabled": "yes" if form.is_enabled else "no",
+    }
 
 
 def sentence_of_form(form: RuleForm) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from visibility.formatting import format_duration, format_number
+from visibility.formatting import count_with_noun, format_duration, format_number
 
 HOUR = timedelta(hours=1)
 # Over this time, the pace is measured.
@@ -90,7 +90,7 @@ def load_pipeline(now: datetime) -> Pipeline:
         reading.append(describe_drain(waiting, received=received_pace, read=read_pace))
     rules = []
     if records:
-        rules.append(f"{format_number(records)} records to be counted in KPIs")
+        rules.append(f"{count_with_noun(records, 'record')} to be counted in KPIs")
     return Pipeline(
         (
             PipelineStage(

@@ -113,3 +113,23 @@ def _rule_choices(chosen: Sequence[str]) -> list[tuple[str, str, bool]]:
 
 def _time_text(moment: time | None) -> str:
     return f"{moment:%H:%M}" if moment else ""
+
+
+def selected_values_by_label(
+    stored: Subscription, entered: SubscriptionChange | None
+) -> dict[str, str]:
+    """What the form selects, and when it sends, as people read it."""
+    shown = selection_context(stored, entered, ())
+    texts: Mapping[str, str] = shown["texts"]
+    chosen = [title for _, title, is_chosen in shown["rules"] if is_chosen]
+    return {
+        "Rules": ", ".join(chosen),
+        **{label: text for _, label, text, _ in shown["scopes"]},
+        "Team": texts[TEAM],
+        "Time zone": texts[ZONE],
+        "Quiet from": texts["quiet_from"],
+        "Quiet until": texts["quiet_until"],
+        "Digest": texts["digest"],
+        "Digest at": texts["digest_at"],
+        "Critical alerts at once": "yes" if shown["critical_at_once"] else "no",
+    }

@@ -22,12 +22,14 @@ from visibility.screens.calendars.form_texts import (
     CalendarForm,
     entered_form,
     form_of_version,
+    values_by_label,
     values_of_form,
 )
 from visibility.screens.calendars.queries import CalendarSummary
 from visibility.screens.orders.order_filter_values import load_filter_values
 from visibility.screens.orders.order_filters import ORDER_FILTERS
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import SaveConflict, conflict_with_latest_entry
 from visibility.sla.calendar_versions import CalendarVersion, version_on
 from visibility.sla.check_calendar import MAX_TITLE_LENGTH, InvalidCalendarValues
 from visibility.web.permissions import (
@@ -105,11 +107,26 @@ def save_calendar(request: HttpRequest, code: str) -> HttpResponse:
     except InvalidCalendarValues as error:
         form = entered_form(request.POST.dict(), error.errors)
         return _render_calendar(request, summary, form)
-    except CalendarConflict as error:
-        form = entered_form(request.POST.dict(), {"version": str(error)})
-        return _render_calendar(request, summary, form)
+    except CalendarConflict:
+        return _render_conflict(request, _summary_or_404(code))
     _report_change(request, result)
     return HttpResponseRedirect(f"{LIST_URL}/{code}")
+
+
+def _render_conflict(request: HttpRequest, summary: CalendarSummary) -> HttpResponse:
+    """The stored calendar and the entered values, which were made from an older version."""
+    calendar = summary.calendar
+    mine = entered_form(request.POST.dict(), {})
+    latest = next(iter(queries.calendar_history(calendar.code)), None)
+    conflict = conflict_with_latest_entry(
+        values_by_label(form_of_version(summary.current, calendar.title)),
+        values_by_label(mine),
+        latest,
+        now=database_now(),
+        form_id="calendar-form",
+        reload_url=f"{LIST_URL}/{calendar.code}",
+    )
+    return _render_calendar(request, summary, mine, conflict=conflict)
 
 
 @require_POST
@@ -207,7 +224,11 @@ def _render_new(request: HttpRequest, form: CalendarForm) -> HttpResponse:
 
 
 def _render_calendar(
-    request: HttpRequest, summary: CalendarSummary, form: CalendarForm
+    request: HttpRequest,
+    summary: CalendarSummary,
+    form: CalendarForm,
+    *,
+    conflict: SaveConflict | None = None,
 ) -> HttpResponse:
     now = database_now()
     context = {
@@ -216,13 +237,15 @@ def _render_calendar(
         "use": queries.load_calendar_use(summary.calendar),
         "special_days": queries.special_days(summary),
         "form": form,
+        "conflict": conflict,
         "history": [
             (entry, displayed_time(entry.at, now))
             for entry in queries.calendar_history(summary.calendar.code)
         ],
         **_choices(request),
     }
-    return render(request, "calendars/calendar.html", context, status=422 if form.errors else 200)
+    status = 409 if conflict else 422 if form.errors else 200
+    return render(request, "calendars/calendar.html", context, status=status)
 
 
 def _summary_or_404(code: str) -> CalendarSummary:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_version
+from visibility.models import AuditEntry
 from visibility.models.mail_server import MailSecurity
 from visibility.notify.change_mail_server import (
     FIELDS,
@@ -26,6 +27,7 @@ from visibility.notify.change_mail_server import (
 )
 from visibility.notify.mail import is_mail_server_in_environment
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import NOT_SHOWN_NOTE, conflict_with_latest_entry
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 URL = "/mail-server"
@@ -53,9 +55,8 @@ def mail_server(request: HttpRequest) -> HttpResponse:
         )
     except InvalidMailServer as error:
         return _render_page(request, entered=values, errors=error.errors)
-    except MailServerConflict as error:
-        conflict = [SettingError(VERSION, str(error))]
-        return _render_page(request, entered=values, errors=conflict, status=409)
+    except MailServerConflict:
+        return _render_page(request, entered=values, is_conflict=True)
     messages.success(request, f"Mail server {saved} saved. Send a test message to check it.")
     return HttpResponseRedirect(URL)
 
@@ -91,13 +92,27 @@ def _render_page(
     entered: Mapping[str, str] | None = None,
     to: str | None = None,
     errors: Sequence[SettingError] = (),
-    status: int = 422,
+    is_conflict: bool = False,
 ) -> HttpResponse:
     stored = current_mail_server()
-    values = {name: str(getattr(stored, name)) for name in FIELDS} | dict(entered or {})
+    stored_values = {name: str(getattr(stored, name)) for name in FIELDS}
+    values = stored_values | dict(entered or {})
     values.pop(PASSWORD, None)
+    conflict = None
+    if is_conflict:
+        entries = AuditEntry.objects.filter(action="mail_server.changed").select_related("user")
+        conflict = conflict_with_latest_entry(
+            {name.capitalize(): text for name, text in stored_values.items()},
+            {name.capitalize(): text for name, text in values.items()},
+            entries.order_by("-pk").first(),
+            now=database_now(),
+            form_id="mail-server-form",
+            reload_url=URL,
+            note=NOT_SHOWN_NOTE,
+        )
     context: dict[str, Any] = {
         "server": stored,
+        "conflict": conflict,
         "values": values,
         "has_password": bool(stored.sealed_password),
         "errors": {error.name: error.sentence for error in errors},
@@ -107,7 +122,8 @@ def _render_page(
         "tested": displayed_time(stored.tested_at, database_now()),
         "to": signed_in_user(request).email if to is None else to,
     }
-    return render(request, "mail_server/page.html", context, status=status if errors else 200)
+    status = 409 if is_conflict else 422 if errors else 200
+    return render(request, "mail_server/page.html", context, status=status)
 
 
 urlpatterns = [

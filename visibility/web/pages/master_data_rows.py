@@ -213,7 +213,7 @@ def _render_form(
             preview.orders, preview.messages, preview.first_at, preview.last_at
         ),
         "error": error,
-        "conflict": load_save_conflict(table, existing, cells, now)
+        "conflict": load_save_conflict(table, existing, cells, now, url=request.path)
         if is_conflict and existing
         else None,
         "customer": _customer_parents_and_order_count_context(existing, now)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_version
 from visibility.formatting import count_with_noun
+from visibility.models import AuditEntry
 from visibility.models.organization import MAX_NAME_LENGTH
 from visibility.pipeline import job_functions
 from visibility.preferences.change_organization import (
@@ -23,6 +24,7 @@ from visibility.preferences.change_organization import (
     known_time_zones,
 )
 from visibility.screens.organization import queries
+from visibility.screens.save_conflicts import conflict_with_latest_entry
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 FORM_FIELDS = ("name", "time_zone", "currency", "week_start", "fiscal_year_start")
@@ -44,8 +46,8 @@ def organization_page(request: HttpRequest) -> HttpResponse:
         )
     except InvalidOrganization as error:
         return _render_page(request, displayed_values(values), error.errors)
-    except OrganizationConflict as error:
-        return _render_page(request, displayed_values(values), {"version": str(error)})
+    except OrganizationConflict:
+        return _render_page(request, displayed_values(values), {}, is_conflict=True)
     messages.success(request, _change_sentence(result))
     return HttpResponseRedirect("/organization")
 
@@ -78,18 +80,39 @@ def _change_sentence(result: OrganizationChangeResult) -> str:
 
 
 def _render_page(
-    request: HttpRequest, values: Mapping[str, Any], errors: Mapping[str, str]
+    request: HttpRequest,
+    values: Mapping[str, Any],
+    errors: Mapping[str, str],
+    *,
+    is_conflict: bool = False,
 ) -> HttpResponse:
+    stored = current_organization()
+    conflict = None
+    if is_conflict:
+        entries = AuditEntry.objects.filter(action="organization.changed").select_related("user")
+        conflict = conflict_with_latest_entry(
+            _values_by_label(queries.field_values(stored)),
+            _values_by_label(values),
+            entries.order_by("-pk").first(),
+            now=database_now(),
+            form_id="organization-form",
+            reload_url="/organization",
+        )
     context = {
-        "organization": current_organization(),
+        "organization": stored,
+        "conflict": conflict,
         "values": values,
         "errors": errors,
         "calendars": queries.calendar_choices(),
         "history": queries.list_latest_changes(database_now()),
         **organization_choices(),
     }
-    status = 409 if "version" in errors else 422 if errors else 200
+    status = 409 if is_conflict else 422 if errors else 200
     return render(request, "organization/page.html", context, status=status)
+
+
+def _values_by_label(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name.replace("_", " ").capitalize(): str(value) for name, value in values.items()}
 
 
 urlpatterns = [path("organization", organization_page)]

@@ -35,9 +35,11 @@ from visibility.screens.rules.rule_form import (
     RuleForm,
     entered_form,
     form_of_rule,
+    values_by_label,
     values_of_form,
 )
 from visibility.screens.rules.starter_rules import load_starter_rules
+from visibility.screens.save_conflicts import SaveConflict, conflict_with_latest_entry
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -101,15 +103,35 @@ def save_rule(request: HttpRequest, code: str) -> HttpResponse:
         result = change_rule(
             code, values, version=version, by=signed_in_user(request), now=database_now()
         )
-    except (OutdatedRuleVersion, ArchivedRule) as error:
-        messages.error(request, f"Not saved: {error} Check the new values below.")
+    except ArchivedRule as error:
+        messages.error(request, f"Not saved: {error}")
         return HttpResponseRedirect(f"/rules/{code}")
+    except OutdatedRuleVersion:
+        return _render_conflict(request, _rule_or_404(code), entered)
     except InvalidRuleChange as error:
         return _render_rule(request, summary, entered_form(form, entered, error.errors))
     if result.refolded_orders:
         job_functions.ask_worker_to_run_job_now("refold")
     messages.success(request, _success_message(result))
     return HttpResponseRedirect(f"/rules/{code}")
+
+
+def _render_conflict(
+    request: HttpRequest, summary: RuleSummary, entered: Mapping[str, str]
+) -> HttpResponse:
+    """The stored rule and the entered values, which were made from an older version."""
+    stored = form_of_rule(summary.rule)
+    mine = entered_form(stored, entered, {})
+    latest = next(iter(queries.rule_history(summary.rule.code)), None)
+    conflict = conflict_with_latest_entry(
+        values_by_label(stored),
+        values_by_label(mine),
+        latest,
+        now=database_now(),
+        form_id="rule-form",
+        reload_url=f"/rules/{summary.rule.code}",
+    )
+    return _render_rule(request, summary, mine, conflict=conflict)
 
 
 def _has_effect_on_live_rule(summary: RuleSummary, draft: SlaRule) -> bool:
@@ -175,7 +197,13 @@ def _values_after_change_as_text(
     return ", ".join(texts)
 
 
-def _render_rule(request: HttpRequest, summary: RuleSummary, form: RuleForm) -> HttpResponse:
+def _render_rule(
+    request: HttpRequest,
+    summary: RuleSummary,
+    form: RuleForm,
+    *,
+    conflict: SaveConflict | None = None,
+) -> HttpResponse:
     newest = latest_change_number()
     now = database_now()
     rule = summary.rule
@@ -186,6 +214,7 @@ def _render_rule(request: HttpRequest, summary: RuleSummary, form: RuleForm) -> 
         "summary": summary,
         "rule": rule,
         "form": form,
+        "conflict": conflict,
         "activity": load_rule_activity([rule], now)[rule.pk],
         "precedence": load_precedence_sentences(rule) if rule.enabled else [],
         "history": [
@@ -206,7 +235,8 @@ def _render_rule(request: HttpRequest, summary: RuleSummary, form: RuleForm) -> 
             "is_stored": True,
             "save_url": f"/rules/{rule.code}/save",
         }
-    return render(request, "rules/rule.html", context, status=400 if form.errors else 200)
+    status = 409 if conflict else 400 if form.errors else 200
+    return render(request, "rules/rule.html", context, status=status)
 
 
 def _change_text(entry: AuditEntry, inputs: Sequence[ParameterInput]) -> str:

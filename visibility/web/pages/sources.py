@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -19,12 +20,19 @@ from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
     change_settings_and_secret,
 )
-from visibility.ingest.change_source import SourceProperties, change_source, owner_choices
+from visibility.ingest.change_source import change_source, owner_choices
 from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.models import Source
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import (
+    NOT_SHOWN_NOTE,
+    SEEN,
+    SaveConflict,
+    fingerprint_of_values,
+    has_changed_since,
+)
 from visibility.screens.sources import health as sources
 from visibility.screens.sources import reading_report, settings_form
 from visibility.web import source_history_tabs
@@ -37,6 +45,12 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.source_conflicts import (
+    properties_by_label,
+    settings_by_label,
+    source_conflict,
+    stored_properties,
+)
 
 TABS = (
     ("overview", "Overview"),
@@ -44,6 +58,7 @@ TABS = (
     ("reading", "Reading"),
     ("messages", "Messages"),
     ("parked", "Parked"),
+    ("drift", "Drift"),
 )
 # Only for sources that are polled.
 POLL_TABS = (("jobs", "Jobs"), ("outgoing", "Outgoing"))
@@ -60,10 +75,23 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.SOURCES_EDIT)
+@transaction.atomic
 def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the settings of a source, or show the form again with an error at each field."""
-    source = _get_source(slug)
+    source = _get_source(slug, for_update=True)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
+    if has_changed_since(posted.pop(SEEN, ""), settings_by_label(source)):
+        conflict = source_conflict(
+            source,
+            "source.set",
+            settings_by_label(source),
+            settings_by_label(source, entered=posted),
+            form_id="settings-form",
+            note=NOT_SHOWN_NOTE,
+        )
+        return _render_source(
+            request, source, "settings", posted=posted, conflict=conflict, status=409
+        )
     try:
         if errors := settings_form.new_entry_errors(source, posted):
             raise InvalidSource(errors)
@@ -86,15 +114,28 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.SOURCES_EDIT)
+@transaction.atomic
 def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the title, the poll interval and the switch, or show the form again with the errors."""
-    source = _get_source(slug)
+    source = _get_source(slug, for_update=True)
     entered = {name: request.POST.get(name, "") for name in ("title", "poll_seconds")}
     entered["enabled"] = "yes" if request.POST.get("enabled") else "no"
     if "poll_seconds" not in request.POST:
         del entered["poll_seconds"]
     if "owner" in request.POST:
         entered["owner"] = request.POST["owner"]
+    stored = properties_by_label(stored_properties(source))
+    if has_changed_since(request.POST.get(SEEN, ""), stored):
+        conflict = source_conflict(
+            source,
+            "source.changed",
+            stored,
+            properties_by_label(stored_properties(source) | entered),
+            form_id="properties-form",
+        )
+        return _render_source(
+            request, source, "settings", properties=entered, conflict=conflict, status=409
+        )
     try:
         change_source(source, entered, now=database_now(), user=signed_in_user(request))
     except InvalidSource as error:
@@ -114,6 +155,7 @@ def _render_source(
     errors: Sequence[SettingError] = (),
     properties: Mapping[str, str] | None = None,
     property_errors: Mapping[str, str] | None = None,
+    conflict: SaveConflict | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """Render a tab. `errors` are those of the `posted` settings, which were not saved.
@@ -140,6 +182,7 @@ def _render_source(
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
         "sees_prices": has_permission(request.user, Permission.PRICES),
         "setting_errors": stored_errors,
+        "conflict": conflict,
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)
@@ -158,6 +201,8 @@ def _render_source(
             parked_cause_context(cause, now)
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
+    elif tab == "drift":
+        context |= source_history_tabs.drift_context(source, now)
     elif tab == "jobs":
         context |= source_history_tabs.polls_context(request, source, now)
     elif tab == "outgoing":
@@ -167,8 +212,12 @@ def _render_source(
     else:
         context |= _webhook_setup_and_config_context(source, now)
         context |= {
+            "settings_seen": fingerprint_of_values(settings_by_label(source)),
+            "properties_seen": fingerprint_of_values(
+                properties_by_label(stored_properties(source))
+            ),
             "owners": owner_choices(),
-            "properties": properties or _stored_properties(source),
+            "properties": properties or stored_properties(source),
             "property_errors": property_errors or {},
         }
         shown_errors = stored_errors if posted is None else errors
@@ -191,8 +240,10 @@ def _render_source(
     return render(request, "sources/detail.html", context, status=status)
 
 
-def _get_source(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
+def _get_source(slug: str, *, for_update: bool = False) -> Source:
+    """`for_update`: nobody else changes it until the transaction ends."""
+    rows = Source.objects.select_for_update(no_key=True) if for_update else Source.objects
+    source = rows.filter(slug=slug).first()
     if source is None:
         raise Http404(slug)
     return source
@@ -209,17 +260,6 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "polls": bool(connector and connector.polls),
         "poll": format_duration(source.poll_every),
-    }
-
-
-def _stored_properties(source: Source) -> dict[str, str]:
-    stored = SourceProperties.of_source(source)
-    enabled = "yes" if stored.enabled else "no"
-    return {
-        "title": stored.title,
-        "poll_seconds": str(stored.poll_seconds),
-        "enabled": enabled,
-        "owner": stored.owner,
     }
 
 

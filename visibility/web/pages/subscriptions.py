@@ -1,10 +1,11 @@
 """Pages of subscriptions: the list, one subscription with its form, and a test message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import path
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
-from visibility.models import AuditEntry, Severity
+from visibility.models import Severity, Subscription
 from visibility.models.alerts import SCOPE_NAMES
 from visibility.notify import change_and_test_subscriptions
 from visibility.notify.change_and_test_subscriptions import (
@@ -24,11 +25,16 @@ from visibility.notify.channel import Channel
 from visibility.notify.check_selection import SCOPE, SubscriptionChange
 from visibility.notify.outbox import channel_registry
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import (
+    SEEN,
+    fingerprint_of_values,
+    has_changed_since,
+)
 from visibility.screens.subscriptions import load_subscription_summaries
+from visibility.screens.subscriptions.change_history import describe_audit_entry
 from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.screens.subscriptions.selection_fields import (
     FIELD_NAMES,
-    SELECTION_LABELS,
     selection_context,
 )
 from visibility.web.pages.deliveries import delivery_log_context
@@ -38,17 +44,14 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.subscription_conflicts import (
+    subscription_conflict,
+    subscription_values_by_label,
+)
 
 LIST_URL = "/subscriptions"
 # Settings of a channel have names of their own: they must not meet those of the form.
 PREFIX = "setting."
-ACTION_TEXTS = {
-    "subscription.added": "Added",
-    "subscription.changed": "Changed",
-    "subscription.tested": "Test message",
-    "subscription.disabled": "Disabled, because messages failed",
-    "subscription.resent": "Message sent again",
-}
 
 
 @require_GET
@@ -102,11 +105,16 @@ def subscription_detail(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.SUBSCRIPTIONS_EDIT)
+@transaction.atomic
 def save_subscription(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /subscriptions/<id>/save`: change it, or show the form again with the errors."""
+    # Nobody else changes it until the transaction ends.
+    Subscription.objects.select_for_update(no_key=True).filter(pk=min(number, 2**63 - 1)).first()
     summary = _summary_or_404(number)
     if request.method != "POST":
         return HttpResponseRedirect(f"{LIST_URL}/{number}")
+    if has_changed_since(request.POST.get(SEEN, ""), subscription_values_by_label(summary)):
+        return _render_form(request, summary.channel, summary=summary, is_conflict=True)
     try:
         change_and_test_subscriptions.change_subscription(
             number, _read_form(request.POST), by=signed_in_user(request), now=database_now()
@@ -167,9 +175,13 @@ def _render_form(
     *,
     summary: SubscriptionSummary | None = None,
     errors: Sequence[SettingError] = (),
+    is_conflict: bool = False,
 ) -> HttpResponse:
-    """Render the form with stored values, or with entered ones and their errors (422)."""
-    entered = _read_form(request.POST) if errors else None
+    """Render the form with stored values, or with entered ones and their errors (422).
+
+    `is_conflict`: with entered ones and what somebody else has stored meanwhile (409).
+    """
+    entered = _read_form(request.POST) if errors or is_conflict else None
     stored = summary.subscription if summary else None
     chosen = entered.severities if entered else (summary.severities if summary else [])
     now = database_now()
@@ -201,32 +213,23 @@ def _render_form(
         "enabled": bool(entered.enabled if entered else stored is None or stored.enabled),
         "accepted": displayed_time(stored.accepted_at, now) if stored else None,
         "history": [
-            (_describe_audit_entry(entry), displayed_time(entry.at, now), entry.user)
+            (describe_audit_entry(entry), displayed_time(entry.at, now), entry.user)
             for entry in (
                 load_subscription_summaries.subscription_history(stored.pk) if stored else ()
             )
         ],
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
+    if summary:
+        values = subscription_values_by_label(summary)
+        context["seen"] = fingerprint_of_values(values)
+        if is_conflict:
+            context["conflict"] = subscription_conflict(summary, entered, now=now)
     if stored:
         before = parse_row_id(request.GET.get("before", "")) or 0
         context |= delivery_log_context(stored.pk, before, now)
-    return render(request, "subscriptions/form.html", context, status=422 if errors else 200)
-
-
-def _describe_audit_entry(entry: AuditEntry) -> str:
-    """`Changed: settings url, enabled` or `Test message: accepted`."""
-    action = ACTION_TEXTS.get(entry.action, entry.action)
-    detail: Mapping[str, Any] = entry.detail if isinstance(entry.detail, Mapping) else {}
-    if entry.action == "subscription.tested":
-        return f"{action}: {'accepted' if detail.get('accepted') else 'not sent'}"
-    if entry.action != "subscription.changed":
-        return action
-    names = [str(name) for name in detail.get("settings", ())]
-    names += [label for name, label in SELECTION_LABELS.items() if name in detail]
-    if "enabled" in detail:
-        names.append("enabled" if detail["enabled"] else "disabled")
-    return f"{action}: {', '.join(names)}"
+    status = 409 if is_conflict else 422 if errors else 200
+    return render(request, "subscriptions/form.html", context, status=status)
 
 
 def _read_form(form: QueryDict) -> SubscriptionChange:

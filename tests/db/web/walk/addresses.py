@@ -234,7 +234,13 @@ PAGES: Mapping[str, Sequence[str]] = {
     "sources/export": ["/sources/export?format=csv"],
     "sources/<slug:slug>/preview": ["/sources/wms/preview", "/sources/desk/preview"],
     "sources/<slug:slug>": [
-        f"/sources/{slug}" for slug in ("wms", "desk?tab=parked", "wms?tab=messages")
+        f"/sources/{slug}"
+        for slug in (
+            "wms",
+            "desk?tab=parked",
+            "wms?tab=messages",
+            "wms?tab=drift",
+        )
     ],
     "sources/<slug:slug>/maintenance": ["/sources/wms/maintenance"],
     "messages": ["/messages", "/messages?state=parked", "/messages?q=nothing"],
