@@ -133,3 +133,35 @@ def test_event_panel_is_a_dialog_that_takes_and_returns_the_focus(page: Page, wi
     assert "event=" not in page.url
     page.goto(copied)
     expect(panel).to_be_focused()
+
+
+def test_card_of_a_marker_opens_on_hover_and_focus_and_closes_by_escape(page: Page) -> None:
+    marker, card = page.locator(".marker[data-card]").first, page.locator("#lane-card")
+    marker.scroll_into_view_if_needed()
+    marker.hover()
+    expect(card).to_contain_text("In transit, ERP")
+    expect(card).to_contain_text("Occurred Sun, Mar 1, 00:00")
+    expect(card).to_contain_text("Received ")
+    card.hover()
+    page.wait_for_timeout(400)  # longer than a pointer has to enter it
+    expect(card).to_be_visible()
+    assert accessibility_violations(page) == []
+    page.locator("#lanes-head").hover()
+    expect(card).to_be_hidden()
+    marker.focus()
+    expect(card).to_be_visible()
+    expect(marker).to_have_attribute("aria-describedby", "lane-card")
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    expect(marker).to_be_focused()
+    # The event panel is closed by the next Escape, not by the one that closes the card.
+    marker.press("Enter")
+    panel = page.get_by_role("dialog")
+    expect(panel).to_be_focused()
+    marker.focus()
+    expect(card).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    expect(panel).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)

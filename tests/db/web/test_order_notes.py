@@ -175,7 +175,7 @@ def test_numbers_have_copy_buttons_a_carrier_link_and_related_orders(order: Orde
     other = Order.objects.get(number="SO-2")
     related = numbers.partition('id="related-head"')[2]
     assert f'href="/orders/{other.pk}"' in related
-    assert "same PO" in related
+    assert "Same purchase order" in related
 
 
 def test_only_active_colleagues_with_the_permission_can_be_mentioned(order: Order) -> None:

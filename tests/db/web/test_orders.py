@@ -335,7 +335,7 @@ def test_pages_run_a_limited_number_of_queries(
     # how far the reports of the sources go.
     for path, queries in (
         ("/orders", 25),
-        (f"/orders/{order.pk}", 29),
+        (f"/orders/{order.pk}", 31),
         (f"/orders/{order.pk}/preview", 19),
     ):
         with django_assert_max_num_queries(queries):

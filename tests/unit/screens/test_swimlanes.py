@@ -192,3 +192,20 @@ def test_deviation_from_the_plan_in_words(planned: datetime, actual: datetime, t
 )
 def test_slack_text(due: datetime | None, text: tuple[str, bool]) -> None:
     assert slack_text(due, now=at(5, 12), zone="UTC") == text
+
+
+def test_card_of_a_marker_has_event_status_source_and_times() -> None:
+    late = reported("wms", EventType.PICK_COMPLETED, at(4), raw="PICKED-99", received=at(4, 15.5))
+    (marker,) = lane(layout(late, now=at(5)), "Dallas").markers
+    assert marker.card == (
+        "Picked, Dallas",
+        "Status text from the source: PICKED-99",
+        "Occurred Wed, Mar 4, 12:00",
+        "Received Wed, Mar 4, 15:30",
+    )
+
+
+def test_card_of_many_events_says_how_many_it_does_not_list() -> None:
+    events = [Marker(1.0, "Scan", "Scan", "running", card=(f"Scan {n}",)) for n in range(9)]
+    (marker,) = stack_close_markers(events)
+    assert marker.card == (*(f"Scan {n}" for n in range(6)), "and 3 more")

@@ -1,13 +1,11 @@
-"""Every number of an order, and the orders that share a purchase order or a shipment with it."""
+"""Every number of an order and of what belongs to it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from django.db.models import Q
-
 from connectors.sdk.event_term_descriptions import OBJECT_KINDS
 from connectors.sdk.events import SHARED_KINDS, IdentifierScheme, ObjectKind
-from visibility.models import Identifier, ObjectRelation, Order
+from visibility.models import Identifier
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
 from visibility.screens.orders.source_reports import SourceReport
@@ -33,7 +31,7 @@ HIDDEN_KINDS = SHARED_KINDS | {ObjectKind.ORDER_LINE, ObjectKind.SERIALIZED_ITEM
 HIDDEN_SCHEMES = frozenset(
     {IdentifierScheme.SOURCE_ID, IdentifierScheme.SKU, IdentifierScheme.CUSTOMER}
 )
-MAX_IDENTIFIERS, MAX_RELATED = 1_000, 6
+MAX_IDENTIFIERS = 1_000
 # Issuers that are not the slug of a source but a role from the setting of its number ranges.
 ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": "WMS"}
 
@@ -46,14 +44,6 @@ class OrderNumber:
     value: str
     systems: str
     url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RelatedOrder:
-    """Another order, and why it is related."""
-
-    order: Order
-    reason: str
 
 
 def order_identifiers(order_id: int) -> Sequence[Identifier]:
@@ -104,25 +94,6 @@ def order_numbers(
         OrderNumber(OBJECT_KINDS[r.kind].label.capitalize(), r.number, "") for r in timeline.related
     ]
     return (*numbers, *shared)
-
-
-def related_orders(order: Order, identifiers: Iterable[Identifier]) -> tuple[RelatedOrder, ...]:
-    """The orders of the same customer PO, then those in the same shipment. Two statements."""
-    purchase_orders = [i for i in identifiers if i.scheme == IdentifierScheme.CUSTOMER_PO]
-    condition = Q(pk__in=[])
-    for purchase_order in purchase_orders:
-        condition |= Q(value=purchase_order.value, issuer=purchase_order.issuer)
-    related: dict[int, RelatedOrder] = {}
-    if purchase_orders:
-        named = Identifier.objects.filter(condition, scheme="customer_po", kind="order")
-        rows = Order.objects.filter(pk__in=named.values("object_id")).exclude(pk=order.pk)
-        for other in rows.order_by("-pk")[:MAX_RELATED]:
-            related[other.pk] = RelatedOrder(other, "same PO")
-    shipments = ObjectRelation.objects.filter(parent_id=order.pk).values("child_id")
-    parents = ObjectRelation.objects.filter(child_id__in=shipments).values("parent_id")
-    for other in Order.objects.filter(pk__in=parents).exclude(pk=order.pk)[:MAX_RELATED]:
-        related.setdefault(other.pk, RelatedOrder(other, "same shipment"))
-    return tuple(related.values())
 
 
 def _label(scheme: str, _value: str) -> str:

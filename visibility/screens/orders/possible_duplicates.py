@@ -1,4 +1,4 @@
-"""Which open orders may have been entered twice."""
+"""Which open orders may have been entered twice, and of which other orders."""
 
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
@@ -7,9 +7,8 @@ from visibility.identity.duplicate_order_suggestions import DUPLICATE_SPAN
 
 # The pairs that record matching suggests with the rule *Possible duplicate*, however old, without
 # those that a person separated: see `duplicate_order_suggestions`.
-HAS_DUPLICATE = """
-visibility_order.object_id IN (
-    SELECT mine.object_id
+DUPLICATE_PAIRS = """
+    SELECT mine.object_id AS one, other.object_id AS two
     FROM visibility_order mine
     JOIN visibility_identifier po ON po.object_id = mine.object_id AND po.kind = 'order'
         AND po.scheme = 'customer_po' AND NOT po.rejected
@@ -35,11 +34,22 @@ visibility_order.object_id IN (
                 AND b.object_id IN (mine.object_id, other.object_id)
             WHERE decision.undone_at IS NULL AND decision.verdict IN ('split', 'distinct')
                 AND a.object_id <> b.object_id)
-)
 """
+HAS_DUPLICATE = f"visibility_order.object_id IN (SELECT pair.one FROM ({DUPLICATE_PAIRS}) AS pair)"  # noqa: S608  # constant SQL
+IS_DUPLICATE_OF = f"""
+visibility_order.object_id IN (
+    SELECT pair.two FROM ({DUPLICATE_PAIRS} AND mine.object_id = %s) AS pair
+)
+"""  # noqa: S608  # constant SQL
 
 
 def possible_duplicate_condition() -> Q:
     """Open orders with the customer, customer PO and total of another, ordered within 2 days."""
     span = [DUPLICATE_SPAN, DUPLICATE_SPAN]
     return Q(is_open=True) & Q(RawSQL(HAS_DUPLICATE, span, output_field=BooleanField()))  # noqa: S611  # constant SQL
+
+
+def duplicates_of_condition(order_id: int) -> Q:
+    """The orders of which this one, if it is open, may be a duplicate."""
+    values = [DUPLICATE_SPAN, DUPLICATE_SPAN, order_id]
+    return Q(RawSQL(IS_DUPLICATE_OF, values, output_field=BooleanField()))  # noqa: S611  # constant SQL

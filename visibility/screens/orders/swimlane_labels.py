@@ -12,6 +12,8 @@ from visibility.screens.orders.swimlane_axis import MIN_DISTANCE
 # Of a letter of the labels, in CSS pixels, and from the middle of a marker to its label.
 LETTER_WIDTH, LABEL_GAP = 6.3, 13.0
 MAX_LETTERS = 30
+# Events that the card of a marker lists.
+MAX_IN_CARD = 6
 RADIUS = 10.0
 
 
@@ -20,7 +22,8 @@ class Marker:
     """One event, or several; `x` and `width` are in pixels, on the page in percent.
 
     `kind`: event, planned, expected, team. `label` is shown as `side` says: right, left, hidden.
-    `name`: everything that it represents. `detail`: the second line of an outline.
+    `name`: everything that it represents. `detail`: the second line of an outline. `card`: what
+    the card of the marker says, a line for each; of several events, one after the other.
     """
 
     x: float
@@ -39,6 +42,7 @@ class Marker:
     # The width of an outline, which has its text inside.
     width: float = 0
     detail: str = ""
+    card: tuple[str, ...] = ()
 
 
 def label_width(text: str) -> float:
@@ -78,12 +82,19 @@ def _stacked(group: Sequence[Marker]) -> Marker:
         group[0],
         label=label,
         name="; ".join(dict.fromkeys(marker.name for marker in group)),
+        card=_stacked_card(group),
         tone=shown.tone,
         count=len(group),
         is_superseded=all(marker.is_superseded for marker in group),
         is_inferred=all(marker.is_inferred for marker in group),
         is_problem=bool(problems),
     )
+
+
+def _stacked_card(group: Sequence[Marker]) -> tuple[str, ...]:
+    lines = [line for marker in group[:MAX_IN_CARD] for line in marker.card]
+    hidden = len(group) - MAX_IN_CARD
+    return (*lines, f"and {hidden} more") if hidden > 0 else tuple(lines)
 
 
 def position_labels(

@@ -1,7 +1,11 @@
 """The markers of the swimlanes: events, expected steps, and what the team did."""
 
+from collections.abc import Iterator
+
+from visibility.formatting import format_timestamp
 from visibility.screens.orders.event_labels import (
     LANE_LABELS,
+    EventTitleAndDetail,
     event_title_and_detail,
     event_tone,
     inferred_time_note,
@@ -15,8 +19,10 @@ from visibility.timeline import TimelineEntry
 PROBLEM_TONES = frozenset({"late", "waiting", "risk"})
 
 
-def event_marker(entry: TimelineEntry, axis: LogScaledGapTimeAxis) -> Marker:
-    """A filled marker at the time of the event."""
+def event_marker(
+    entry: TimelineEntry, axis: LogScaledGapTimeAxis, *, zone: str, source: str
+) -> Marker:
+    """A filled marker at the time of the event. `source`: the title of its source, for the card."""
     label = event_title_and_detail(entry.recorded, is_update=entry.is_update)
     note = inferred_time_note(entry.recorded)
     tone = event_tone(entry.recorded.event.type)
@@ -31,7 +37,21 @@ def event_marker(entry: TimelineEntry, axis: LogScaledGapTimeAxis) -> Marker:
         is_superseded=entry.superseded,
         is_inferred=bool(note),
         is_problem=tone in PROBLEM_TONES and not entry.superseded,
+        card=tuple(_card_lines(entry, label, note, zone=zone, source=source)),
     )
+
+
+def _card_lines(
+    entry: TimelineEntry, label: EventTitleAndDetail, note: str, *, zone: str, source: str
+) -> Iterator[str]:
+    """The title, what the source says, and the times of an event."""
+    recorded = entry.recorded
+    yield f"{label.title}, {source}" + (" (event replaced)" if entry.superseded else "")
+    if label.source_status:
+        yield f"Status text from the source: {label.source_status}"
+    occurred = format_timestamp(recorded.occurred_at, zone)
+    yield f"Occurred {occurred}" + (f" ({note})" if note else "")
+    yield f"Received {format_timestamp(recorded.received_at, zone)}"
 
 
 def expected_marker(step: ExpectedStep, axis: LogScaledGapTimeAxis) -> Marker:

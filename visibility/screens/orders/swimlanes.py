@@ -207,12 +207,17 @@ def _lanes(
     slugs += [s for s in dict.fromkeys(owed_by.values()) if s and s not in first_at]
     lanes = []
     for slug in slugs:
-        markers = [event_marker(e, axis) for e in events if e.recorded.source == slug]
+        report = reports.get(slug)
+        title = report.title if report else slug
+        markers = [
+            event_marker(e, axis, zone=contents.zone, source=title)
+            for e in events
+            if e.recorded.source == slug
+        ]
         markers += [expected_marker(step, axis) for step, owner in owed_by.items() if owner == slug]
         own_bars = [bar for bar in bars if bar.source == slug]
         if only_problems:
             markers = [marker for marker in markers if marker.is_problem]
-        report = reports.get(slug)
         since = report.silent_since if report and timeline.is_open else None
         last = last_at.get(slug)
         update = f"last {_short_time(last, contents.zone)}" if last else "no update yet"
@@ -228,7 +233,7 @@ def _lanes(
         lanes.append(
             _lane(
                 slug,
-                report.title if report else slug,
+                title,
                 update,
                 markers,
                 own_bars,

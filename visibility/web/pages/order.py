@@ -23,6 +23,7 @@ from visibility.screens.orders import (
     order_list,
     order_numbers,
     people_on_order,
+    related_orders,
     source_reports,
     suppress_conflicts_if_silent,
 )
@@ -31,6 +32,7 @@ from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.demo_tour_pages import note_tour_page
+from visibility.web.list_page_context import viewer_of_request
 from visibility.web.pages import exports
 from visibility.web.pages.activity_context import parse_page
 from visibility.web.pages.order_event import selected_event_context
@@ -132,7 +134,13 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         ),
         "promises": claims_and_discrepancies.promise_history(timeline, names),
         "numbers": order_numbers.order_numbers(timeline, identifiers, reports),
-        "related": order_numbers.related_orders(order, identifiers),
+        "related_groups": related_orders.load_related_groups(
+            order,
+            identifiers,
+            has_lists=not viewer_of_request(request).sources_only,
+            wanted=request.GET.get("related", ""),
+        ),
+        "returns": related_orders.returns_of_order(timeline),
         "prices": prices,
         "contacts": contacts,
         "may_note": Permission.ORDERS_NOTE in granted and not known_at,
