@@ -28,6 +28,7 @@ from visibility.screens.orders import (
     suppress_conflicts_if_silent,
 )
 from visibility.screens.orders.activity import activity_item
+from visibility.screens.orders.site_time import site_time_text
 from visibility.screens.setup.demo_tour import TOUR_PO
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
@@ -209,6 +210,7 @@ def _selected_event_context_or_none(
             entry, reports, contacts=has_permission(request.user, Permission.CONTACTS)
         ),
         "recorded": entry.recorded,
+        "site_time": site_time_text(event, entry.recorded.occurred_at),
         "before": (received_at - timedelta(microseconds=1)).isoformat(),
         "after": received_at.isoformat(),
         "flags": [
