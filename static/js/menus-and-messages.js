@@ -1,5 +1,5 @@
 "use strict";
-// Menus that open to the side where they fit, messages that can be dismissed, and buttons that mention a colleague in a note.
+// Menus and long forms of abbreviations that open to the side where they fit, messages that can be dismissed, and buttons that mention a colleague in a note.
 (() => {
   const SHOWN_FOR = 10000;
   const flashes = document.getElementById("flashes");
@@ -9,6 +9,14 @@
     const body = target.querySelector(".menu-body");
     if (body && body.getBoundingClientRect().right > document.documentElement.clientWidth) target.classList.add("opens-left");
   }, true);
+
+  // The long form of an abbreviation, in the style sheet at most this wide; Escape hides it.
+  const widthOfLongForm = () => Math.min(256, 0.45 * innerWidth);
+  for (const kind of ["focusin", "pointerover"]) document.addEventListener(kind, ({ target }) => {
+    const control = target.closest?.(".term, a, button"), term = control?.matches(".term") ? control : control?.querySelector(".term");
+    term?.classList.toggle("opens-left", term.getBoundingClientRect().left + widthOfLongForm() > innerWidth);
+  });
+  document.addEventListener("keydown", ({ key, target }) => { if (key === "Escape" && target.matches(".term")) target.blur(); });
 
   const showMentions = () => document.querySelectorAll("[data-mention][hidden]").forEach((button) => { button.hidden = false; });
   showMentions();

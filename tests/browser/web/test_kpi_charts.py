@@ -8,7 +8,7 @@ from django.conf import settings
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.journeys.browser import chromium
+from tests.browser.journeys.browser import EXTRA_WIDTH, accessibility_violations, chromium
 from tests.builders.kpi_facts import create_fact, recompute_cells
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
@@ -114,6 +114,17 @@ def test_p90_stays_on_one_line_with_what_the_value_is(
     expect(page.locator(".kpi-beside", has_text="P90").first).to_be_visible()
     lines = page.evaluate(LINES_BESIDE_VALUES)
     assert [round(each) for each in lines] == [1, 1]
+    terms = page.locator(".kpi-value .term")
+    for term in terms.all():
+        shown = "(term) => getComputedStyle(term, '::after').content"
+        assert term.evaluate(shown) == "none"
+        term.focus()
+        assert "90th percentile" in term.evaluate(shown)
+        expect(term).to_contain_text("90th percentile")  # for screen readers
+        assert page.evaluate(EXTRA_WIDTH) == 0
+    page.keyboard.press("Escape")
+    assert terms.last.evaluate(shown) == "none"
+    assert accessibility_violations(page) == []
 
 
 @pytest.mark.parametrize("address", ["/numbers/fill_rate", "/numbers"])

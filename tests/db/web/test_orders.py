@@ -16,7 +16,8 @@ from tests.builders.users import signed_in
 from tests.builders.web_order import SOURCES, web_order_messages
 from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.models import BusinessObject, Event, Order, OrderLine, Source
+from visibility.models import BusinessObject, Event, EventObjectLink, Order, OrderLine, Source
+from visibility.models.master import Location
 from visibility.pipeline import job_functions
 from visibility.screens.orders import event_labels
 from visibility.storage.order_folding import load_and_fold_orders
@@ -291,6 +292,42 @@ def test_event_details_explain_its_flags(clerk: Client) -> None:
     send(source, "order.received", "SO-1")
     page = fetch(clerk, f"/orders/{Order.objects.get().pk}?event={Event.objects.get().pk}")
     assert "No event time sent; time received is shown" in page
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("America/Chicago", "(Sun, Mar 1, 20:30 CST in Dallas warehouse)"),
+        ("Asia/Tokyo", "(11:30 JST in Dallas warehouse)"),
+        ("Africa/Abidjan", ""),  # the same offset as the page
+        ("UTC", ""),  # nobody has entered a zone
+    ],
+)
+def test_event_details_show_the_local_time_of_its_site(
+    clerk: Client, zone: str, expected: str
+) -> None:
+    now = database_now()
+    Location.objects.create(
+        code="DAL", key="dal", title="Dallas warehouse", zone=zone, changed_at=now
+    )
+    Location.objects.create(
+        code="OLD", key="old", zone="Asia/Tokyo", changed_at=now, valid_to=now - timedelta(days=900)
+    )
+    source = create_source("wms", role="wms")
+    for code in ("DAL", "OLD"):
+        data = {"order": {"number": f"SO-{code}"}, "attributes": {"warehouse": code}}
+        event = cloudevent("order.released", data, event_id=code, at="2026-03-02T02:30:00+00:00")
+        store_messages([cloudevent_message(source, event)])
+    job_functions.process_messages_and_refold()
+    for code, text in (("DAL", expected), ("OLD", "")):
+        order_id = Order.objects.get(number=f"SO-{code}").pk
+        event_id = EventObjectLink.objects.get(object=order_id).event_id
+        panel = fetch(clerk, f"/orders/{order_id}?event={event_id}")
+        occurred = panel.split("Event occurred")[1].split("Message received")[0]
+        assert "Mon, Mar 2, 2026, 02:30:00" in occurred
+        assert (
+            (text in occurred) if text else ("warehouse" not in occurred and "OLD" not in occurred)
+        )
 
 
 def test_filters_apply_and_ignore_invalid_values(clerk: Client, order: Order) -> None:

@@ -22,6 +22,7 @@ from visibility.screens.messages.order_and_message_lineage import load_timer_eff
 from visibility.screens.orders import event_labels, milestones
 from visibility.screens.orders.activity import activity_item
 from visibility.screens.orders.people_on_order import person_name
+from visibility.screens.orders.site_time import site_time_text
 from visibility.screens.orders.source_reports import load_source_reports
 from visibility.storage.order_notes_and_watches import NoteRejected, report_wrong_event
 from visibility.storage.organization import organization_time_zone
@@ -70,6 +71,7 @@ def selected_event_context(request: HttpRequest, read: ReadOrder) -> dict[str, A
             entry, read.reports, contacts=has_permission(request.user, Permission.CONTACTS)
         ),
         "recorded": entry.recorded,
+        "site_time": site_time_text(event, entry.recorded.occurred_at),
         "before": (received_at - timedelta(microseconds=1)).isoformat(),
         "after": received_at.isoformat(),
         "flags": [
