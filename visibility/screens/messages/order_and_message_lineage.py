@@ -12,6 +12,10 @@ from django.db import connection
 
 from connectors.sdk.trace_context import distinct_traces
 from visibility.models import InboundMessage, KpiFact, Order
+from visibility.screens.messages.timer_effects import (
+    EventClockEffect,
+    load_timer_effects_of_orders,
+)
 from visibility.storage.load_events import preferred_identifier_key_by_object_id
 
 # Maximum number of events, orders and KPI facts in one answer.
@@ -74,16 +78,6 @@ IDENTITY_KEYS = """
 SELECT object_id, scheme, issuer, value, reused_from FROM visibility_identifier
 WHERE object_id = ANY(%s) AND is_identity
 """
-CLOCKS_OF_ORDERS = """
-SELECT clock.order_id, clock.started_at, clock.stopped_at, clock.due_at, clock.state, rule.code,
-    rule.title, clock.subject_key, alert.id, alert.state
-FROM visibility_slaclock clock
-JOIN visibility_slarule rule ON rule.id = clock.rule_id
-LEFT JOIN visibility_alert alert ON alert.order_id = clock.order_id
-    AND alert.rule_id = clock.rule_id AND alert.subject_key = clock.subject_key
-WHERE clock.order_id = ANY(%s) ORDER BY clock.due_at, clock.id LIMIT 1000
-"""
-CLOSED_STATES = frozenset({"resolved", "withdrawn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,29 +106,6 @@ class EventWithMessage:
     attempts: int | None
     processed_at: datetime | None
     traces: tuple[TracingToolLink, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EventClockEffect:
-    """An SLA timer that an event `started` or `stopped`, and the alert of that timer."""
-
-    clock_action: str
-    rule: str
-    title: str
-    subject_key: str
-    due_at: datetime
-    state: str
-    alert_id: int | None
-    alert_state: str | None
-
-    @property
-    def alert_action(self) -> str:
-        """`opened`, `closed` or empty: the effect on the alert."""
-        if self.alert_id is None:
-            return ""
-        if self.clock_action == "started":
-            return "opened"
-        return "closed" if self.alert_state in CLOSED_STATES else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +240,7 @@ def _build_event_lineages(
     orders: Mapping[int, Sequence[int]],
 ) -> list[EventLineage]:
     """Match events to SLA timers: timers that started or stopped at its time."""
-    effects = _timer_effects_by_order_and_time(
+    effects = load_timer_effects_of_orders(
         sorted({order for ids in orders.values() for order in ids})
     )
     return [
@@ -282,28 +253,6 @@ def _build_event_lineages(
         )
         for event in events
     ]
-
-
-def load_timer_effects_at(order_id: int, at: datetime) -> list[EventClockEffect]:
-    """What the events of an order at this time did to its SLA timers and their alerts."""
-    return _timer_effects_by_order_and_time([order_id])[(order_id, at)]
-
-
-def _timer_effects_by_order_and_time(
-    order_ids: Sequence[int],
-) -> dict[tuple[int, datetime], list[EventClockEffect]]:
-    effects: dict[tuple[int, datetime], list[EventClockEffect]] = defaultdict(list)
-    for order_id, started_at, stopped_at, *clock in (
-        _fetch_all_rows_of_sql_for_ids(CLOCKS_OF_ORDERS, order_ids) if order_ids else ()
-    ):
-        due_at, state, rule, title, subject_key, alert_id, alert_state = clock
-        for action, at in (("started", started_at), ("stopped", stopped_at)):
-            if at is not None:
-                effect = EventClockEffect(
-                    action, rule, title, subject_key, due_at, state, alert_id, alert_state
-                )
-                effects[(order_id, at)].append(effect)
-    return effects
 
 
 def _fetch_all_rows_of_sql_for_ids(statement: str, ids: Sequence[int]) -> list[Any]:

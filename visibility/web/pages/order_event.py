@@ -18,7 +18,7 @@ from visibility.db.parse_id_and_time import parse_row_id
 from visibility.formatting import format_timestamp
 from visibility.models import Order, Source
 from visibility.notify.publish_change_number import broadcast_change_number
-from visibility.screens.messages.order_and_message_lineage import load_timer_effects_at
+from visibility.screens.messages.timer_effects import load_timer_effects_at
 from visibility.screens.orders import event_labels, milestones
 from visibility.screens.orders.activity import activity_item
 from visibility.screens.orders.people_on_order import person_name
