@@ -1,6 +1,6 @@
 """A person enters a cut-off in a calendar, and follows it on the board to its orders."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.browser.journeys.browser import accessibility_violations, chromium, horizontal_overflow
 from tests.browser.journeys.page_checks import AXE_VIEWS
 from tests.builders.alerts import order
+from tests.builders.noon_zone import zone_where_it_is_noon
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.models import WorkCalendar
@@ -16,12 +17,6 @@ from visibility.sla.calendar import DAYS
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def zone_where_it_is_noon(now: datetime) -> str:
-    """A zone in which it is between 12:00 and 13:00 now. The sign in its name is reversed."""
-    hours = now.astimezone(ZoneInfo("UTC")).hour - 12
-    return f"Etc/GMT{hours:+d}"
 
 
 def test_cutoff_entered_in_a_calendar_counts_down_on_the_board(live_server: LiveServer) -> None:

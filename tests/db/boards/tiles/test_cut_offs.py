@@ -9,6 +9,7 @@ from django.test import Client
 
 from tests.builders.alerts import alert, order, statements
 from tests.builders.listed_orders import walk_pages
+from tests.builders.noon_zone import zone_where_it_is_noon
 from tests.builders.users import signed_in
 from visibility.boards.board_scope import BoardScope
 from visibility.boards.tiles.cut_offs import CutOffs
@@ -182,7 +183,11 @@ def now_orders() -> list[Order]:
 
 
 def test_each_number_links_to_exactly_its_orders(ops: Client) -> None:
-    name_cutoffs(("Dallas", "UPS", "23:59"), ("Dallas", "", "23:59"), zone="UTC")
+    name_cutoffs(
+        ("Dallas", "UPS", "23:59"),
+        ("Dallas", "", "23:59"),
+        zone=zone_where_it_is_noon(database_now()),
+    )
     now_orders()
     due_order("any carrier", at=database_now(), carrier="A:B & C*")
     page = ops.get(BOARD).content.decode()
@@ -200,7 +205,11 @@ def test_each_number_links_to_exactly_its_orders(ops: Client) -> None:
 
 
 def test_numbers_of_a_limited_board_equal_their_lists(ops: Client) -> None:
-    name_cutoffs(("Dallas", "UPS", "23:59"), ("Reno", "", "23:59"), zone="UTC")
+    name_cutoffs(
+        ("Dallas", "UPS", "23:59"),
+        ("Reno", "", "23:59"),
+        zone=zone_where_it_is_noon(database_now()),
+    )
     orders = now_orders()
     Order.objects.filter(pk=orders[5].pk).update(channel="EDI")
     tiles = [{"tile": "cut_offs"}]
@@ -229,7 +238,7 @@ def test_without_cutoffs_it_says_so_and_links_for_those_who_may_enter_them(ops: 
 
 
 def test_kiosk_shows_the_numbers_without_links(ops: Client) -> None:
-    name_cutoffs(("Dallas", "UPS", "23:59"), zone="UTC")
+    name_cutoffs(("Dallas", "UPS", "23:59"), zone=zone_where_it_is_noon(database_now()))
     now_orders()
     page = ops.get(f"{BOARD}?kiosk=1").content.decode()
     assert re.findall(r'<b class="cutoff-count[^"]*">([^<]+)<', page) == ["1", "2", "3", "1"]
@@ -238,14 +247,14 @@ def test_kiosk_shows_the_numbers_without_links(ops: Client) -> None:
 
 
 def test_missing_reports_of_sources_are_shown(ops: Client) -> None:
-    name_cutoffs(("Dallas", "UPS", "23:59"), zone="UTC")
+    name_cutoffs(("Dallas", "UPS", "23:59"), zone=zone_where_it_is_noon(database_now()))
     page = ops.get(BOARD).content.decode()
     assert "<p>may be incomplete: no source connected</p>" in page
 
 
 def test_number_of_statements_is_constant(ops: Client) -> None:
     Board.objects.create(slug="cut", title="Cut-offs", tiles=[{"tile": "cut_offs"}])
-    name_cutoffs(("Dallas", "UPS", "23:59"), zone="UTC")
+    name_cutoffs(("Dallas", "UPS", "23:59"), zone=zone_where_it_is_noon(database_now()))
     due_order("late", at=database_now() - 2 * HOUR)
     few = statements(ops, "/boards/cut")
     name_cutoffs(*((f"W{n}", "UPS", "12:00") for n in range(20)), code="other")
