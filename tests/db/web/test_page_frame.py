@@ -39,7 +39,7 @@ NAMES = {
     ],
     UserRole.ADMIN: [
         *("Board", "Orders", "Alerts", "KPIs", "Matching", "Sources", "Mappings", "Rules"),
-        *("Subscriptions", "People", "Set-up", "Organization", "Audit log"),
+        *("Subscriptions", "People", "Set-up", "Organization", "Audit log", "System"),
     ],
 }
 

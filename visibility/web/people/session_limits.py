@@ -6,7 +6,7 @@ ends. An open page alone does not extend its session.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,7 @@ from visibility.web.people.session_store import (
     STARTED_AT,
     SessionLimits,
     load_session_limits,
+    now_of_sessions,
 )
 
 MIN_IDLE_MINUTES, MAX_IDLE_MINUTES = 5, 14 * 24 * 60
@@ -77,14 +78,12 @@ def extend_session(request: HttpRequest) -> None:
     if STARTED_AT not in session:  # of a version without limits
         session[STARTED_AT] = int(time.time())
         return
-    # Limits of the last half minute, and the clock of this machine, decide only whether to look.
-    expected = _recent_limits(_half_minute()).end(
-        datetime.fromtimestamp(time.time(), UTC), session.started_at
-    )
+    now = now_of_sessions()
+    # Limits of the last half minute decide only whether to look.
+    expected = _recent_limits(_half_minute()).end(now, session.started_at)
     if abs(expected - session.stored_end) < MIN_GAIN:
         return
-    now, limits = load_session_limits()
-    end = limits.end(now, session.started_at)
+    end = load_session_limits().end(now, session.started_at)
     Session.objects.filter(session_key=session.session_key).update(expire_date=end)
 
 
@@ -135,7 +134,7 @@ def check_limits(idle_minutes: int, session_hours: int) -> None:
 
 def current_limits() -> dict[str, int]:
     """`idle_minutes` and `session_hours`. One statement."""
-    _, limits = load_session_limits()
+    limits = load_session_limits()
     return {
         "idle_minutes": int(limits.idle.total_seconds()) // 60,
         "session_hours": int(limits.total.total_seconds()) // 3600,
@@ -155,4 +154,4 @@ def _half_minute() -> int:
 @lru_cache(maxsize=1)
 def _recent_limits(_half_minute: int) -> SessionLimits:
     """The limits, read at most once in half a minute."""
-    return load_session_limits()[1]
+    return load_session_limits()

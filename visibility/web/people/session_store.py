@@ -4,6 +4,7 @@ The end is the expiry of the row, which Django, pages and sockets check. `Securi
 limits.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from visibility.models.people import DEFAULT_IDLE_MINUTES, DEFAULT_SESSION_HOURS
 # The time of the sign-in, in seconds since 1970.
 STARTED_AT = "started_at"
 SELECT_LIMITS = """
-SELECT clock_timestamp(), coalesce(max(idle_minutes), %s), coalesce(max(session_hours), %s)
+SELECT coalesce(max(idle_minutes), %s), coalesce(max(session_hours), %s)
 FROM visibility_securitysettings
 """
 
@@ -47,8 +48,7 @@ class SessionStore(DatabaseSessionStore):
 
     def get_expiry_date(self, **_kwargs: Any) -> datetime:
         """When the session ends, if it is used now. Runs one statement."""
-        now, limits = load_session_limits()
-        return limits.end(now, self.started_at)
+        return load_session_limits().end(now_of_sessions(), self.started_at)
 
     @property
     def started_at(self) -> datetime | None:
@@ -57,9 +57,14 @@ class SessionStore(DatabaseSessionStore):
         return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC)
 
 
-def load_session_limits() -> tuple[datetime, SessionLimits]:
-    """The time of the database, and the limits. One statement."""
+def now_of_sessions() -> datetime:
+    """The clock of this machine, with which Django compares the end of a session."""
+    return datetime.fromtimestamp(time.time(), tz=UTC)
+
+
+def load_session_limits() -> SessionLimits:
+    """The limits. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(SELECT_LIMITS, [DEFAULT_IDLE_MINUTES, DEFAULT_SESSION_HOURS])
-        now, idle, total = cursor.fetchone()
-    return now, SessionLimits(timedelta(minutes=idle), timedelta(hours=total))
+        idle, total = cursor.fetchone()
+    return SessionLimits(timedelta(minutes=idle), timedelta(hours=total))
