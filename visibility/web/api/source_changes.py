@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,7 +12,6 @@ from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource
 from visibility.ingest.change_source import SourceProperties, archive_source, restore_source
 from visibility.ingest.rotate_secret_as_person import rotate_secret_as_person
-from visibility.models.sources_and_messages import Source
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import PermissionFilteredSerializer
 from visibility.web.api.idempotency import run_idempotently
@@ -29,6 +28,7 @@ from visibility.web.api.source_properties import (
     source_content,
 )
 from visibility.web.permissions import Permission
+from visibility.web.source_lookup import source_or_404
 
 
 class NewSecretBody(RequestBody):
@@ -64,7 +64,7 @@ class RotateSecretView(ApiView):
             values = parse_body(NewSecretBody, body)
             try:
                 secret = rotate_secret_as_person(
-                    _source_or_404(slug),
+                    source_or_404(slug),
                     secret=values["secret"],
                     hours=str(values["hours"]),
                     now=database_now(),
@@ -115,19 +115,12 @@ def _change(request: Request, slug: str, change: Any, conflict: str) -> HttpResp
 
     def do() -> ApiResponse:
         parse_body(EmptyBody, body)
-        source = _source_or_404(slug)
+        source = source_or_404(slug)
         if not change(source, now=database_now(), user=current_user(request)):
             raise ConflictError(conflict)
-        source = _source_or_404(slug)
+        source = source_or_404(slug)
         return ApiResponse.with_json_body(
             source_content(source, SourceProperties.of_source(source))
         )
 
     return run_idempotently(request, body, do)
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404
-    return source

@@ -16,7 +16,7 @@ from visibility.ingest.source_maintenance import (
     list_current_maintenance,
     plan_maintenance,
 )
-from visibility.models import Source, SourceMaintenance
+from visibility.models import SourceMaintenance
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
@@ -35,6 +35,7 @@ from visibility.web.api.request_body_serializers import (
     read_body,
 )
 from visibility.web.permissions import Permission
+from visibility.web.source_lookup import source_or_404
 
 
 class MaintenanceBody(RequestBody):
@@ -76,7 +77,7 @@ class MaintenanceListView(ApiView):
     @extend_schema(operation_id="source_maintenance", responses=MaintenanceListSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """List the maintenance of a source that runs or is planned."""
-        windows = list_current_maintenance(_source_or_404(slug), database_now())
+        windows = list_current_maintenance(source_or_404(slug), database_now())
         return Response(serialize(MaintenanceListSerializer, {"items": windows}))
 
     @extend_schema(
@@ -92,7 +93,7 @@ class MaintenanceListView(ApiView):
             wanted: dict[str, Any] = parse_body(MaintenanceBody, body)
             try:
                 window = plan_maintenance(
-                    _source_or_404(slug), **wanted, by=current_user(request), now=database_now()
+                    source_or_404(slug), **wanted, by=current_user(request), now=database_now()
                 )
             except InvalidMaintenance as error:
                 raise InvalidInput(error.field, str(error)) from error
@@ -115,7 +116,7 @@ class EndMaintenanceView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            source = _source_or_404(slug)
+            source = source_or_404(slug)
             window = SourceMaintenance.objects.filter(pk=min(window_id, MAX_ID), source=source)
             if not window.exists():
                 raise Http404
@@ -127,10 +128,3 @@ class EndMaintenanceView(ApiView):
             return ApiResponse.with_json_body(serialize(MaintenanceSerializer, row))
 
         return run_idempotently(request, body, do)
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404
-    return source

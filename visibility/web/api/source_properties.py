@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -18,6 +18,7 @@ from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.problem_responses import ApiResponse, InvalidInput
 from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
+from visibility.web.source_lookup import source_or_404
 
 
 class InvalidSourceInput(InvalidInput):
@@ -56,7 +57,7 @@ class SourcePropertiesView(ApiView):
     @extend_schema(operation_id="source", responses=SourcePropertiesSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve the title, poll interval and owner of a source, and whether it is enabled."""
-        source = _source_or_404(slug)
+        source = source_or_404(slug)
         return Response(source_content(source, SourceProperties.of_source(source)))
 
     @extend_schema(
@@ -70,7 +71,7 @@ class SourcePropertiesView(ApiView):
 
         def do() -> ApiResponse:
             values = parse_body(SourcePropertiesBody, body)
-            source = _source_or_404(slug)
+            source = source_or_404(slug)
             changes = {name: _entered_text(value) for name, value in values.items()}
             try:
                 changed = change_source(
@@ -87,13 +88,6 @@ def _entered_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404
-    return source
 
 
 def source_content(source: Source, properties: SourceProperties) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """Endpoint of the reading report of a source."""
 
-from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.ingest.reading_findings import FindingKind
-from visibility.models.sources_and_messages import Source
 from visibility.screens.sources.reading_report import load_reading_report
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (
@@ -16,6 +14,7 @@ from visibility.web.api.common_serializers import (
     serialize,
 )
 from visibility.web.permissions import Permission
+from visibility.web.source_lookup import source_or_404
 
 
 class FindingSerializer(PermissionFilteredSerializer):
@@ -52,7 +51,5 @@ class ReadingReportView(ApiView):
     @extend_schema(operation_id="source_reading", responses=ReadingReportSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Report what the newest messages of a source lack, with examples and remedies."""
-        source = Source.objects.filter(slug=slug).first()
-        if source is None:
-            raise Http404
+        source = source_or_404(slug)
         return Response(serialize(ReadingReportSerializer, load_reading_report(source)))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -27,6 +27,7 @@ from visibility.web.api.problem_responses import ApiResponse, ConflictError
 from visibility.web.api.request_body_serializers import EmptyBody, parse_body, read_body
 from visibility.web.permissions import Permission
 from visibility.web.send_test_event import NoTestEvent, send_test_event
+from visibility.web.source_lookup import source_or_404
 
 OUTCOMES = ("accepted", "waiting", "parked", "discarded", "refused", "test")
 
@@ -94,7 +95,7 @@ class SourceRequestListView(ApiView):
     @extend_schema(operation_id="source_requests", responses=SourceRequestListSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """List the newest 20 requests: stored ones, refused ones and test events."""
-        rows = list_newest_requests(_source_or_404(slug))
+        rows = list_newest_requests(source_or_404(slug))
         return Response({"items": serialize_all(SourceRequestSerializer, rows)})
 
 
@@ -116,7 +117,7 @@ class SourceTestEventView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            source, now = _source_or_404(slug), database_now()
+            source, now = source_or_404(slug), database_now()
             try:
                 answer = send_test_event(source, now=now)
             except (NoTestEvent, UnusableSource, UnreadableSecrets) as error:
@@ -150,7 +151,7 @@ class SourceTestPollView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            source = _source_or_404(slug)
+            source = source_or_404(slug)
             page = fetch_first_page(source, now=database_now())
             _audit(request, "source.test_poll", source, {"error": page.error})
             content = {
@@ -179,10 +180,3 @@ def _audit(request: Request, action: str, source: Source, detail: dict[str, Any]
         detail=detail,
         now=database_now(),
     )
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404
-    return source

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -30,6 +30,7 @@ from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.problem_responses import ApiResponse, InvalidInput
 from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
 from visibility.web.permissions import Permission
+from visibility.web.source_lookup import source_or_404
 
 
 class InvalidSettingsInput(InvalidInput):
@@ -124,7 +125,7 @@ class SourceSettingsView(ApiView):
     @extend_schema(operation_id="source_settings", responses=SourceSettingsSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve the settings of a source with their declarations. Secrets are not included."""
-        return Response(_settings_content(_source_or_404(slug)))
+        return Response(_settings_content(source_or_404(slug)))
 
     @extend_schema(
         operation_id="source_settings_change",
@@ -138,7 +139,7 @@ class SourceSettingsView(ApiView):
         def do() -> ApiResponse:
             values = parse_body(SourceSettingsBody, body)
             given = values.get("settings", {})
-            source = _source_or_404(slug)
+            source = source_or_404(slug)
             changes = {name: "" if value is None else value for name, value in given.items()}
             try:
                 change_settings_and_secret(
@@ -150,16 +151,9 @@ class SourceSettingsView(ApiView):
                 )
             except InvalidSource as error:
                 raise InvalidSettingsInput(error.errors) from error
-            return ApiResponse.with_json_body(_settings_content(_source_or_404(slug)))
+            return ApiResponse.with_json_body(_settings_content(source_or_404(slug)))
 
         return run_idempotently(request, body, do)
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404
-    return source
 
 
 def _settings_content(source: Source) -> dict[str, Any]:

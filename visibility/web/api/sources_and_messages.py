@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
 from visibility.ingest.replay_messages import replay_parked_messages
-from visibility.models import InboundMessage, MessageState, Source
+from visibility.models import InboundMessage, MessageState
 from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
 from visibility.screens.messages.message_columns import MESSAGE_LIST
@@ -39,6 +39,7 @@ from visibility.web.api.pagination import ApiListView
 from visibility.web.api.problem_responses import ApiResponse, ConflictError
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
 from visibility.web.permissions import Permission
+from visibility.web.source_lookup import source_or_404
 
 
 class MessageCountsSerializer(PermissionFilteredSerializer):
@@ -104,9 +105,7 @@ class SourceHealthView(ApiView):
     @extend_schema(operation_id="source_health", responses=SourceHealthSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve the health of a source and the outcomes of its messages."""
-        source = Source.objects.filter(slug=slug).first()
-        if source is None:
-            raise Http404
+        source = source_or_404(slug)
         health = sources.load_source_health_reports(database_now(), [source])[0]
         values: dict[str, Any] = serialize(SourceSerializer, health)
         return Response(

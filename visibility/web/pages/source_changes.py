@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
@@ -15,9 +15,9 @@ from visibility.formatting import count_with_noun
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource
 from visibility.ingest.change_source import archive_source, restore_source
 from visibility.ingest.rotate_secret_as_person import rotate_secret_as_person
-from visibility.models.sources_and_messages import Source
 from visibility.screens.sources.connector_catalog import find_connector
 from visibility.web.permissions import Permission, require_permission, signed_in_user
+from visibility.web.source_lookup import source_or_404
 
 DEFAULT_HOURS = "24"
 
@@ -26,7 +26,7 @@ DEFAULT_HOURS = "24"
 @require_permission(Permission.SOURCES_EDIT)
 def rotate_secret_view(request: HttpRequest, slug: str) -> HttpResponse:
     """`/sources/<slug>/rotate`: the form; POST creates a new secret and shows it once."""
-    source = _source_or_404(slug)
+    source = source_or_404(slug)
     context: dict[str, Any] = {
         "source": source,
         "connector": find_connector(source.connector),
@@ -81,18 +81,11 @@ def restore_view(request: HttpRequest, slug: str) -> HttpResponse:
 def _change_and_redirect(
     request: HttpRequest, slug: str, change: Callable[..., bool], effect: str
 ) -> HttpResponse:
-    source = _source_or_404(slug)
+    source = source_or_404(slug)
     user: User = signed_in_user(request)
     if change(source, now=database_now(), user=user):
         messages.success(request, f"{source.title} {effect}")
     return HttpResponseRedirect(f"/sources/{source.slug}?tab=settings")
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404(slug)
-    return source
 
 
 urlpatterns = [

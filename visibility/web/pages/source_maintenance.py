@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages as notes
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
@@ -29,6 +29,7 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.source_lookup import source_or_404
 
 SHOWN_PAST = 20
 INPUT_FORMAT = "%Y-%m-%dT%H:%M"
@@ -38,7 +39,7 @@ INPUT_FORMAT = "%Y-%m-%dT%H:%M"
 @require_permission(Permission.SOURCES_SEE)
 def maintenance_view(request: HttpRequest, slug: str) -> HttpResponse:
     """`/sources/<slug>/maintenance`: what is planned and was; POST plans one."""
-    source, now = _source(slug), database_now()
+    source, now = source_or_404(slug), database_now()
     if request.method == "GET":
         return _render(request, source, now, _proposed_values(now))
     if not has_permission(request.user, Permission.SOURCES_EDIT):
@@ -65,7 +66,7 @@ def maintenance_view(request: HttpRequest, slug: str) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def end_maintenance_view(request: HttpRequest, slug: str, window_id: int) -> HttpResponse:
     """POST /sources/<slug>/maintenance/<id>/end: end it now, or cancel it before it starts."""
-    source = _source(slug)
+    source = source_or_404(slug)
     is_known = window_id < 2**63 and end_maintenance(
         window_id, source=source, by=signed_in_user(request), now=database_now()
     )
@@ -74,13 +75,6 @@ def end_maintenance_view(request: HttpRequest, slug: str, window_id: int) -> Htt
     else:
         notes.info(request, "Nothing changed: this maintenance has ended.")
     return HttpResponseRedirect(f"/sources/{source.slug}/maintenance")
-
-
-def _source(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404(slug)
-    return source
 
 
 def _proposed_values(now: datetime) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_POST
@@ -24,6 +24,7 @@ from visibility.web.permissions import (
     signed_in_user,
 )
 from visibility.web.send_test_event import NoTestEvent, send_test_event
+from visibility.web.source_lookup import source_or_404
 
 OUTCOMES = {
     "accepted": ("Processed", "ok"),
@@ -72,7 +73,7 @@ def _row_context(row: SourceRequest, now: datetime) -> dict[str, Any]:
 @require_permission(Permission.SOURCES_EDIT)
 def send_test_event_view(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /sources/<slug>/test-event`: the result is the newest request of the source."""
-    source, now = _source_or_404(slug), database_now()
+    source, now = source_or_404(slug), database_now()
     try:
         answer = send_test_event(source, now=now)
     except (NoTestEvent, UnusableSource, UnreadableSecrets) as error:
@@ -86,7 +87,7 @@ def send_test_event_view(request: HttpRequest, slug: str) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def fetch_first_page_view(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /sources/<slug>/test-poll`: show what the next page would create."""
-    source, now = _source_or_404(slug), database_now()
+    source, now = source_or_404(slug), database_now()
     trial = fetch_first_page(source, now=now)
     _audit(request, "source.test_poll", source, {"error": trial.error}, now)
     context = {"source": source} | requests_context(request, source, now, trial)
@@ -99,13 +100,6 @@ def _audit(
     append_audit_entry(
         action, user=signed_in_user(request), object=source.slug, detail=detail, now=now
     )
-
-
-def _source_or_404(slug: str) -> Source:
-    source = Source.objects.filter(slug=slug).first()
-    if source is None:
-        raise Http404(slug)
-    return source
 
 
 urlpatterns = [

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
@@ -51,6 +51,7 @@ from visibility.web.source_conflicts import (
     source_conflict,
     stored_properties,
 )
+from visibility.web.source_lookup import source_or_404
 
 TABS = (
     ("overview", "Overview"),
@@ -70,7 +71,7 @@ SETTINGS_TABS = (("settings", "Settings"), ("history", "History"))
 @require_permission(Permission.SOURCES_SEE)
 def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """`/sources/<slug>`: a tab of the source, by `?tab=`."""
-    return _render_source(request, _get_source(slug), request.GET.get("tab", "overview"))
+    return _render_source(request, source_or_404(slug), request.GET.get("tab", "overview"))
 
 
 @require_POST
@@ -78,7 +79,7 @@ def source_detail(request: HttpRequest, slug: str) -> HttpResponse:
 @transaction.atomic
 def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the settings of a source, or show the form again with an error at each field."""
-    source = _get_source(slug, for_update=True)
+    source = source_or_404(slug, for_update=True)
     posted = {name: text for name, text in request.POST.items() if isinstance(text, str)}
     if has_changed_since(posted.pop(SEEN, ""), settings_by_label(source)):
         conflict = source_conflict(
@@ -117,7 +118,7 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
 @transaction.atomic
 def save_properties(request: HttpRequest, slug: str) -> HttpResponse:
     """Save the title, the poll interval and the switch, or show the form again with the errors."""
-    source = _get_source(slug, for_update=True)
+    source = source_or_404(slug, for_update=True)
     entered = {name: request.POST.get(name, "") for name in ("title", "poll_seconds")}
     entered["enabled"] = "yes" if request.POST.get("enabled") else "no"
     if "poll_seconds" not in request.POST:
@@ -238,15 +239,6 @@ def _render_source(
         names |= {e.setting.family_prefix + e.id for e in entries if e.error}
         context["setting_errors"] = [*stored_errors, *(e for e in errors if e.name not in names)]
     return render(request, "sources/detail.html", context, status=status)
-
-
-def _get_source(slug: str, *, for_update: bool = False) -> Source:
-    """`for_update`: nobody else changes it until the transaction ends."""
-    rows = Source.objects.select_for_update(no_key=True) if for_update else Source.objects
-    source = rows.filter(slug=slug).first()
-    if source is None:
-        raise Http404(slug)
-    return source
 
 
 def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str, Any]:
