@@ -57,12 +57,14 @@ def test_raw_html_of_a_document_is_not_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "docs").mkdir()
-    text = "# Title\n\n<script>x</script>\n\ntext <b onclick=x>bold</b>\n\n[x](javascript:a)\n"
+    text = "# Title\n\n<script>x</script>\n\ntext <b onclick=x>bold</b>\n\n<i onclick=x></i>\n\n"
+    text += "[x](javascript:a)\n"
     (tmp_path / "docs" / "start.md").write_text(text)
     monkeypatch.setattr(settings, "BASE_DIR", tmp_path)
     html = load_guide_page.__wrapped__("start").html
     assert "<script" not in html
     assert "<b" not in html
+    assert "<i" not in html
     assert 'href="javascript' not in html
     assert "bold" in html
 

@@ -6,10 +6,9 @@ to a file that is no page of the guide becomes its text. Raw HTML is not rendere
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -164,27 +163,29 @@ def _plain_text(token: Token) -> str:
 
 
 def _rewrite_links(tokens: Sequence[Token], folder: str) -> None:
+    """Let links and pictures lead to the product; drop the other links and raw HTML."""
     for token in tokens:
-        children = token.children or []
-        is_removed: list[bool] = []
-        for child in children:
-            if child.type == "link_open":
-                address = _address(str(child.attrGet("href") or ""), folder)
-                is_removed.append(not address)
-                if address:
-                    child.attrSet("href", address)
-                else:
-                    child.hidden, child.tag = True, ""
-            elif child.type == "link_close" and is_removed.pop():
-                child.hidden, child.tag = True, ""
-            elif child.type == "image":
-                picture = posixpath.basename(str(child.attrGet("src") or ""))
-                child.attrSet("src", f"/help/pictures/{escape(picture)}")
-        token.children = [
-            child
-            for child in children
-            if child.type != "html_inline" and not (child.hidden and child.type.startswith("link_"))
-        ] or token.children
+        if token.children is not None:
+            token.children = list(_rewritten_children(token.children, folder))
+
+
+def _rewritten_children(children: Iterable[Token], folder: str) -> Iterator[Token]:
+    is_dropped: list[bool] = []
+    for child in children:
+        if child.type == "html_inline":
+            continue
+        if child.type == "link_open":
+            address = _address(str(child.attrGet("href") or ""), folder)
+            is_dropped.append(not address)
+            child.attrSet("href", address)
+        elif child.type == "image":
+            picture = posixpath.basename(str(child.attrGet("src") or ""))
+            child.attrSet("src", f"/help/pictures/{picture}")
+        if child.type == "link_open" and is_dropped[-1]:
+            continue
+        if child.type == "link_close" and is_dropped.pop():
+            continue
+        yield child
 
 
 def _address(href: str, folder: str) -> str:
