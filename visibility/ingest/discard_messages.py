@@ -8,7 +8,8 @@ from django.db import transaction
 
 from visibility.db import bulk
 from visibility.db.change_feed import append_changes
-from visibility.models.audit import append_audit_entry
+from visibility.ingest.record_message_decision import record_message_decision
+from visibility.models.message_bodies import BODY_IS_REMOVED
 from visibility.models.parked_message_decisions import MessageDiscard
 
 DISCARD = """
@@ -16,13 +17,11 @@ UPDATE visibility_inbound_message SET state = 'discarded'
 WHERE id = ANY(%s) AND state = 'parked' RETURNING id, source_id
 """
 # Without its body, a message could not be replayed; it stays discarded.
-RESTORE = """
+RESTORE = f"""
 UPDATE visibility_inbound_message m SET state = 'parked'
-WHERE m.id = ANY(%s) AND m.state = 'discarded' AND NOT EXISTS (
-    SELECT FROM visibility_messagebodypartition removed WHERE removed.removed_at IS NOT NULL
-        AND m.received_at >= removed.starts_at AND m.received_at < removed.ends_at)
+WHERE m.id = ANY(%s) AND m.state = 'discarded' AND NOT {BODY_IS_REMOVED}
 RETURNING m.id, m.source_id
-"""
+"""  # noqa: S608  # constant SQL
 
 
 def discard_parked_messages(
@@ -73,16 +72,5 @@ def _update_states(statement: str, message_ids: Sequence[int]) -> dict[int, int]
 def _record(
     action: str, discard: MessageDiscard, changed: dict[int, int], *, by: User, now: datetime
 ) -> None:
-    append_audit_entry(
-        action,
-        user=by,
-        object=f"{len(changed)} messages",
-        detail={
-            "ids": sorted(changed)[:100],
-            "count": len(changed),
-            "discard": discard.pk,
-            "why": discard.why,
-        },
-        now=now,
-    )
+    record_message_decision(action, changed, by=by, now=now, discard=discard.pk, why=discard.why)
     append_changes({"source": sorted(set(changed.values()))})

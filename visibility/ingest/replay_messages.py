@@ -8,16 +8,15 @@ from django.db import transaction
 
 from visibility.db import bulk
 from visibility.db.change_feed import append_changes
-from visibility.models.audit import append_audit_entry
+from visibility.ingest.record_message_decision import record_message_decision
+from visibility.models.message_bodies import BODY_IS_REMOVED
 from visibility.models.message_replays import MessageReplay
 
-REQUEUE = """
+REQUEUE = f"""
 UPDATE visibility_inbound_message m SET state = 'waiting', attempts = 0, next_attempt_at = NULL
-WHERE m.id = ANY(%s) AND m.state = 'parked' AND NOT EXISTS (
-    SELECT FROM visibility_messagebodypartition removed WHERE removed.removed_at IS NOT NULL
-        AND m.received_at >= removed.starts_at AND m.received_at < removed.ends_at)
+WHERE m.id = ANY(%s) AND m.state = 'parked' AND NOT {BODY_IS_REMOVED}
 RETURNING m.id
-"""
+"""  # noqa: S608  # constant SQL
 # A message that a worker reads just now is locked, and is processed; one that waits in a later
 # replay stays in the queue. The cause is still that from before the replay.
 STOP = """
@@ -54,13 +53,7 @@ def replay_parked_messages(
             message_ids=queued,
             skipped_count=len(wanted) - len(queued),
         )
-        append_audit_entry(
-            "message.replay",
-            user=by,
-            object=f"{len(queued)} messages",
-            detail={"ids": queued[:100], "count": len(queued), "replay": replay.pk},
-            now=now,
-        )
+        record_message_decision("message.replay", queued, by=by, now=now, replay=replay.pk)
     return replay
 
 
@@ -75,12 +68,6 @@ def stop_replay(replay_id: int, *, by: User, now: datetime) -> int:
             return 0
         replay.stopped_at, replay.stopped_by = now, by
         replay.save(update_fields=["stopped_at", "stopped_by"])
-        append_audit_entry(
-            "message.replay_stopped",
-            user=by,
-            object=f"{len(stopped)} messages",
-            detail={"ids": sorted(stopped)[:100], "count": len(stopped), "replay": replay.pk},
-            now=now,
-        )
+        record_message_decision("message.replay_stopped", stopped, by=by, now=now, replay=replay.pk)
         append_changes({"source": sorted(set(stopped.values()))})
     return len(stopped)

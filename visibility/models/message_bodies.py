@@ -6,6 +6,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+# A condition in SQL on messages `m`: retention has removed the body.
+BODY_IS_REMOVED = """EXISTS (
+    SELECT FROM visibility_messagebodypartition removed WHERE removed.removed_at IS NOT NULL
+        AND m.received_at >= removed.starts_at AND m.received_at < removed.ends_at)"""
 # A partition is removed at the earliest so long after a check first listed it as removable.
 NOTICE = timedelta(days=7)
 

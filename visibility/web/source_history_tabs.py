@@ -1,12 +1,13 @@
 """The tabs of a source with what happened to it: polls, outgoing requests, changes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 
 from visibility.db.parse_id_and_time import parse_row_id
-from visibility.models import OutgoingRequest, PollRound, Source
+from visibility.models import AuditEntry, OutgoingRequest, PollRound, Source
 from visibility.screens.audit.entries import action_title, describe_detail
 from visibility.screens.relative_and_absolute_time import (
     displayed_time,
@@ -14,15 +15,13 @@ from visibility.screens.relative_and_absolute_time import (
 )
 from visibility.screens.sources import polls_requests_and_changes as history
 from visibility.screens.sources.field_drift import load_field_drift
+from visibility.screens.sources.polls_requests_and_changes import HistoryPage
 
 
 def polls_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
     """What the tab of the polls shows. Two statements."""
-    page = history.load_polls(source, before=_before(request))
     return {
-        "rows": [_poll(poll, now) for poll in page.rows],
-        "older": page.older,
-        "is_first": _before(request) is None,
+        **_page_context(request, source, history.load_polls, lambda poll: _poll(poll, now)),
         "polls_sentence": history.polls_sentence(source, now),
         "next_poll": displayed_time(source.next_poll_at, now) if source.enabled else None,
     }
@@ -30,31 +29,16 @@ def polls_context(request: HttpRequest, source: Source, now: datetime) -> dict[s
 
 def outgoing_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
     """What the tab of the outgoing requests shows. One statement."""
-    page = history.load_outgoing_requests(source, before=_before(request))
+    load = history.load_outgoing_requests
     return {
-        "rows": [_outgoing(sent, now) for sent in page.rows],
-        "older": page.older,
-        "is_first": _before(request) is None,
+        **_page_context(request, source, load, lambda sent: _outgoing(sent, now)),
         "throttled_until": displayed_time(source.throttled_until, now),
     }
 
 
 def changes_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
     """What the tab of the changes shows. One statement."""
-    page = history.load_changes(source, before=_before(request))
-    return {
-        "rows": [
-            {
-                "title": action_title(entry.action).partition(": ")[2].capitalize(),
-                "at": displayed_time(entry.at, now),
-                "user": entry.user,
-                "facts": describe_detail(entry.detail),
-            }
-            for entry in page.rows
-        ],
-        "older": page.older,
-        "is_first": _before(request) is None,
-    }
+    return _page_context(request, source, history.load_changes, lambda entry: _change(entry, now))
 
 
 def drift_context(source: Source, now: datetime) -> dict[str, Any]:
@@ -74,8 +58,29 @@ def drift_context(source: Source, now: datetime) -> dict[str, Any]:
     return {"drifts": drifts}
 
 
-def _before(request: HttpRequest) -> int | None:
-    return parse_row_id(request.GET.get("before", "")) or None
+def _page_context(
+    request: HttpRequest,
+    source: Source,
+    load: Callable[..., HistoryPage[Any]],
+    row: Callable[[Any], dict[str, Any]],
+) -> dict[str, Any]:
+    """A page of rows, and the ID before which the next page begins."""
+    before = parse_row_id(request.GET.get("before", "")) or None
+    page = load(source, before=before)
+    return {
+        "rows": [row(each) for each in page.rows],
+        "older": page.older,
+        "is_first": before is None,
+    }
+
+
+def _change(entry: AuditEntry, now: datetime) -> dict[str, Any]:
+    return {
+        "title": action_title(entry.action).partition(": ")[2].capitalize(),
+        "at": displayed_time(entry.at, now),
+        "user": entry.user,
+        "facts": describe_detail(entry.detail),
+    }
 
 
 def _poll(poll: PollRound, now: datetime) -> dict[str, Any]:

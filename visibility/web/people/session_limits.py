@@ -6,6 +6,7 @@ ends. An open page alone does not extend its session.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -55,11 +56,9 @@ class SessionLimitsMiddleware:
             and is_activity(request)
             and response.status_code < 500
         ):
-            try:
+            # The response is right without it; the next request extends the session.
+            with suppress(DatabaseError):
                 extend_session(request)
-            except DatabaseError:
-                # The response is right; the next request extends the session.
-                return response
         return response
 
 
