@@ -19,7 +19,7 @@ from tests.builders.sources import create_source
 from tests.builders.users import signed_in
 from tests.builders.watched_source import set_received_at_of_waiting_messages, store_message
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
-from visibility.models import AuditEntry, Heartbeat
+from visibility.models import AuditEntry, BusinessObject, Heartbeat, RefoldRequest
 from visibility.models.heartbeats import SCHEDULER, WORKER
 from visibility.notify.publish_change_number import Broadcaster, broadcaster
 from visibility.web.permissions import UserRole
@@ -62,6 +62,15 @@ def test_waiting_messages_are_counted_and_lead_to_their_list(now: datetime) -> N
     assert '<a href="/messages?state=waiting">3</a>' in text
     messages = signed_in(UserRole.ADMIN).get("/api/v1/messages?state=waiting").json()
     assert len(messages["items"]) == 3
+
+
+def test_an_order_with_several_changes_waits_once(now: datetime) -> None:
+    order = BusinessObject.objects.create(kind="order")
+    for _ in range(2):
+        RefoldRequest.objects.create(object=order, due_at=now - HOUR)
+    work = call()["work"]
+    assert work["orders"] == 1
+    assert datetime.fromisoformat(work["oldest_order_at"]) == now - HOUR
 
 
 def test_process_without_recorded_work_is_not_shown_as_working(now: datetime) -> None:

@@ -22,6 +22,7 @@ from visibility.operations.processes_and_disks import (
     process_statuses,
     watched_folders,
 )
+from visibility.screens.sources.pipeline_stages import load_pipeline
 
 PROCESSES = ("web", WORKER, SCHEDULER)
 # The embedded ones: nothing but their supervisor says that they run.
@@ -43,14 +44,9 @@ LEFT JOIN pg_class AS parent ON parent.oid = pg_inherits.inhparent
 WHERE own.relkind = 'r' AND own.relnamespace = 'public'::regnamespace
 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %s
 """
-SELECT_WORK = """
-SELECT
-    (SELECT count(*) FROM visibility_inbound_message WHERE state = 'waiting'),
-    (SELECT min(received_at) FROM visibility_inbound_message WHERE state = 'waiting'),
-    (SELECT count(*) FROM visibility_refoldrequest WHERE due_at <= %(now)s),
-    (SELECT min(due_at) FROM visibility_refoldrequest WHERE due_at <= %(now)s),
-    (SELECT count(*) FROM visibility_notification WHERE state = 'pending'),
-    (SELECT count(*) FROM visibility_notification WHERE state = 'failed')
+SELECT_NOTIFICATIONS = """
+SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'failed')
+FROM visibility_notification WHERE state IN ('pending', 'failed')
 """
 
 
@@ -128,8 +124,8 @@ def load_system_facts(now: datetime) -> SystemFacts:
         server_version, database_bytes, migration = cursor.fetchone()
         cursor.execute(SELECT_TABLES, [MAX_TABLES])
         tables = [TableFacts(*row) for row in cursor.fetchall()]
-        cursor.execute(SELECT_WORK, {"now": now})
-        work = WaitingWork(*cursor.fetchone())
+        cursor.execute(SELECT_NOTIFICATIONS)
+        pending, failed = cursor.fetchone()
     backup = latest_backup()
     return SystemFacts(
         problems=current_problems(now),
@@ -142,7 +138,7 @@ def load_system_facts(now: datetime) -> SystemFacts:
             ("Redis or Valkey", _redis_version()),
         ],
         processes=_processes(now),
-        work=work,
+        work=_waiting_work(now, pending_notifications=pending, failed_notifications=failed),
         disks=_disks(),
         database_bytes=database_bytes,
         tables=tables,
@@ -157,6 +153,19 @@ def latest_backup() -> BackupFacts | None:
     if entry is None:
         return None
     return BackupFacts(entry.at, entry.object, entry.detail["bytes"], entry.detail["rows"])
+
+
+def _waiting_work(now: datetime, **notifications: int) -> WaitingWork:
+    """The messages and orders are those of the pipeline on the page of the sources."""
+    stages = {stage.code: stage for stage in load_pipeline(now).stages}
+    reading, timelines = stages["read"], stages["timeline"]
+    return WaitingWork(
+        messages=reading.waiting or 0,
+        oldest_message_at=reading.oldest_at,
+        orders=timelines.waiting or 0,
+        oldest_order_at=timelines.oldest_at,
+        **notifications,
+    )
 
 
 def _processes(now: datetime) -> list[ProcessFacts]:
