@@ -11,6 +11,7 @@ from tests.builders.sources import create_source, message
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.models import InboundMessage, RefoldRequest
+from visibility.screens.sources import pipeline_stages
 from visibility.screens.sources.pipeline_stages import describe_drain, load_pipeline
 from visibility.web.permissions import UserRole
 
@@ -55,6 +56,15 @@ def test_each_stage_says_what_waits_and_since_when(client: Client) -> None:
     assert "oldest" in page
     listed = client.get("/messages?state=waiting").content.decode()
     assert listed.count("<tr data-id=") == 2
+
+
+def test_a_count_that_ends_at_the_newest_messages_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processed(1, 2, 3)
+    assert "3 in the last hour" in text(client)
+    monkeypatch.setattr(pipeline_stages, "NEWEST", 3)
+    assert text(client).count("3 or more in the last hour") == 2
 
 
 def test_the_time_from_receipt_is_that_of_the_last_hour(client: Client) -> None:

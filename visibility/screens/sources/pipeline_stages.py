@@ -82,7 +82,7 @@ def load_pipeline(now: datetime) -> Pipeline:
         )
         cursor.execute(AFTER_MESSAGES, {"now": now})
         refolds, refold_oldest, timers, timer_oldest, records = cursor.fetchone()
-    hour = f"{format_number(read)} in the last hour"
+    hour = f"{_counted(read)} in the last hour"
     if p50 is not None:
         hour += f", half within {_short(p50)} of receipt, 95% within {_short(p95)}"
     reading = [hour]
@@ -99,7 +99,7 @@ def load_pipeline(now: datetime) -> Pipeline:
                 None,
                 "",
                 None,
-                [f"{format_number(received)} in the last hour"],
+                [f"{_counted(received)} in the last hour"],
                 "/messages",
             ),
             PipelineStage(
@@ -121,6 +121,11 @@ def describe_drain(waiting: int, *, received: int, read: int) -> str:
         return "not shrinking: as many are received as are read"
     left = PACE * (waiting / (read - received))
     return f"empty in about {format_duration(left)} at this pace"
+
+
+def _counted(count: int) -> str:
+    """`312`; `20,000 or more` if all of the newest messages count, so that earlier ones may."""
+    return f"{format_number(count)}{' or more' if count >= NEWEST else ''}"
 
 
 def _short(length: timedelta) -> str:
