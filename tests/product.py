@@ -7,14 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
+import psycopg
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.db import connection
+from psycopg import sql
 
 from visibility.launcher import process_plan
 
@@ -127,6 +130,18 @@ class Product:
                 process.kill()
                 process.wait()
         self._running.clear()
+
+
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """The URL of another database on the test server, without tables; dropped afterwards."""
+    name = f"restore_{os.getpid()}"
+    with psycopg.connect(database_url(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield database_url().replace(admin.info.dbname, name, 1)
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def free_port() -> int:

@@ -25,6 +25,8 @@ def main(argv: list[str]) -> int:
     os.chdir(CHECKOUT)
     if "--full" in argv:
         os.environ["TEST_EFFORT"] = "full"
+    # Without bytecode, each of the many processes that tests start compiles the product again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-m", "pytest", *pytest_arguments(argv)]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
 

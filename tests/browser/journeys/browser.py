@@ -105,7 +105,8 @@ class PageWatch:
         # `_check_status` reports failed loads together with their URL.
         loading = message.text.startswith("Failed to load resource")
         if not loading:
-            self.problems.append(f"console {message.type}: {message.text}")
+            path = urlsplit(message.page.url).path if message.page else ""
+            self.problems.append(f"console {message.type} {path}: {message.text}")
 
     def _record_failure(self, request: Request) -> None:
         if request.failure != CANCELED_BY_NAVIGATION:

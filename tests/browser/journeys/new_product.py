@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.contrib.auth.models import Group, User
+from playwright.sync_api import Locator, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.empty_tables import empty_tables
@@ -32,3 +33,13 @@ def create_administrator(username: str, password: str) -> None:
     """Create an administrator who can sign in."""
     user = User.objects.create_user(username, password=password)
     user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
+
+
+def reload_until_visible(page: Page, address: str, locator: Locator) -> None:
+    """Open a page again until the worker has done what it shows, for half a minute at most."""
+    for _ in range(30):
+        page.goto(address)
+        if locator.first.is_visible():
+            return
+        page.wait_for_timeout(1_000)
+    expect(locator).to_be_visible()

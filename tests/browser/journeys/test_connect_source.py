@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from connectors.catalog import connectors_by_slug
 from tests.browser.journeys.browser import PageWatch, chromium
-from tests.browser.journeys.new_product import create_administrator, new_product
+from tests.browser.journeys.new_product import (
+    create_administrator,
+    new_product,
+    reload_until_visible,
+)
 from tests.browser.journeys.page_checks import page_problems
 from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.product import Product
@@ -159,16 +163,6 @@ def test_the_first_rule_is_created_from_a_starter_and_opens_an_alert(
     context.close()
     assert problems == []
     assert watch.problems == []
-
-
-def reload_until_visible(page: Page, address: str, locator: Locator) -> None:
-    """Open a page again until the worker has done what it shows, for half a minute at most."""
-    for _ in range(30):
-        page.goto(address)
-        if locator.first.is_visible():
-            return
-        page.wait_for_timeout(SECONDS)
-    expect(locator).to_be_visible()
 
 
 def post_order(url: str, secret: str) -> httpx2.Response:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from tests.builders.alerts import statements
 from tests.builders.sla_rules import create_rule
@@ -84,6 +85,14 @@ def test_form_creates_a_calendar_in_the_stored_form_and_audits_it(ops: Client) -
     page = page_of(ops, "/calendars/dallas-warehouse")
     assert "Mon to Fri 08:00-12:00, 13:00-17:00 (America/Chicago)" in page
     assert "08:00-12:00 Stocktaking" in page or database_now().date() > date(2026, 12, 31)
+
+
+def test_new_calendar_has_the_time_zone_of_the_organization(
+    ops: Client, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "America/Chicago"
+    form = ops.get("/calendars/new").content.decode()
+    assert re.search('name="zone"[^>]*value="America/Chicago"', form)
 
 
 def test_unchanged_form_changes_nothing(ops: Client) -> None:

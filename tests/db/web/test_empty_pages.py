@@ -82,6 +82,7 @@ def test_pages_without_a_source_offer_to_connect_one_and_do_not_reassure(url: st
 def test_other_sentences_without_a_source_do_not_reassure(url: str, expected: str) -> None:
     page = main_of(signed_in(AD), url)
     assert expected in page
+    assert "noticed. received" not in page
     assert [sentence for sentence in REASSURING if sentence in page] == []
 
 

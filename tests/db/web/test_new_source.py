@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from connectors.catalog import connectors_by_slug
 from tests.builders.sources import create_source
@@ -126,6 +127,17 @@ def test_a_drop_folder_outside_the_allowed_ones_is_refused(integrator: Client) -
         assert answer.status_code in {400, 422}
         assert "must be inside" in answer.content.decode()
     assert not Source.objects.exists()
+
+
+def test_the_folder_of_a_system_that_sends_files_is_among_the_first_fields(
+    integrator: Client, settings: Settings
+) -> None:
+    settings.DROP_ROOTS = ["/srv/drop"]
+    page = integrator.get("/sources/new/northlog_945").content.decode()
+    first = page.partition("More settings")[0]
+    assert 'name="drop"' in first
+    assert "Enter a path inside /srv/drop; it is created." in first
+    assert 'name="drop"' not in integrator.get(FORM).content.decode()
 
 
 def test_the_api_adds_a_source_with_the_same_checks(integrator: Client) -> None:

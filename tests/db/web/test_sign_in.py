@@ -10,11 +10,13 @@ from pytest_django.fixtures import Settings
 
 from tests.builders.users import create_user
 from visibility.db.database_time import database_now
+from visibility.storage.organization import organization_name
 from visibility.web.pages.sign_in_and_out import DEMO_PEOPLE, local_path_or_empty
 from visibility.web.permissions import HOME_PAGES, UserRole
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
+ORGANIZATION = {"currency": "USD", "week_start": "monday", "fiscal_year_start": "1", "calendar": ""}
 
 
 def person(name: str = "olga", role: UserRole | None = UserRole.OPERATIONS) -> User:
@@ -31,6 +33,20 @@ def test_start_page_of_the_most_powerful_role(client: Client) -> None:
     user = person(role=UserRole.CUSTOMER_SERVICE)
     user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
     client.force_login(user)
+    assert client.get("/").headers["location"] == HOME_PAGES[UserRole.ADMIN]
+
+
+def test_administrator_continues_the_set_up_until_it_is_done_or_closed(client: Client) -> None:
+    client.force_login(person(role=UserRole.ADMIN))
+    assert client.post(
+        "/organization", {"name": "Acme", "time_zone": "UTC", **ORGANIZATION}
+    ).status_code
+    assert organization_name() == "Acme"
+    assert client.get("/").headers["location"] == "/setup"
+    client.force_login(person("otto", UserRole.OPERATIONS))
+    assert client.get("/").headers["location"] == HOME_PAGES[UserRole.OPERATIONS]
+    client.force_login(User.objects.get(username="olga"))
+    client.post("/setup/close")
     assert client.get("/").headers["location"] == HOME_PAGES[UserRole.ADMIN]
 
 

@@ -134,7 +134,7 @@ def test_secrets_are_replaced_and_never_shown(integrator: Client) -> None:
     assert source_secrets.secret_setting_values_by_name(sealed) == {"api_key": "ck_1:cs_2"}
     page = integrator.get("/sources/wms?tab=settings").content.decode()
     assert "ck_1" not in page
-    assert 'type="password"' in page
+    assert 'class="form-control masked"' in page
 
 
 def test_a_source_without_connector_has_no_form(integrator: Client) -> None:

@@ -1,27 +1,28 @@
 """Four systems connected by manifests report one order: through HTTP, a folder and a poll."""
 
-import base64
-import hashlib
-import hmac
-import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx2
-import orjson
 import pytest
 
 from tests.builders.fedex_server import FedExServer
+from tests.builders.manifest_systems import (
+    TRACKING,
+    drop_file,
+    odoo_order,
+    scan,
+    woocommerce_order,
+    woocommerce_signature,
+)
 from tests.product import Product
 from visibility.db.database_time import database_now
 from visibility.models import BusinessObject, Event, InboundMessage, MessageState, Order, Source
 
 WOO_SECRET, ODOO_TOKEN = "woo-secret-typed-by-a-person", "odoo-token-in-the-webhook-url"
 CLIENT_ID, CLIENT_SECRET = "fedex-client", "fedex-client-secret"
-TRACKING = "449044304137821"
-HEAD = "ORDER;SHIPMENT;PO;CUST;BOL;LINE;ITEM;QTY;UOM;STATUS;SHIPPED;SCAC;TRACKING;SSCC\n"
 OWN_MANIFEST = """
 connector: returns_desk
 version: 1
@@ -69,49 +70,6 @@ def add_source(product: Product, slug: str, connector: str, secret: str, *config
     product.manage(*arguments, *(("--config", *config) if config else ()))
 
 
-def woocommerce_order(at: datetime) -> bytes:
-    text = f"{at:%Y-%m-%dT%H:%M:%S}"
-    lines = [
-        {"id": 31, "name": "Bolt", "product_id": 7, "quantity": 4, "sku": "BOLT-M8", "price": 12.5}
-    ]
-    return orjson.dumps(
-        {
-            "id": 5011,
-            "number": "WS-5011",
-            "status": "processing",
-            "currency": "USD",
-            "total": "50.00",
-            "date_created_gmt": text,
-            "date_modified_gmt": text,
-            "date_paid_gmt": text,
-            "customer_id": 17,
-            "billing": {"company": "Sample Hardware Co"},
-            "line_items": lines,
-        }
-    )
-
-
-def odoo_order(at: datetime) -> bytes:
-    order = {"_model": "sale.order", "id": 42, "name": "S00042", "client_order_ref": "5011"}
-    state = {"state": "sale", "delivery_status": "pending", "partner_id": 14}
-    return orjson.dumps({**order, **state, "write_date": f"{at:%Y-%m-%d %H:%M:%S}"})
-
-
-def drop_file(folder: Path, at: datetime) -> None:
-    row = f"S00042;NL-771;PO-88;C14;B7001;10;BOLT-M8;4;ST;C;{at:%d.%m.%Y %H:%M};FDEG;{TRACKING};\n"
-    path = folder / "SHIP_0001.csv"
-    path.write_bytes((HEAD + row).encode("cp1252"))
-    (folder / "other.csv").write_text("not for this connector\n")
-    old = time.time() - 60
-    os.utime(path, (old, old))
-
-
-def scan(code: str, at: datetime, description: str) -> dict[str, object]:
-    location = {"city": "DALLAS", "stateOrProvinceCode": "TX", "countryCode": "US"}
-    event = {"eventType": code, "eventDescription": description, "scanLocation": location}
-    return {**event, "date": at.isoformat(timespec="seconds")}
-
-
 def wait_until(is_done: Callable[[], bool], product: Product) -> None:
     deadline = time.monotonic() + 60
     while not is_done():
@@ -123,8 +81,7 @@ def post_webhooks(product: Product, at: datetime) -> None:
     ping = httpx2.post(f"{product.url}/hooks/shop", content=b"webhook_id=142", timeout=15)
     assert ping.status_code == 200
     body = woocommerce_order(at)
-    digest = hmac.new(WOO_SECRET.encode(), body, hashlib.sha256).digest()
-    headers = {"x-wc-webhook-signature": base64.b64encode(digest).decode()}
+    headers = woocommerce_signature(body, WOO_SECRET)
     forged = httpx2.post(f"{product.url}/hooks/shop", content=body + b" ", headers=headers)
     assert forged.status_code == 401
     accepted = httpx2.post(f"{product.url}/hooks/shop", content=body, headers=headers)

@@ -1,6 +1,5 @@
 """Backups through the commands, on the test database and on an embedded one."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.contrib.auth.models import User
-from psycopg import sql
 
+from tests import product as product_module
 from tests.builders.exported_order import receive_story
-from tests.product import ROOT, Product, database_url
+from tests.product import ROOT, Product
 from visibility.db.database_time import database_now
 from visibility.launcher.instance_lock_and_environment import unfinished_restore
 from visibility.models.audit import append_audit_entry
@@ -39,12 +38,8 @@ def product(tmp_path: Path) -> Product:
 
 @pytest.fixture
 def empty_database() -> Iterator[str]:
-    """The URL of another database on the test server."""
-    name = f"restore_{os.getpid()}"
-    with psycopg.connect(database_url(), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield database_url().replace(connection.info.dbname, name, 1)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with product_module.empty_database() as url:
+        yield url
 
 
 def run(product: Product, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -120,7 +120,7 @@ from visibility.web.permissions import UserRole
 def test_subscription_is_added_in_the_browser() -> None:
     ops = signed_in(UserRole.OPERATIONS)
     form = ops.get("/subscriptions/new/memory").content.decode()
-    assert 'name="setting.token" type="password"' in form
+    assert "form-control masked" in form
     entered = {"setting.room": "ops", "setting.token": "open", "enabled": "on"}
     ops.post("/subscriptions/new/memory", entered)
     assert Subscription.objects.get().stored_non_secret_settings == {"room": "ops"}

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.conf import settings
+
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.settings import Setting, SettingError
-from visibility.ingest.check_source_settings import connector_and_common_settings
+from visibility.ingest.check_source_settings import DROP_FOLDER, connector_and_common_settings
 from visibility.models.sources_and_messages import Source
 from visibility.screens.setting_fields import SettingField
 from visibility.screens.sources import settings_form
@@ -97,18 +99,27 @@ def new_source_fields(
     """Return the fields of the system, and those that every source has.
 
     An entered secret stays in its field, because nothing is stored yet. A field with an error is
-    among the first.
+    among the first, as is the folder of a system that sends files.
     """
     fields = [
-        replace(field, value=entered.get(field.name, "")) if field.is_secret else field
+        _new_source_field(field, entered)
         for field in settings_form.setting_fields(
             new_source_of_form(connector), entered=entered, errors=errors
         )
     ]
     own = connectors_by_slug()[connector].settings
-    first = [f for f in fields if f.setting in own or f.is_required or f.error]
+    first = [f for f in fields if f.setting in (*own, DROP_FOLDER) or f.is_required or f.error]
     first.sort(key=lambda field: not field.is_required)
     return first, [f for f in fields if f not in first]
+
+
+def _new_source_field(field: SettingField, entered: Mapping[str, str]) -> SettingField:
+    if field.is_secret:
+        return replace(field, value=entered.get(field.name, ""))
+    if field.setting is DROP_FOLDER:
+        roots = " or ".join(settings.DROP_ROOTS)
+        return replace(field, help=f"{field.help} Enter a path inside {roots}; it is created.")
+    return field
 
 
 def example_request(source: Source, url: str, secret: str, now: datetime) -> str:

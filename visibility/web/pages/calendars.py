@@ -32,6 +32,7 @@ from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import SaveConflict, conflict_with_latest_entry
 from visibility.sla.calendar_versions import CalendarVersion, version_on
 from visibility.sla.check_calendar import MAX_TITLE_LENGTH, InvalidCalendarValues
+from visibility.storage.organization import organization_time_zone
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -64,7 +65,8 @@ def calendar_list(request: HttpRequest) -> HttpResponse:
 def new_calendar(request: HttpRequest) -> HttpResponse:
     """`/calendars/new`: the empty form; POST creates the calendar."""
     if request.method != "POST":
-        return _render_new(request, form_of_version(CalendarVersion(), ""))
+        empty = CalendarVersion(zone=organization_time_zone())
+        return _render_new(request, form_of_version(empty, ""))
     try:
         created = change_calendars.create_calendar(
             _form_values(request), by=signed_in_user(request), now=database_now()

@@ -28,6 +28,8 @@ from visibility.boards.stored_boards import start_board_slug
 from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.notify.mail import has_mail_server
+from visibility.screens.setup.next_step import load_next_step
+from visibility.storage.organization import is_checklist_closed, organization_name
 from visibility.web.database_unavailable import RETRY_SECONDS
 from visibility.web.people.local_paths import local_path_or_empty as local_path_or_empty
 from visibility.web.people.sessions import record_session
@@ -66,15 +68,24 @@ DEMO_PEOPLE = {
 def redirect_to_start_page(request: HttpRequest) -> HttpResponse:
     """Redirect to the board that the user chose, or to the home page of their role.
 
-    Of several roles, the most privileged one counts.
+    Of several roles, the most privileged one counts. An administrator who sets up the installation
+    continues with the checklist.
     """
     user_roles = roles(request.user)
     if user_roles and (slug := start_board_slug(signed_in_user(request).pk)):
         return redirect(f"/boards/{slug}")
+    if UserRole.ADMIN in user_roles and _is_set_up_unfinished():
+        return redirect("/setup")
     for role in ROLES_BY_PRIVILEGE:
         if role in user_roles:
             return redirect(HOME_PAGES[role])
     raise PermissionDenied("no role")
+
+
+def _is_set_up_unfinished() -> bool:
+    """Whether the installation cannot show anything yet, and nobody closed the checklist."""
+    is_checklist_open = bool(organization_name()) and not is_checklist_closed()
+    return is_checklist_open and load_next_step() is not None
 
 
 class SignInView(LoginView):
