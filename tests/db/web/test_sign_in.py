@@ -38,9 +38,7 @@ def test_start_page_of_the_most_powerful_role(client: Client) -> None:
 
 def test_administrator_continues_the_set_up_until_it_is_done_or_closed(client: Client) -> None:
     client.force_login(person(role=UserRole.ADMIN))
-    assert client.post(
-        "/organization", {"name": "Acme", "time_zone": "UTC", **ORGANIZATION}
-    ).status_code
+    client.post("/organization", {"name": "Acme", "time_zone": "UTC", **ORGANIZATION})
     assert organization_name() == "Acme"
     assert client.get("/").headers["location"] == "/setup"
     client.force_login(person("otto", UserRole.OPERATIONS))
