@@ -23,6 +23,7 @@ from visibility.screens.orders import (
     order_list,
     order_numbers,
     people_on_order,
+    record_links,
     related_orders,
     source_reports,
     suppress_conflicts_if_silent,
@@ -85,6 +86,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     back = _query_string_of_links(known_at, view=request.GET.get("view", ""))
     answer = status_answer(timeline, zone=organization_time_zone())
     identifiers = order_numbers.order_identifiers(order.pk)
+    links = record_links.record_links(timeline, identifiers, reports)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
     note_page = people_on_order.load_note_page(
         order.pk, until=known_at or now, number=parse_page(request.GET) if tab == "notes" else 1
@@ -98,7 +100,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             order.pk, timeline, reports, now=now, zone=organization_time_zone()
         )
     )
-    read = ReadOrder(order, timeline, reports, names, steps, notes, known_at, now, back)
+    read = ReadOrder(order, timeline, reports, names, steps, notes, links, known_at, now, back)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
@@ -133,7 +135,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             suppressed, names, prices=prices
         ),
         "promises": claims_and_discrepancies.promise_history(timeline, names),
-        "numbers": order_numbers.order_numbers(timeline, identifiers, reports),
+        "numbers": order_numbers.order_numbers(timeline, identifiers, reports, links),
         "related_groups": related_orders.load_related_groups(
             order,
             identifiers,

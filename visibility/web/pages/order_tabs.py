@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.http import urlencode
 
+from connectors.sdk.events import ObjectKind
 from visibility.models import Order, OrderNote
 from visibility.preferences.order_lanes import load_lane_choice
 from visibility.screens.orders import (
@@ -20,10 +21,12 @@ from visibility.screens.orders.activity import ActivityContents
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.expected_steps import ExpectedStep
 from visibility.screens.orders.people_on_order import team_entries
+from visibility.screens.orders.record_links import RecordLinks
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layout_swimlanes
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
+from visibility.timeline.quotations_contracts_and_transports import TRANSPORT_KINDS
 from visibility.web.mentionable_users import mentionable_users, suggested_colleagues
 from visibility.web.pages import lineage_context
 from visibility.web.pages.activity_context import activity_context
@@ -43,6 +46,7 @@ class ReadOrder:
     names: Mapping[str, tuple[str, datetime]]
     steps: tuple[ExpectedStep, ...]
     notes: tuple[OrderNote, ...]
+    links: RecordLinks
     known_at: datetime | None
     now: datetime
     back: str
@@ -63,6 +67,7 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
                 timeline, names, prices=has_permission(request.user, Permission.PRICES)
             ),
             "currency": lines_and_billing.order_currency(timeline),
+            "record_links": read.links.by_number(invoices_and_credits.BILLING_KINDS),
         }
     if tab == "discrepancies":
         prices = has_permission(request.user, Permission.PRICES)
@@ -71,6 +76,7 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     if tab == "shipments":
         return {
             "shipments": package_scans.shipments_with_scans(timeline, names),
+            "record_links": read.links.by_number({ObjectKind.SHIPMENT, *TRANSPORT_KINDS}),
             "source_titles": {slug: title for slug, (title, _) in names.items()},
             "tracking_pages": {
                 package.tracking: public_tracking_page(shipment.carrier, package.tracking)
