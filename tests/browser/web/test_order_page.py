@@ -16,7 +16,7 @@ from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
 from tests.builders.users import signed_in
 from visibility.ingest.insert_messages import store_messages
-from visibility.models import Order, Source
+from visibility.models import Event, Order, Source
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
@@ -165,3 +165,28 @@ def test_card_of_a_marker_opens_on_hover_and_focus_and_closes_by_escape(page: Pa
     expect(panel).to_have_count(1)
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1440, 390])
+def test_raw_fields_open_in_the_event_panel(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.locator(".activity-title").first.press("Enter")
+    panel = page.get_by_role("dialog", name="In transit")
+    panel.get_by_role("link", name="Show raw fields").press("Enter")
+    fields = panel.locator("#event-fields")
+    expect(fields.get_by_role("heading")).to_be_focused(timeout=20_000)
+    expect(fields).to_contain_text("All 8 raw fields were tried")
+    expect(fields.get_by_role("row", name="tracking number")).to_contain_text("data.tracking 1Z1")
+    expect(panel.get_by_role("link", name="Show raw fields")).to_have_count(0)
+    assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    # Without a script, the link leads to the page of the fields.
+    number = Event.objects.order_by("pk").first()
+    assert number is not None
+    page.goto(f"/orders/{Order.objects.get().pk}/events/{number.pk}/fields")
+    expect(page.locator("h1")).to_have_text("In transit: raw fields")
+    assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
