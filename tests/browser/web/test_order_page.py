@@ -13,10 +13,12 @@ from tests.browser.journeys.browser import (
     horizontal_overflow,
 )
 from tests.builders.cloudevents import cloudevent
+from tests.builders.sla_rules import create_rule
 from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
 from tests.builders.users import signed_in
+from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import store_messages
-from visibility.models import Event, Order, Source
+from visibility.models import Event, Order, SlaClock, Source, WorkCalendar
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
@@ -190,3 +192,61 @@ def test_raw_fields_open_in_the_event_panel(page: Page, width: int) -> None:
     expect(page.locator("h1")).to_have_text("In transit: raw fields")
     assert accessibility_violations(page) == []
     assert horizontal_overflow(page) == []
+
+
+@pytest.fixture
+def billed(source: Source) -> Source:
+    """The order has a shipment and an invoice, too, and a timer with working hours."""
+    wms = create_source("wms", role="wms", config=dict(ERP_NUMBERS))
+    number = {"order": {"number": "SO-1"}}
+    for event_id, kind, at, data in (
+        ("s", "shipment.confirmed", "2026-03-02T20:00:00Z", {"shipment": "S1"}),
+        ("i", "invoice.issued", "2026-03-04T10:00:00Z", {"invoice": {"number": "I1"}}),
+    ):
+        event = cloudevent(kind, {**number, **data}, event_id=event_id, at=at)
+        store_messages([cloudevent_message(wms, event)])
+    job_functions.process_messages_and_refold()
+    hours = {day: [["08:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+    calendar = WorkCalendar.objects.create(code="dock", title="Dock", hours=hours)
+    now = database_now()
+    SlaClock.objects.create(
+        rule=create_rule(calendar),
+        order=Order.objects.get().object,
+        subject_key="x",
+        started_at=now,
+        due_at=now,
+        stopped_at=now,
+        state="met",
+    )
+    return wms
+
+
+def test_links_between_objects_are_switched_by_keyboard_and_stay_in_the_address(
+    page: Page, billed: Source
+) -> None:
+    page.reload()
+    lanes = page.locator("#order-lanes")
+    switch = lanes.locator('[data-zoom="links"]')
+    switch.press("Enter")
+    expect(switch).to_have_text("Hide links")
+    expect(switch).to_be_focused()
+    assert "links=1" in page.url
+    lanes.locator("[data-zoom=in]").press("Enter")
+    expect(lanes.locator(".lane-arrow")).to_have_count(2)
+    lanes.locator("[data-zoom=out]").press("Enter")
+    arrow = lanes.locator(".lane-arrow").last.bounding_box()
+    target = lanes.locator(".lane").nth(1).bounding_box()
+    assert arrow
+    assert target
+    # It ends at the middle of the markers of the lane.
+    assert abs(arrow["y"] + arrow["height"] - target["y"] - 22) < 3
+    expect(lanes.locator(".closed").first).to_be_attached()
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
+    link = lanes.get_by_role("link", name="shipment S1", exact=True)
+    link.press("Enter")
+    expect(page.get_by_role("dialog", name="Shipment confirmed")).to_be_focused()
+    page.reload()
+    expect(lanes.locator(".lane-arrow")).to_have_count(2)
