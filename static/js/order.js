@@ -89,6 +89,19 @@
       fresh.focus({ preventScroll: true });
     } catch { location.assign(link.href); }
   }
+  // The raw fields take the place of the link to their page.
+  async function showFields(link) {
+    link.setAttribute("aria-busy", "true");
+    try {
+      const fresh = (await load(link.href)).getElementById("event-fields");
+      if (!fresh) throw new Error("no fields");
+      if (!panel.contains(link)) return;
+      link.closest("p").after(fresh);
+      link.remove();
+      fresh.querySelector("h2").focus({ preventScroll: true });
+      fresh.scrollIntoView({ block: "nearest" });
+    } catch { location.assign(link.href); }
+  }
   function closeEvent() {
     setEvent(null);
     panel.replaceChildren();
@@ -106,6 +119,7 @@
     else if (target.closest("[data-print]")) { target.closest("details").open = false; print(); }
     else if (link?.matches("[data-zoom][href]")) { event.preventDefault(); zoom(link); }
     else if (link?.matches("[data-event]")) { event.preventDefault(); openEvent(link); }
+    else if (link?.matches("[data-event-fields]")) { event.preventDefault(); if (!link.ariaBusy) showFields(link); }
     else if (link?.matches("[data-close-event]")) { event.preventDefault(); closeEvent(); }
     else if (link?.getAttribute("href") === "#note") { event.preventDefault(); document.getElementById("note").focus(); }
     else if (link?.getAttribute("href") === "#promises") document.getElementById("promises").open = true;

@@ -7,6 +7,11 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_intervals_by_scheme
 from connectors.sdk.number_issuers import ISSUER_SETTING, parse_number_issuers
+from connectors.sdk.record_links import (
+    RECORD_LINK_PREFIX,
+    check_linked_kind,
+    check_record_link,
+)
 from connectors.sdk.settings import (
     Setting,
     SettingError,
@@ -83,6 +88,14 @@ COMMON_SETTINGS = (
         silence_limits.WAREHOUSES_SETTING,
         "The warehouses whose orders this source reports on, such as Dallas,Austin. Needed if "
         "several sources have the same role.",
+    ),
+    Setting(
+        f"{RECORD_LINK_PREFIX}<kind of record>",
+        "The URL of a record in this system, such as https://erp.example.com/orders/{number} for "
+        "the id order, or shipment, invoice, return. {source_id} is the technical id. Order pages "
+        "then link the numbers that this system issues.",
+        check=check_record_link,
+        check_id=check_linked_kind,
     ),
 )
 DROP_FOLDER = Setting(DROP_SETTING, "The folder in which files of this source are dropped.")

@@ -143,6 +143,24 @@ class Calendar:
             worked += max(min(closes, end) - max(opens, start), timedelta())
         return worked
 
+    def closed_times(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """Return the times outside working hours between two instants, at most `MAX_CLOSED_DAYS`.
+
+        None are returned if nothing, or everything, is a working hour.
+        """
+        if not self.hours or self.is_always_open:
+            return []
+        closed, closed_since = [], start
+        for opens, closes in self._working_intervals(start):
+            if opens >= end:
+                break
+            if opens > closed_since:
+                closed.append((closed_since, opens))
+            closed_since = max(closed_since, closes)
+        else:
+            return closed
+        return [*closed, (closed_since, end)] if closed_since < end else closed
+
     def next_opening(self, after: datetime) -> datetime:
         """Return the first UTC instant after this one at which working hours begin.
 

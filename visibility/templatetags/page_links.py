@@ -2,7 +2,8 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django import template
 from django.template.base import NodeList, Parser, Token
@@ -51,3 +52,9 @@ def links_if_allowed(parser: Parser, token: Token) -> LinksIfAllowed:
     nodelist = parser.parse(("endlinks_if_allowed",))
     parser.delete_first_token()
     return LinksIfAllowed(nodelist, has_text=not options)
+
+
+@register.filter
+def links_of_number(links: Mapping[str, Any], number: str) -> Any:
+    """The links of a number to its records in other systems."""
+    return links.get(number, ())

@@ -78,6 +78,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("order_lanes"),
     Screen("order_notes"),
     Screen("order_event"),
+    Screen("event_fields"),
     Screen("tracking_links"),
     Screen("tracking"),
     Screen("search"),

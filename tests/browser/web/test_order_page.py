@@ -13,10 +13,12 @@ from tests.browser.journeys.browser import (
     horizontal_overflow,
 )
 from tests.builders.cloudevents import cloudevent
+from tests.builders.sla_rules import create_rule
 from tests.builders.sources import ERP_NUMBERS, cloudevent_message, create_source
 from tests.builders.users import signed_in
+from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import store_messages
-from visibility.models import Order, Source
+from visibility.models import Event, Order, SlaClock, Source, WorkCalendar
 from visibility.pipeline import job_functions
 from visibility.web.permissions import UserRole
 
@@ -165,3 +167,86 @@ def test_card_of_a_marker_opens_on_hover_and_focus_and_closes_by_escape(page: Pa
     expect(panel).to_have_count(1)
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1440, 390])
+def test_raw_fields_open_in_the_event_panel(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.locator(".activity-title").first.press("Enter")
+    panel = page.get_by_role("dialog", name="In transit")
+    panel.get_by_role("link", name="Show raw fields").press("Enter")
+    fields = panel.locator("#event-fields")
+    expect(fields.get_by_role("heading")).to_be_focused(timeout=20_000)
+    expect(fields).to_contain_text("All 8 raw fields were tried")
+    expect(fields.get_by_role("row", name="tracking number")).to_contain_text("data.tracking 1Z1")
+    expect(panel.get_by_role("link", name="Show raw fields")).to_have_count(0)
+    assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    # Without a script, the link leads to the page of the fields.
+    number = Event.objects.order_by("pk").first()
+    assert number is not None
+    page.goto(f"/orders/{Order.objects.get().pk}/events/{number.pk}/fields")
+    expect(page.locator("h1")).to_have_text("In transit: raw fields")
+    assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
+
+
+@pytest.fixture
+def billed(source: Source) -> Source:
+    """The order has a shipment and an invoice, too, and a timer with working hours."""
+    wms = create_source("wms", role="wms", config=dict(ERP_NUMBERS))
+    number = {"order": {"number": "SO-1"}}
+    for event_id, kind, at, data in (
+        ("s", "shipment.confirmed", "2026-03-02T20:00:00Z", {"shipment": "S1"}),
+        ("i", "invoice.issued", "2026-03-04T10:00:00Z", {"invoice": {"number": "I1"}}),
+    ):
+        event = cloudevent(kind, {**number, **data}, event_id=event_id, at=at)
+        store_messages([cloudevent_message(wms, event)])
+    job_functions.process_messages_and_refold()
+    hours = {day: [["08:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+    calendar = WorkCalendar.objects.create(code="dock", title="Dock", hours=hours)
+    now = database_now()
+    SlaClock.objects.create(
+        rule=create_rule(calendar),
+        order=Order.objects.get().object,
+        subject_key="x",
+        started_at=now,
+        due_at=now,
+        stopped_at=now,
+        state="met",
+    )
+    return wms
+
+
+def test_links_between_objects_are_switched_by_keyboard_and_stay_in_the_address(
+    page: Page, billed: Source
+) -> None:
+    page.reload()
+    lanes = page.locator("#order-lanes")
+    switch = lanes.locator('[data-zoom="links"]')
+    switch.press("Enter")
+    expect(switch).to_have_text("Hide links")
+    expect(switch).to_be_focused()
+    assert "links=1" in page.url
+    lanes.locator("[data-zoom=in]").press("Enter")
+    expect(lanes.locator(".lane-arrow")).to_have_count(2)
+    lanes.locator("[data-zoom=out]").press("Enter")
+    arrow = lanes.locator(".lane-arrow").last.bounding_box()
+    target = lanes.locator(".lane").nth(1).bounding_box()
+    assert arrow
+    assert target
+    # It ends at the middle of the markers of the lane.
+    assert abs(arrow["y"] + arrow["height"] - target["y"] - 22) < 3
+    expect(lanes.locator(".closed").first).to_be_attached()
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        assert accessibility_violations(page) == []
+    assert horizontal_overflow(page) == []
+    link = lanes.get_by_role("link", name="shipment S1", exact=True)
+    link.press("Enter")
+    expect(page.get_by_role("dialog", name="Shipment confirmed")).to_be_focused()
+    page.reload()
+    expect(lanes.locator(".lane-arrow")).to_have_count(2)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from visibility.sla.calendar import Calendar, InvalidCalendar, NeverOpen
+from visibility.sla.calendar import DAYS, Calendar, InvalidCalendar, NeverOpen
 
 pytestmark = pytest.mark.calendar
 
@@ -149,3 +149,24 @@ def test_midnight_that_the_clocks_skip_is_the_end_of_the_gap() -> None:
     calendar = Calendar("America/Santiago", {"sat": [("22:00", "24:00")]})
     due = calendar.add_working_time(at("2026-09-05T22:00-04:00"), timedelta(hours=2))
     assert due == at("2026-09-06T01:00-03:00")
+
+
+def test_closed_times_are_what_is_between_working_hours() -> None:
+    start, end = at("2026-03-06T16:00-06:00"), at("2026-03-09T12:30-05:00")
+    assert DALLAS.closed_times(start, end) == [
+        (at("2026-03-06T17:00-06:00"), at("2026-03-09T08:00-05:00")),
+        (at("2026-03-09T12:00-05:00"), end),
+    ]
+    closed = sum((b - a for a, b in DALLAS.closed_times(start, end)), timedelta())
+    assert closed + (DALLAS.working_time_between(start, end) or timedelta()) == end - start
+    # Within one closed time, and within working hours.
+    night = at("2026-03-04T20:00-06:00"), at("2026-03-04T21:00-06:00")
+    assert DALLAS.closed_times(*night) == [night]
+    assert DALLAS.closed_times(at("2026-03-04T09:00-06:00"), at("2026-03-04T10:00-06:00")) == []
+
+
+def test_nothing_is_closed_if_every_hour_or_none_is_a_working_hour() -> None:
+    always = Calendar("UTC", {day: [("00:00", "24:00")] for day in DAYS})
+    span = at("2026-03-04T09:00-06:00"), at("2026-03-14T09:00-06:00")
+    assert always.closed_times(*span) == []
+    assert Calendar().closed_times(*span) == []

@@ -3,18 +3,12 @@
 A web process cannot be ended, so no message is read in it: a parser that hangs would block it.
 """
 
-import os
-import pickle
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-from django.conf import settings
 
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import UNSTORABLE_CHARACTERS, ParkReason
@@ -22,18 +16,18 @@ from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ident
 from visibility.ingest.decompress_gzip import decompressed_size
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage, parse_message
 from visibility.models.sources_and_messages import Source
+from visibility.screens.messages.own_process import (
+    begin_in_own_process,
+    end_own_process_after,
+    run_in_own_process,
+)
 
-# A process that does not end by itself is ended after so many seconds more.
-START_SECONDS = 20
-MAX_PARALLEL, MAX_WAIT_SECONDS = 2, 20
 COMMAND = (
     sys.executable,
     "-c",
     "import django; django.setup(); "
     "from visibility.screens.messages.trial_reading import main; main()",
 )
-READY = b"ready"
-_running = threading.BoundedSemaphore(MAX_PARALLEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +81,13 @@ def read_messages_in_own_process(
     """Read them like `read_messages`, in a process that is ended if a message takes too long."""
     if not messages:
         return TrialReading(())
-    if not _running.acquire(timeout=MAX_WAIT_SECONDS):
-        return TrialReading((), has_started=False)
-    try:
-        output, has_failed = _run_process(pickle.dumps((list(messages), dict(sources), limits)))
-    finally:
-        _running.release()
-    first, *lines = output.split(b"\n")
-    if first != READY:
+    lines, has_failed = run_in_own_process(COMMAND, (list(messages), dict(sources), limits))
+    if not lines:
         return TrialReading((), has_started=False)
     # The last line is empty, or incomplete if the process was ended while it wrote.
     results = tuple(_result_from_json(line) for line in lines[:-1])
     stopped_at = messages[len(results)].id if has_failed and len(results) < len(messages) else None
     return TrialReading(results, stopped_at)
-
-
-def _run_process(values: bytes) -> tuple[bytes, bool]:
-    """The output of the process, and whether it was ended or failed."""
-    module = os.environ.get("DJANGO_SETTINGS_MODULE", "visibility.settings")
-    with subprocess.Popen(
-        COMMAND,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=settings.BASE_DIR,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": module},
-    ) as process:
-        try:
-            output, _ = process.communicate(values, timeout=START_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-    return output, process.returncode != 0
 
 
 def _read_message(message: StoredMessage, source: Source) -> TrialResult:
@@ -152,13 +121,8 @@ def _result_from_json(line: bytes) -> TrialResult:
 
 def main() -> None:
     """Read the messages from the standard input, and write a line for each result."""
-    messages, sources, limits = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by the process that started this one
-    out = sys.stdout.buffer
-    out.write(READY + b"\n")
-    out.flush()
-    # The signal ends the process, also while a regular expression does not return.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
+    (messages, sources, limits), out = begin_in_own_process()
+    end_own_process_after(limits.seconds + 1)
     for result in read_messages(messages, sources, limits):
         values = (result.message_id, result.reason, result.detail, result.events, result.keys)
         out.write(orjson.dumps(values) + b"\n")

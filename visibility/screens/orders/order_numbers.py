@@ -8,6 +8,7 @@ from connectors.sdk.events import SHARED_KINDS, IdentifierScheme, ObjectKind
 from visibility.models import Identifier
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.number_and_customer_search import SCHEME_LABELS
+from visibility.screens.orders.record_links import RecordLink, RecordLinks
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.timeline import Timeline
 
@@ -38,12 +39,16 @@ ISSUER_LABELS = {"3pl": "3PL", "edi": "EDI", "erp": "ERP", "oms": "OMS", "wms": 
 
 @dataclass(frozen=True, slots=True)
 class OrderNumber:
-    """One number. `systems`: who reported it; `url`: the carrier's page of a tracking number."""
+    """One number. `systems`: who reported it; `url`: the carrier's page of a tracking number.
+
+    `links`: its records in the systems that issued it.
+    """
 
     label: str
     value: str
     systems: str
     url: str = ""
+    links: tuple[RecordLink, ...] = ()
 
 
 def order_identifiers(order_id: int) -> Sequence[Identifier]:
@@ -53,7 +58,10 @@ def order_identifiers(order_id: int) -> Sequence[Identifier]:
 
 
 def order_numbers(
-    timeline: Timeline, identifiers: Iterable[Identifier], reports: Mapping[str, SourceReport]
+    timeline: Timeline,
+    identifiers: Iterable[Identifier],
+    reports: Mapping[str, SourceReport],
+    links: RecordLinks,
 ) -> tuple[OrderNumber, ...]:
     """Every number that the systems report about the order and what belongs to it, each once."""
     numbers_by_key: dict[tuple[str, str], OrderNumber] = {}
@@ -87,11 +95,19 @@ def order_numbers(
             url=public_tracking_page(carriers.get(key[1], ""), key[1])
             if key[0] == IdentifierScheme.TRACKING
             else "",
+            links=links.of_number(*key),
         )
         for key in keys
     ]
+    links_of_shared = links.by_number(SHARED_KINDS)
     shared = [
-        OrderNumber(OBJECT_KINDS[r.kind].label.capitalize(), r.number, "") for r in timeline.related
+        OrderNumber(
+            OBJECT_KINDS[r.kind].label.capitalize(),
+            r.number,
+            "",
+            links=links_of_shared.get(r.number, ()),
+        )
+        for r in timeline.related
     ]
     return (*numbers, *shared)
 

@@ -21,11 +21,17 @@ from visibility.screens.orders.swimlane_axis import (
     now_and_promise_ticks,
 )
 from visibility.screens.orders.swimlane_bars import DeviationBar, deviation_bars
+from visibility.screens.orders.swimlane_closed_time import (
+    ClosedTime,
+    OrderCalendar,
+    closed_time,
+)
 from visibility.screens.orders.swimlane_labels import (
     Marker,
     position_labels,
     stack_close_markers,
 )
+from visibility.screens.orders.swimlane_links import LaneArrow, ObjectLink, lane_arrows
 from visibility.screens.orders.swimlane_markers import (
     event_marker,
     expected_marker,
@@ -82,6 +88,8 @@ class SwimlaneChart:
     zoom: Zoom
     scale: int
     has_problems: bool
+    closed: ClosedTime = field(default_factory=ClosedTime)
+    arrows: Sequence[LaneArrow] = ()
 
     @property
     def all_lanes(self) -> tuple[tuple[Swimlane, bool], ...]:
@@ -101,6 +109,8 @@ class LaneContents:
     now: datetime
     zone: str
     choice: LaneChoice = field(default_factory=LaneChoice)
+    calendar: OrderCalendar | None = None
+    links: Sequence[ObjectLink] = ()
 
 
 def layout_swimlanes(
@@ -144,8 +154,9 @@ def layout_swimlanes(
         labels.append((now, f"Now {in_zone(now, contents.zone):%H:%M}", "now"))
     caps = now_and_promise_ticks(axis, labels)
     idle = idle_spans(axis, [*moments, *([now] if is_current else [])])
+    visible = tuple(lane for lane in lanes if lane.key not in hidden)
     return SwimlaneChart(
-        tuple(lane for lane in lanes if lane.key not in hidden),
+        visible,
         tuple(lane for lane in lanes if lane.key in hidden),
         (*day_ticks(axis, ZoneInfo(contents.zone), caps), *caps),
         tuple(idle),
@@ -153,6 +164,10 @@ def layout_swimlanes(
         zoom,
         scale,
         any(marker.is_problem for lane in lanes for marker in lane.markers),
+        closed_time(axis, contents.calendar),
+        lane_arrows(contents.links, axis, [lane.key for lane in visible], since=since)
+        if zoom is not Zoom.EXCEPTIONS
+        else (),
     )
 
 
@@ -230,17 +245,7 @@ def _lanes(
                 )
             left, right = axis.x_position(since), axis.x_position(contents.now)
             silent = (axis.percent(left), axis.percent(max(right - left, 6)))
-        lanes.append(
-            _lane(
-                slug,
-                title,
-                update,
-                markers,
-                own_bars,
-                axis,
-                silent=silent,
-            )
-        )
+        lanes.append(_lane(slug, title, update, markers, own_bars, axis, silent=silent))
     team_markers = [team_marker(entry, axis) for entry in contents.team]
     if only_problems:
         team_markers = [marker for marker in team_markers if marker.is_problem]

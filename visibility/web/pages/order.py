@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.http import urlencode
@@ -23,6 +23,7 @@ from visibility.screens.orders import (
     order_list,
     order_numbers,
     people_on_order,
+    record_links,
     related_orders,
     source_reports,
     suppress_conflicts_if_silent,
@@ -36,7 +37,7 @@ from visibility.web.list_page_context import viewer_of_request
 from visibility.web.pages import exports
 from visibility.web.pages.activity_context import parse_page
 from visibility.web.pages.order_event import selected_event_context
-from visibility.web.pages.order_tabs import LIST_VIEW, ReadOrder, tab_context
+from visibility.web.pages.order_tabs import LIST_VIEW, SHOWN, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
 from visibility.web.permissions import (
     Permission,
@@ -54,6 +55,8 @@ TABS = (
     ("lineage", "Data trail"),
     ("notes", "Notes"),
 )
+# Parameters that links of the page pass on, if they have this value.
+PASSED_ON = {"view": LIST_VIEW, "links": SHOWN}
 
 
 @require_permission(Permission.ORDERS)
@@ -82,9 +85,10 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     prices, contacts = Permission.PRICES in granted, Permission.CONTACTS in granted
     tab = request.GET.get("tab", "timeline")
     tab = tab if tab in dict(TABS) else "timeline"
-    back = _query_string_of_links(known_at, view=request.GET.get("view", ""))
+    back = _query_string_of_links(known_at, request.GET)
     answer = status_answer(timeline, zone=organization_time_zone())
     identifiers = order_numbers.order_identifiers(order.pk)
+    links = record_links.record_links(timeline, identifiers, reports)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
     note_page = people_on_order.load_note_page(
         order.pk, until=known_at or now, number=parse_page(request.GET) if tab == "notes" else 1
@@ -98,7 +102,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             order.pk, timeline, reports, now=now, zone=organization_time_zone()
         )
     )
-    read = ReadOrder(order, timeline, reports, names, steps, notes, known_at, now, back)
+    read = ReadOrder(order, timeline, reports, names, steps, notes, links, known_at, now, back)
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,
@@ -133,7 +137,7 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             suppressed, names, prices=prices
         ),
         "promises": claims_and_discrepancies.promise_history(timeline, names),
-        "numbers": order_numbers.order_numbers(timeline, identifiers, reports),
+        "numbers": order_numbers.order_numbers(timeline, identifiers, reports, links),
         "related_groups": related_orders.load_related_groups(
             order,
             identifiers,
@@ -193,10 +197,10 @@ def _tabs(
     ]
 
 
-def _query_string_of_links(known_at: datetime | None, *, view: str) -> str:
-    """What links of the page pass on: an earlier point in time, and the view without lanes."""
+def _query_string_of_links(known_at: datetime | None, query: QueryDict) -> str:
+    """What links of the page pass on: an earlier point in time, and how the page is shown."""
     passed = {"as_known_at": known_at.isoformat()} if known_at else {}
-    passed |= {"view": LIST_VIEW} if view == LIST_VIEW else {}
+    passed |= {name: value for name, value in PASSED_ON.items() if query.get(name, "") == value}
     return f"&{urlencode(passed)}" if passed else ""
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.http import HttpRequest
 from django.utils.http import urlencode
 
+from connectors.sdk.events import ObjectKind
 from visibility.models import Order, OrderNote
 from visibility.preferences.order_lanes import load_lane_choice
 from visibility.screens.orders import (
@@ -20,10 +22,20 @@ from visibility.screens.orders.activity import ActivityContents
 from visibility.screens.orders.carrier_tracking_pages import public_tracking_page
 from visibility.screens.orders.expected_steps import ExpectedStep
 from visibility.screens.orders.people_on_order import team_entries
+from visibility.screens.orders.record_links import RecordLinks
 from visibility.screens.orders.source_reports import SourceReport
-from visibility.screens.orders.swimlanes import SCALES, LaneContents, Zoom, layout_swimlanes
+from visibility.screens.orders.swimlane_closed_time import load_order_calendar
+from visibility.screens.orders.swimlane_links import MAX_LINKS, object_links
+from visibility.screens.orders.swimlanes import (
+    SCALES,
+    LaneContents,
+    SwimlaneChart,
+    Zoom,
+    layout_swimlanes,
+)
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
+from visibility.timeline.quotations_contracts_and_transports import TRANSPORT_KINDS
 from visibility.web.mentionable_users import mentionable_users, suggested_colleagues
 from visibility.web.pages import lineage_context
 from visibility.web.pages.activity_context import activity_context
@@ -31,6 +43,8 @@ from visibility.web.permissions import Permission, has_permission, signed_in_use
 
 # `?view=list`: the timeline without lanes.
 LIST_VIEW = "list"
+# `?links=1`: arrows between the objects on the lanes.
+SHOWN = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class ReadOrder:
     names: Mapping[str, tuple[str, datetime]]
     steps: tuple[ExpectedStep, ...]
     notes: tuple[OrderNote, ...]
+    links: RecordLinks
     known_at: datetime | None
     now: datetime
     back: str
@@ -63,6 +78,7 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
                 timeline, names, prices=has_permission(request.user, Permission.PRICES)
             ),
             "currency": lines_and_billing.order_currency(timeline),
+            "record_links": read.links.by_number(invoices_and_credits.BILLING_KINDS),
         }
     if tab == "discrepancies":
         prices = has_permission(request.user, Permission.PRICES)
@@ -71,6 +87,7 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     if tab == "shipments":
         return {
             "shipments": package_scans.shipments_with_scans(timeline, names),
+            "record_links": read.links.by_number({ObjectKind.SHIPMENT, *TRANSPORT_KINDS}),
             "source_titles": {slug: title for slug, (title, _) in names.items()},
             "tracking_pages": {
                 package.tracking: public_tracking_page(shipment.carrier, package.tracking)
@@ -102,6 +119,8 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     zoom = query.get("zoom", "")
     scale = query.get("scale", "")
     is_list = query.get("view") == LIST_VIEW
+    has_links = query.get("links") == SHOWN and not is_list
+    links = object_links(read.timeline) if has_links else []
     chart = (
         None
         if is_list
@@ -114,6 +133,8 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
                 until,
                 zone,
                 choice,
+                load_order_calendar(read.order.pk),
+                links[:MAX_LINKS],
             ),
             zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
             scale=int(scale) if scale in {str(each) for each in SCALES} else 1,
@@ -123,6 +144,10 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
     return {
         "lanes": chart,
         "other_view": _other_view(read, is_list=is_list) if is_list or chart else None,
+        "has_links": has_links,
+        "object_links": links[:MAX_LINKS],
+        "more_links": max(len(links) - MAX_LINKS, 0),
+        "links_switch": _links_switch(read, chart, has_links=has_links),
         "is_choosing_lanes": query.get("lanes") == "1",
         "zooms": [
             (title, _lanes_url(read.back, zoom=code, scale=1), chart and chart.zoom is code)
@@ -144,6 +169,16 @@ def _other_view(read: ReadOrder, *, is_list: bool) -> tuple[str, str]:
     view = {} if is_list else {"view": LIST_VIEW}
     query = urlencode({"tab": "timeline", **known_at, **view})
     return "Show lanes" if is_list else "List only", f"?{query}"
+
+
+def _links_switch(read: ReadOrder, chart: SwimlaneChart | None, *, has_links: bool) -> str:
+    """The address with the links of the lanes switched, and the rest as it is."""
+    if chart is None:
+        return ""
+    shown = {name: text for name, text in parse_qsl(read.back) if name != "links"}
+    switched = {} if has_links else {"links": SHOWN}
+    query = {"zoom": chart.zoom.value, "scale": chart.scale, **shown, **switched}
+    return f"?{urlencode(query)}#order-lanes"
 
 
 def _lanes_url(back: str, *, zoom: Zoom, scale: int) -> str:

@@ -35,7 +35,11 @@ def test_settings_are_listed_with_their_declarations(integrator: Client) -> None
     create_source(connector="shiphero", config={"zone": "UTC", "warehouse.7": "Dallas"})
     content = integrator.get(URL).json()
     assert (content["slug"], content["connector"]) == ("wms", "shiphero")
-    assert content["families"] == ["warehouse.<id>", "silent_after.<event type>"]
+    assert content["families"] == [
+        "warehouse.<id>",
+        "silent_after.<event type>",
+        "record_link.<kind of record>",
+    ]
     items = settings_by_name(integrator)
     zone, unset = items["zone"], items["order_number"]
     assert (zone["type"], zone["value"], zone["is_set"]) == ("zone", "UTC", True)

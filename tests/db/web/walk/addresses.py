@@ -192,6 +192,7 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/orders/{order}?tab=notes",
         "/orders/{busy}?event={event}",
     ],
+    "orders/<int:order_id>/events/<int:event_id>/fields": ["/orders/{busy}/events/{event}/fields"],
     "mentions": ["/mentions"],
     "track/<str:token>": ["/track/{track}", "/track/nothing"],
     "search": [
