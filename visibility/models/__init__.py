@@ -23,6 +23,7 @@ from visibility.models.background_exports import (
 )
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
+from visibility.models.customer_brand import CustomerBrand
 from visibility.models.decisions_and_merges import (
     DecisionIdentifier,
     IdentityDecision,
@@ -148,6 +149,7 @@ __all__ = [
     "Conflict",
     "Cursor",
     "Customer",
+    "CustomerBrand",
     "CustomerName",
     "DecisionIdentifier",
     "DeliveryAttempt",

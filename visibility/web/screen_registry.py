@@ -184,6 +184,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("customer_brand"),
     Screen(
         "audit",
         NavigationEntry(

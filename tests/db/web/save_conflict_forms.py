@@ -16,6 +16,7 @@ from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
 from visibility.models import (
     Board,
+    CustomerBrand,
     KpiNote,
     MailServer,
     Organization,
@@ -342,6 +343,15 @@ FORMS = {
         "nonsense",
         lambda: str(KpiTarget.objects.get().last_day),
         model=KpiTarget,
+    ),
+    "brand": Form(
+        lambda: "/organization/tracking-page",
+        "brand-form",
+        "display_name",
+        "Mine",
+        "Theirs",
+        "x" * 81,
+        lambda: CustomerBrand.objects.get().display_name,
     ),
     "limits of sessions": Form(
         lambda: "/people/security",

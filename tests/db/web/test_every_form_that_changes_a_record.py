@@ -25,6 +25,7 @@ CHECKED = {
     "board": "boards/<slug:slug>/settings",
     "note on a KPI": "numbers/<slug:code>/notes/<int:number>",
     "end of a target": "kpi-targets/<int:number>/end",
+    "brand": "organization/tracking-page",
     "limits of sessions": "people/security",
 }
 # Forms with a test of their own.

@@ -1,5 +1,7 @@
 """The page for customers at `/track/<token>`: no sign-in, no cookie, no session, no script."""
 
+import base64
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -9,30 +11,32 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from visibility.db.database_time import database_now
+from visibility.preferences.customer_brand import COLOR, current_brand, text_color
 from visibility.preferences.demo_tour import CUSTOMER, add_tour_code
 from visibility.screens.orders.source_reports import load_source_reports
 from visibility.screens.tracking import dates_and_quantities as formats
 from visibility.screens.tracking.customer_page import TrackedOrder, tracked_order
+from visibility.screens.tracking.orders_of_link import (
+    OrdersOfLink,
+    find_valid_link,
+    orders_of_link,
+)
 from visibility.storage.order_folding import load_and_fold_orders
-from visibility.storage.organization import organization_time_zone
+from visibility.storage.organization import organization_name, organization_time_zone
 from visibility.web.request_limit import RequestLimit
-from visibility.web.tracking_links import OrdersOfLink, find_valid_link, orders_of_link
 
 # Requests per minute. Only those that open nothing count for an address: customers can share one,
 # and nobody can keep the links of others from opening.
 failed_requests_per_address = RequestLimit(30)
 requests_per_link = RequestLimit(60)
+POLICY = (
+    "default-src 'none'",
+    "img-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+)
 HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "style-src 'self'",
-            "img-src 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
@@ -83,8 +87,25 @@ def _too_many() -> HttpResponse:
 
 def _render(template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render without the request, so that nothing reads a session or sets a cookie."""
-    content = render_to_string(f"tracking/{template}", context)
-    return HttpResponse(content, status=status, headers=HEADERS)
+    brand = _brand()
+    content = render_to_string(f"tracking/{template}", {**context, "brand": brand})
+    digest = base64.b64encode(hashlib.sha256(brand["style"].encode()).digest()).decode()
+    style = f"style-src 'self' 'sha256-{digest}'" if brand["style"] else "style-src 'self'"
+    headers = {**HEADERS, "Content-Security-Policy": "; ".join((*POLICY, style))}
+    return HttpResponse(content, status=status, headers=headers)
+
+
+def _brand() -> dict[str, str]:
+    """The name, the logo and the style of the top bar. The style has a checked color only."""
+    stored = current_brand()
+    color, style = stored.accent_color, ""
+    if COLOR.fullmatch(color):
+        style = f"@media screen{{.track-band{{background:{color};color:{text_color(color)}}}}}"
+    return {
+        "name": stored.display_name or organization_name(),
+        "logo": stored.logo_name,
+        "style": style,
+    }
 
 
 urlpatterns = [path("track/<str:token>", tracking_page, name="tracking")]

@@ -7,7 +7,7 @@ PUBLIC = frozenset(
     {
         *("signin", "track/<str:token>", "screens/<str:token>", "api/v1/docs"),
         *("signin/forgot", "account/link/<str:token>", "setup/<str:token>"),
-        *("healthz", "readyz", "metrics"),
+        *("healthz", "readyz", "metrics", "brand/<str:name>"),
     }
 )
 SIGNED_IN = frozenset(
@@ -144,6 +144,8 @@ PAGES: Mapping[str, Sequence[str]] = {
     "setup": ["/setup"],
     "setup/<str:token>": ["/setup/nothing"],
     "organization": ["/organization"],
+    "organization/tracking-page": ["/organization/tracking-page"],
+    "brand/<str:name>": ["/brand/nothing"],
     "system": ["/system"],
     "people": ["/people", "/people?q=nobody"],
     "people/new": ["/people/new"],
