@@ -119,6 +119,7 @@ from visibility.models.sources_and_messages import (
 )
 from visibility.models.teams import Team, find_or_create_team
 from visibility.models.tracking_links import TrackingLink
+from visibility.models.tracking_subscribers import TrackingSubscriber
 
 __all__ = [
     "ACTIVE_ALERT_STATES",
@@ -233,6 +234,7 @@ __all__ = [
     "TermUsage",
     "ThrottleScope",
     "TrackingLink",
+    "TrackingSubscriber",
     "UnitFactor",
     "UnmatchedObject",
     "UnstoredRequest",

@@ -79,6 +79,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("order_notes"),
     Screen("order_event"),
     Screen("tracking_links"),
+    Screen("tracking_emails"),
     Screen("tracking"),
     Screen("search"),
     Screen(

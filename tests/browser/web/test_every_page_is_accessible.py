@@ -41,7 +41,7 @@ NO_PAGES = frozenset(
         "boards/<slug:slug>/tiles/<int:number>/<slug:code>",
         # Its markup is that of Swagger UI, which the journeys check.
         "api/v1/docs",
-        "brand/<str:name>",
+        *("brand/<str:name>", "track/email/confirm/<str:key>", "track/email/stop/<str:key>"),
         # Only for who is not signed in.
         *(
             "signin",

@@ -76,6 +76,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "teams",
         "outgoing-addresses",
         "tokens",
+        "track/<str:token>/email",
         "saved-views",
         "audit/check",
     },
@@ -112,6 +113,8 @@ CANNOT_LOSE_AN_UPDATE = {
         "setup/close",
         "tokens/<int:number>/revoke",
         "account/sessions/end-others",
+        "track/email/confirm/<str:key>",
+        "track/email/stop/<str:key>",
         "account/sessions/<int:number>/end",
     },
     OWN_CHOICE: {
