@@ -23,6 +23,7 @@ from visibility.models.background_exports import (
 )
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
+from visibility.models.customer_brand import CustomerBrand
 from visibility.models.decisions_and_merges import (
     DecisionIdentifier,
     IdentityDecision,
@@ -118,6 +119,7 @@ from visibility.models.sources_and_messages import (
 )
 from visibility.models.teams import Team, find_or_create_team
 from visibility.models.tracking_links import TrackingLink
+from visibility.models.tracking_subscribers import TrackingSubscriber
 
 __all__ = [
     "ACTIVE_ALERT_STATES",
@@ -148,6 +150,7 @@ __all__ = [
     "Conflict",
     "Cursor",
     "Customer",
+    "CustomerBrand",
     "CustomerName",
     "DecisionIdentifier",
     "DeliveryAttempt",
@@ -231,6 +234,7 @@ __all__ = [
     "TermUsage",
     "ThrottleScope",
     "TrackingLink",
+    "TrackingSubscriber",
     "UnitFactor",
     "UnmatchedObject",
     "UnstoredRequest",

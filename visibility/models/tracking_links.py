@@ -13,7 +13,8 @@ class TrackingLink(models.Model):
     """A link to one order, or to all orders of a customer's purchase order.
 
     `customer_po` is empty if it opens only `order`. The address contains `name` and a seal of the
-    row (`visibility/web/tracking_links.py`), which is not stored: the row alone opens nothing.
+    row, which is not stored (`visibility/screens/tracking/orders_of_link.py`): the row alone opens
+    nothing.
     """
 
     name = models.CharField(max_length=32, unique=True)

@@ -97,6 +97,10 @@ JOBS: tuple[Job, ...] = (
         queue=IMPORT_QUEUE,
         fallback=False,
     ),
+    # In a layer above: an email says what the page for customers shows.
+    Job(
+        "send_tracking_mails", "visibility.screens.tracking.email_updates.send_due_mails", every=15
+    ),
     # Of lists with more rows than a direct download has. Both are in a layer above.
     Job(
         "write_background_exports",

@@ -110,7 +110,7 @@ def change_saved_view(
     Raises UnknownSavedView, NotOwnerOfSavedView, InvalidSavedView.
     """
     with transaction.atomic():
-        view = _lock_own_saved_view(view_id, editor)
+        view = lock_own_saved_view(view_id, editor)
         _apply_and_save(view, change, "saved_view.changed", editor=editor, now=now)
     return view
 
@@ -118,7 +118,7 @@ def change_saved_view(
 def remove_saved_view(view_id: int, *, editor: ViewEditor, now: datetime) -> SavedView:
     """Remove it, and return it as it was. Raises UnknownSavedView, NotOwnerOfSavedView."""
     with transaction.atomic():
-        view = _lock_own_saved_view(view_id, editor)
+        view = lock_own_saved_view(view_id, editor)
         SavedView.objects.filter(pk=view.pk).delete()
         _audit("saved_view.removed", view, {NAME: view.name}, editor=editor, now=now)
     return view
@@ -129,8 +129,11 @@ def may_change_saved_view(view: SavedView, editor: ViewEditor) -> bool:
     return editor.is_administrator or view.owner_id == editor.user.pk
 
 
-def _lock_own_saved_view(view_id: int, editor: ViewEditor) -> SavedView:
-    """Lock it until the transaction ends, so that no change of someone else is lost."""
+def lock_own_saved_view(view_id: int, editor: ViewEditor) -> SavedView:
+    """Lock it until the transaction ends, so that no change of someone else is lost.
+
+    Raises UnknownSavedView, NotOwnerOfSavedView.
+    """
     views = visible_saved_views(editor).select_for_update(of=("self",))
     view = views.filter(pk=view_id).first()
     if view is None:

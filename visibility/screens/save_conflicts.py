@@ -78,6 +78,12 @@ def build_save_conflict(
     )
 
 
+def latest_change(of: str, *actions: str) -> AuditEntry | None:
+    """The latest entry of the audit log with one of these actions on an object."""
+    entries = AuditEntry.objects.filter(object=of, action__in=actions).select_related("user")
+    return entries.order_by("-pk").first()
+
+
 def conflict_with_latest_entry(
     stored: Mapping[str, str],
     entered: Mapping[str, str],

@@ -19,6 +19,7 @@ from visibility.models import KpiNote
 from visibility.screens.kpis.breakdown import Breakdown, BreakdownCell
 from visibility.screens.kpis.kpi_error_sentences import kpi_failure_notes
 from visibility.screens.kpis.kpi_page import build_kpi_page
+from visibility.screens.save_conflicts import SaveConflict
 from visibility.web.kpi_page_context import shared_kpi_context
 from visibility.web.kpi_query_string import (
     BREAKDOWN_PARAMS,
@@ -78,7 +79,12 @@ def note_editor(request: HttpRequest) -> KpiNoteEditor:
 
 
 def render_kpi_page(
-    request: HttpRequest, code: str, *, form: KpiNoteForm | None = None, status: int = 200
+    request: HttpRequest,
+    code: str,
+    *,
+    form: KpiNoteForm | None = None,
+    conflict: SaveConflict | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     """The page of a KPI; `form` is that of a note that was refused. Raises TooManyFacts."""
     kpi, now = kpi_or_404(code), database_now()
@@ -87,6 +93,7 @@ def render_kpi_page(
     context = {
         "content": kpi_page,
         "kpi": kpi,
+        "conflict": conflict,
         "breakdown": _link_breakdown(asked, kpi_page.breakdowns.selected),
         "tables": [
             {
@@ -165,6 +172,11 @@ def _notes_context(
 def _form_of_note(note: KpiNote, form: KpiNoteForm | None) -> KpiNoteForm:
     if form is not None and form.note == note.pk:
         return form
+    return form_of_stored_note(note)
+
+
+def form_of_stored_note(note: KpiNote) -> KpiNoteForm:
+    """The form of a note with what is stored."""
     return KpiNoteForm(
         note.start.isoformat(),
         note.end.isoformat(),

@@ -25,6 +25,7 @@ from visibility.screens.lists.list_definition import (
     Viewer,
 )
 from visibility.screens.lists.load_page_and_count import RowCount, count_text
+from visibility.screens.save_conflicts import fingerprint_of_values
 from visibility.storage.organization import organization_time_zone
 from visibility.web.permissions import (
     Permission,
@@ -34,7 +35,7 @@ from visibility.web.permissions import (
     roles,
     signed_in_user,
 )
-from visibility.web.saved_view_requests import view_editor
+from visibility.web.saved_view_requests import stored_saved_view_values, view_editor
 
 NO_VALUE = "\u2013"
 EXPORT_TITLES = {ListFileFormat.CSV: "CSV, any number of rows", ListFileFormat.XLSX: "Excel (XLSX)"}
@@ -93,6 +94,8 @@ class SavedViewItem:
     is_own: bool
     may_change: bool
     is_current: bool
+    # The fingerprint of the values in the form.
+    seen: str
 
     @property
     def url(self) -> str:
@@ -217,6 +220,7 @@ def _saved_view_items(
             is_own=view.owner_id == editor.user.pk,
             may_change=saved_views.may_change_saved_view(view, editor),
             is_current=QueryDict(view.query) == query,
+            seen=fingerprint_of_values(stored_saved_view_values(view)),
         )
         for view in saved_views.saved_views_of_menu(editor.user, definition.code)
     ]

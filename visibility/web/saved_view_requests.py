@@ -40,6 +40,15 @@ def readable_queries(views: Sequence[SavedView], viewer: Viewer) -> list[str]:
     return queries if viewer.may(Permission.CONTACTS) else without_customer_names(queries)
 
 
+def saved_view_values(name: str, team: str) -> dict[str, str]:
+    """What the form of a saved view changes, by label. `team`: a slug, or empty."""
+    return {"Name": name, "Share with": team}
+
+
+def stored_saved_view_values(view: SavedView) -> dict[str, str]:
+    return saved_view_values(view.name, view.team.slug if view.team else "")
+
+
 def checked_saved_view_change(
     definition: ListDefinition,
     viewer: Viewer,

@@ -80,6 +80,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("order_event"),
     Screen("event_fields"),
     Screen("tracking_links"),
+    Screen("tracking_emails"),
     Screen("tracking"),
     Screen("search"),
     Screen(
@@ -185,6 +186,7 @@ SCREENS: tuple[Screen, ...] = (
             group="Configure",
         ),
     ),
+    Screen("customer_brand"),
     Screen(
         "audit",
         NavigationEntry(

@@ -12,9 +12,16 @@ from visibility.screens.subscriptions import load_subscription_summaries
 from visibility.screens.subscriptions.load_subscription_summaries import SubscriptionSummary
 from visibility.screens.subscriptions.selection_fields import selected_values_by_label
 
+SAVED = frozenset({"subscription.added", "subscription.changed"})
+
 
 def subscription_conflict(
-    summary: SubscriptionSummary, entered: SubscriptionChange | None, *, now: datetime
+    summary: SubscriptionSummary,
+    entered: SubscriptionChange | None,
+    *,
+    now: datetime,
+    reload_url: str = "",
+    note: str = NOT_SHOWN_NOTE,
 ) -> SaveConflict:
     """What is stored against what was entered."""
     number = summary.subscription.pk
@@ -22,11 +29,11 @@ def subscription_conflict(
     return conflict_with_latest_entry(
         subscription_values_by_label(summary),
         subscription_values_by_label(summary, entered),
-        next((e for e in history if e.action == "subscription.changed"), None),
+        next((e for e in history if e.action in SAVED), None),
         now=now,
         form_id="subscription-form",
-        reload_url=f"/subscriptions/{number}",
-        note=NOT_SHOWN_NOTE,
+        reload_url=reload_url or f"/subscriptions/{number}",
+        note=note,
     )
 
 

@@ -41,8 +41,14 @@ NO_PAGES = frozenset(
         "boards/<slug:slug>/tiles/<int:number>/<slug:code>",
         # Its markup is that of Swagger UI, which the journeys check.
         "api/v1/docs",
+        *("brand/<str:name>", "track/email/confirm/<str:key>", "track/email/stop/<str:key>"),
         # Only for who is not signed in.
-        *("signin", "signin/forgot", "setup/<str:token>", "account/link/<str:token>"),
+        *(
+            "signin",
+            "signin/forgot",
+            "setup/<str:token>",
+            "account/link/<str:token>",
+        ),
     }
 )
 

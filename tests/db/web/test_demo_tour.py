@@ -12,8 +12,8 @@ from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
 from visibility.models import Alert, DemoTourEntry, TrackingLink
 from visibility.models.audit import append_audit_entry
+from visibility.screens.tracking.orders_of_link import tracking_path
 from visibility.web.permissions import UserRole
-from visibility.web.tracking_links import tracking_path
 
 pytestmark = pytest.mark.django_db
 CS, EX, OP, IN, AD = (

@@ -23,10 +23,10 @@ from visibility.pipeline import job_functions
 from visibility.screens.orders.milestones import load_timeline
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.screens.tracking import dates_and_quantities as formats
+from visibility.screens.tracking import orders_of_link
 from visibility.screens.tracking.customer_page import tracked_order
 from visibility.timeline import Status
 from visibility.timeline.customer_answer import customer_status_sentence
-from visibility.web import tracking_links
 from visibility.web.pages import tracking
 from visibility.web.permissions import UserRole
 from visibility.web.request_limit import MAX_KEYS, RequestLimit
@@ -307,7 +307,7 @@ def test_unknown_and_revoked_links_cost_the_same(django_assert_num_queries: Any)
     path = create_link(Order.objects.get(number="SO-1"))
     TrackingLink.objects.update(revoked_at=database_now())
     for address in (path, "/track/x"):
-        with django_assert_num_queries(2):  # the time, and the link
+        with django_assert_num_queries(3):  # the time, the link, and the brand
             assert Client().get(address).status_code == 404
 
 
@@ -369,7 +369,7 @@ def test_link_of_a_purchase_order_shows_all_its_orders_and_no_other_customer() -
 
 
 def test_heading_counts_all_orders_of_a_purchase_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking_links, "MAX_ORDERS", 2)
+    monkeypatch.setattr(orders_of_link, "MAX_ORDERS", 2)
     store_orders(
         ("erp", "order.received", -48, ordered("SO-1")),
         ("erp", "order.received", -45, ordered("SO-2")),
@@ -381,10 +381,10 @@ def test_heading_counts_all_orders_of_a_purchase_order(monkeypatch: pytest.Monke
     assert "1 of 4 orders delivered" in page
     assert "And 2 more orders" in page
     assert sum(f"SO-{number}" in page for number in (1, 2, 3, 4)) == 2
-    monkeypatch.setattr(tracking_links, "MAX_ORDERS", 3)
+    monkeypatch.setattr(orders_of_link, "MAX_ORDERS", 3)
     page = text_of(create_link(Order.objects.get(number="SO-2"), covers_po=True))
     assert "And 1 more order." in page
-    monkeypatch.setattr(tracking_links, "MAX_ORDERS", 4)
+    monkeypatch.setattr(orders_of_link, "MAX_ORDERS", 4)
     page = text_of(create_link(Order.objects.get(number="SO-2"), covers_po=True))
     assert "more order" not in page
 

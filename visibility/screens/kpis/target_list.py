@@ -15,8 +15,10 @@ from visibility.screens.kpis.value_and_comparison_texts import (
     dimension_value_label,
     format_target,
 )
+from visibility.screens.save_conflicts import fingerprint_of_values
 
 PAGE_SIZE = 50
+LAST_DAY = "Last day"
 SCOPES_OF_LAST_DAYS = timedelta(days=400)
 
 
@@ -39,6 +41,8 @@ class StoredTargetRow:
     scope: str
     status: str
     may_end: bool
+    # The fingerprint of what the form for ending it shows.
+    seen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +117,10 @@ def _describe(kpi: Kpi, row: KpiTarget, today: date) -> StoredTargetRow:
     elif row.first_day > today:
         status = "Planned"
     scope = scope_text(row.dimension, row.dimension_value)
-    return StoredTargetRow(row, format_target(kpi, row.value), scope, status, may_end)
+    seen = fingerprint_of_values(values_by_label(row))
+    return StoredTargetRow(row, format_target(kpi, row.value), scope, status, may_end, seen)
+
+
+def values_by_label(row: KpiTarget) -> dict[str, str]:
+    """What the form for ending a target changes."""
+    return {LAST_DAY: row.last_day.isoformat() if row.last_day else ""}

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
 from visibility.models import TrackingLink
+from visibility.screens.tracking.orders_of_link import tracking_path
 from visibility.web import tracking_links
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
@@ -104,7 +105,7 @@ class TrackingLinkListView(ApiView):
         if response.status_code == 201:
             content = orjson.loads(response.content)
             link = TrackingLink.objects.get(pk=content["id"])
-            response.content = orjson.dumps(content | {"path": tracking_links.tracking_path(link)})
+            response.content = orjson.dumps(content | {"path": tracking_path(link)})
         return response
 
 

@@ -11,14 +11,21 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from visibility.boards.stored_boards import OPERATIONS, StoredBoard, board_titles_by_slug
+from visibility.boards.stored_boards import (
+    OPERATIONS,
+    StoredBoard,
+    board_titles_by_slug,
+    load_stored_board,
+)
 from visibility.boards.tile_registry import tile_registry
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id, parse_row_version
 from visibility.screens.orders.order_scope import OrderScope
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web import board_changes, screen_links
+from visibility.web.arrange_form import entered_settings
 from visibility.web.board_changes import Author, BoardChanged, InvalidBoard, UnknownBoard
+from visibility.web.pages.boards import RefusedSettings, render_board_page
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 # Action: what it does to the tile, its step, and how the message says it.
@@ -107,7 +114,20 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
         sharing, team = form.get("sharing", board.sharing), form.get("team", "")
         return board_changes.with_sharing(changed, sharing, team.replace("\0", ""), user=user)
 
-    _apply(request, slug, change, "Board saved.")
+    stored = load_stored_board(slug, user_id=user.pk)
+    if stored is None:
+        raise Http404
+    entered = entered_settings(form, stored)
+    try:
+        board_changes.change_board(slug, change, by=_author(request), version=_version(request))
+    except UnknownBoard:
+        raise Http404 from None
+    except BoardChanged:
+        return render_board_page(request, slug, refused=RefusedSettings(entered))
+    except InvalidBoard as error:
+        refused = RefusedSettings(entered, str(error))
+        return render_board_page(request, slug, refused=refused)
+    messages.success(request, "Board saved.")
     return HttpResponseRedirect(_arrange_url(slug, did="settings"))
 
 

@@ -1,6 +1,7 @@
 """Board pages: the board, its arrangement, and kiosk mode for wall screens."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,7 +19,8 @@ from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id, parse_row_version
 from visibility.operations.operational_problems import processing_lag_notices
-from visibility.web.arrange_form import arrange_context
+from visibility.screens.save_conflicts import conflict_with_latest_entry, latest_change
+from visibility.web.arrange_form import arrange_context, settings_by_label, settings_of_board
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import (
     Permission,
@@ -34,6 +36,9 @@ from visibility.web.screen_links import (
     find_valid_link,
 )
 
+# What changes the values of the form, in the audit log.
+SAVED = ("board.saved", "board.duplicated", "board.restored")
+
 
 @require_GET
 @require_permission(Permission.BOARDS)
@@ -42,6 +47,21 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
 
     `&boards=a,b&every=30` rotates a wall screen over several boards.
     """
+    return render_board_page(request, slug)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSettings:
+    """Settings of a board that were not saved, and why: other ones are stored, or an error."""
+
+    entered: Mapping[str, str]
+    error: str = ""
+
+
+def render_board_page(
+    request: HttpRequest, slug: str, *, refused: RefusedSettings | None = None
+) -> HttpResponse:
+    """The page of a board; with `refused` the form for arranging it, with what was entered."""
     newest, now = latest_change_number(), database_now()
     user = signed_in_user(request)
     stored = load_stored_board(slug, user_id=user.pk)
@@ -71,9 +91,22 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
         "may_see_calendars": has_permission(user, Permission.RULES_SEE),
         "start_slug": start_board_slug(user.pk),
     }
-    if may_edit and request.GET.get("arrange") == "1":
-        context |= {"arranging": True} | arrange_context(request, stored)
-    return render(request, "boards/board.html", context)
+    if may_edit and (refused or request.GET.get("arrange") == "1"):
+        entered = refused.entered if refused else None
+        context |= {"arranging": True} | arrange_context(request, stored, entered)
+    if refused and refused.error:
+        context["refusal"] = refused.error
+    elif refused:
+        context["conflict"] = conflict_with_latest_entry(
+            settings_by_label(settings_of_board(stored)),
+            settings_by_label(refused.entered),
+            latest_change(f"board {slug}", *SAVED),
+            now=now,
+            form_id="board-form",
+            reload_url=f"/boards/{slug}?arrange=1",
+        )
+    status = 200 if refused is None else 422 if refused.error else 409
+    return render(request, "boards/board.html", context, status=status)
 
 
 @require_GET

@@ -9,6 +9,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_row_version
 from visibility.kpi.notes import (
     ALL_KPIS,
     InvalidKpiNote,
@@ -21,8 +22,10 @@ from visibility.kpi.notes import (
     remove_kpi_note,
 )
 from visibility.models import KpiNote
+from visibility.screens.save_conflicts import conflict_with_latest_entry, latest_change
 from visibility.web.kpi_detail_page import (
     KpiNoteForm,
+    form_of_stored_note,
     kpi_or_404,
     note_editor,
     render_kpi_page,
@@ -31,10 +34,7 @@ from visibility.web.kpi_detail_page import (
 from visibility.web.permissions import Permission, require_permission
 
 INVALID_DATE = "Enter a date, such as 2026-03-04."
-CHANGED = (
-    "Someone else has changed this note since you opened the page. Check your text and save it "
-    "again to replace theirs: "
-)
+TEXTS = {"start": "First day", "end": "Last day", "text": "Note"}
 
 
 @require_POST
@@ -60,9 +60,9 @@ def add_note(request: HttpRequest, code: str) -> HttpResponse:
 def change_note(request: HttpRequest, code: str, number: int) -> HttpResponse:
     """`POST /numbers/<kpi>/notes/<id>`: change a note."""
     note = _note_or_404(code, number)
-    form = replace(_posted_form(request), note=note.pk, version=note.version)
-    posted = request.POST.get("version", "")
-    version = int(posted) if posted.isdecimal() and len(posted) < 10 else None
+    version = parse_row_version(request.POST.get("version", ""))
+    # The next version of the form is that which this one was opened with, until it is compared.
+    form = replace(_posted_form(request), note=note.pk, version=version)
     try:
         change_kpi_note(
             note,
@@ -74,8 +74,7 @@ def change_note(request: HttpRequest, code: str, number: int) -> HttpResponse:
     except InvalidKpiNote as error:
         return render_kpi_page(request, code, form=replace(form, errors=error.errors), status=400)
     except KpiNoteChanged:
-        errors = {"text": f"{CHANGED}“{note.text}”"}
-        return render_kpi_page(request, code, form=replace(form, errors=errors), status=409)
+        return _render_conflict(request, code, _note_or_404(code, number), form)
     except NotAuthorOfKpiNote as error:
         messages.error(request, str(error))
         return _back(request, code)
@@ -96,6 +95,26 @@ def remove_note(request: HttpRequest, code: str, number: int) -> HttpResponse:
     else:
         messages.success(request, "Note removed.")
     return _back(request, code)
+
+
+def _render_conflict(
+    request: HttpRequest, code: str, note: KpiNote, form: KpiNoteForm
+) -> HttpResponse:
+    form = replace(form, version=note.version)
+    conflict = conflict_with_latest_entry(
+        _values_by_label(form_of_stored_note(note)),
+        _values_by_label(form),
+        latest_change(f"KPI note {note.pk}", "kpi_note.changed"),
+        now=database_now(),
+        form_id=f"note-form-{note.pk}",
+        reload_url=f"/numbers/{code}#notes",
+    )
+    return render_kpi_page(request, code, form=form, conflict=conflict, status=409)
+
+
+def _values_by_label(form: KpiNoteForm) -> dict[str, str]:
+    texts = {label: str(getattr(form, name)) for name, label in TEXTS.items()}
+    return {**texts, "Show on all KPIs": "yes" if form.is_for_all else "no"}
 
 
 def _note_or_404(code: str, number: int) -> KpiNote:

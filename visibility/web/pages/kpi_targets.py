@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -25,12 +26,20 @@ from visibility.kpi.kpi import Kpi
 from visibility.kpi.targets import default_target
 from visibility.models.kpi_targets import KpiTarget
 from visibility.screens.kpis.target_list import (
+    LAST_DAY,
     load_kpis_with_targets,
     load_scope_choices,
     load_stored_targets,
     scope_text,
+    values_by_label,
 )
 from visibility.screens.kpis.value_and_comparison_texts import format_target
+from visibility.screens.save_conflicts import (
+    SEEN,
+    SaveConflict,
+    build_save_conflict,
+    has_changed_since,
+)
 from visibility.storage.organization import organization_time_zone
 from visibility.web.kpi_detail_page import kpi_or_404
 from visibility.web.permissions import Permission, require_permission, signed_in_user
@@ -51,11 +60,15 @@ class KpiTargetForm:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTargetEnd:
-    """A target that was not ended: its number, the entered day, and why."""
+    """A target that was not ended: its number, the entered day, and why.
+
+    `conflict`: somebody else ended it meanwhile.
+    """
 
     number: int
     last_day: str
     error: str
+    conflict: SaveConflict | None = None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -76,13 +89,29 @@ def kpi_targets(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require_permission(Permission.KPIS)
 @require_permission(Permission.ADMINISTER)
+@transaction.atomic
 def end_target(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /kpi-targets/<id>/end`: end a target after a day."""
-    target = KpiTarget.objects.filter(pk=number).first()
+    targets = KpiTarget.objects.select_related("ended_by").select_for_update(of=("self",))
+    target = targets.filter(pk=number).first()
     if target is None:
         raise Http404
     kpi, now = kpi_or_404(target.kpi), database_now()
     entered = _text(request.POST.get("last_day", ""))
+    if has_changed_since(request.POST.get(SEEN, ""), values_by_label(target)):
+        conflict = build_save_conflict(
+            values_by_label(target),
+            {LAST_DAY: entered},
+            by=target.ended_by,
+            at=target.ended_at,
+            now=now,
+            form_id=f"end-target-{number}",
+            reload_url=f"{URL}?kpi={kpi.code}",
+        )
+        refused = RefusedTargetEnd(number, entered, "", conflict)
+        return _render_kpi(
+            request, kpi, now, KpiTargetForm(first_day=_today(now).isoformat()), refused
+        )
     try:
         end_kpi_target(number, _day(entered, "last_day"), user=signed_in_user(request), now=now)
     except InvalidKpiTarget as error:
@@ -148,10 +177,13 @@ def _render_kpi(
         "is_first": after is None,
         "form": form,
         "refused": refused,
+        "conflict": refused.conflict if refused else None,
         "scopes": load_scope_choices(kpi, today, (dimension, value)),
         "today": today.isoformat(),
     }
     status = 422 if form.errors or refused else 200
+    if refused and refused.conflict:
+        status = 409
     return render(request, "kpi_targets/kpi.html", context, status=status)
 
 

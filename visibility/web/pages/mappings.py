@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages as notes
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -79,20 +80,17 @@ def orders_affected_by_term_page(request: HttpRequest) -> HttpResponse:
     return render(request, "mappings/affected.html", context)
 
 
+class MappedMeanwhile(Exception):
+    """Another value is stored for a term that the page showed as unmapped."""
+
+
 @require_POST
 @require_permission(Permission.MAPPINGS_EDIT)
 def accept_mapping(request: HttpRequest) -> HttpResponse:
     """Map a term to a canonical value."""
     name = requested_term(request.POST)
-    _save_mappings(
-        request,
-        [
-            {
-                **_term_to_mapping_row_cells(name),
-                "canonical": strip_nul_and_limit_length(request.POST.get("canonical", "")),
-            }
-        ],
-    )
+    canonical = strip_nul_and_limit_length(request.POST.get("canonical", ""))
+    _save_mappings(request, [{**_term_to_mapping_row_cells(name), "canonical": canonical}])
     return _redirect_back(request, name["kind"])
 
 
@@ -157,12 +155,23 @@ def unignore_term(request: HttpRequest) -> HttpResponse:
 
 
 def _save_mappings(request: HttpRequest, rows: list[dict[str, str]]) -> None:
+    """Add the rows. A term that somebody else has mapped meanwhile keeps its mapping."""
     try:
-        done = write_and_restore_rows.write_rows(
-            MAPPING,
-            [MAPPING.parse_row_or_raise_invalid_cell(row) for row in rows],
-            context=change_context_of_request(request),
+        with transaction.atomic():
+            done = write_and_restore_rows.write_rows(
+                MAPPING,
+                [MAPPING.parse_row_or_raise_invalid_cell(row) for row in rows],
+                context=change_context_of_request(request),
+            )
+            if done.changed:
+                raise MappedMeanwhile
+    except MappedMeanwhile:
+        notes.error(
+            request,
+            "Nothing was mapped: somebody else has mapped this value meanwhile. Find it in the "
+            "table of mapped values to change it.",
         )
+        return
     except (InvalidCell, OverlappingRows) as error:
         notes.error(request, f"Nothing was mapped: {error}")
         return

@@ -1,11 +1,14 @@
 """Pages of people for administrators: the list, an invitation, and one person."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
@@ -16,9 +19,17 @@ from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.notify.account_links import LIFETIMES, account_link_path
 from visibility.notify.mail import has_mail_server
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import (
+    SEEN,
+    conflict_with_latest_entry,
+    fingerprint_of_values,
+    has_changed_since,
+    latest_change,
+)
 from visibility.web.board_changes import Author
 from visibility.web.people import accounts, people_list
 from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownPerson
+from visibility.web.people.form_values import entered_person_values, stored_person_values
 from visibility.web.people.people_list import PeopleFilter, Person
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import (
@@ -72,17 +83,20 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.ADMINISTER)
+@transaction.atomic
 def person_page(request: HttpRequest, number: int) -> HttpResponse:
     """`/people/<id>`: one person; POST saves names, address, role and teams."""
-    person = _person_or_404(number)
     if request.method != "POST":
-        return _render_person(request, person)
+        return _render_person(request, _person_or_404(number))
+    with suppress(UnknownPerson):
+        accounts.lock_person(number)
+    person = _person_or_404(number)
+    values = _posted_values(request)
+    if person.user.pk == signed_in_user(request).pk:
+        values = replace(values, username=None, role=None)
+    if has_changed_since(request.POST.get(SEEN, ""), stored_person_values(person)):
+        return _render_person(request, person, conflicting=values)
     try:
-        values = _posted_values(request)
-        if person.user.pk == signed_in_user(request).pk:
-            values = PersonValues(
-                None, values.first_name, values.last_name, values.email, None, values.teams
-            )
         accounts.change_person(number, values, by=_author(request))
     except InvalidPerson as error:
         return _render_person(request, person, error)
@@ -157,15 +171,32 @@ def _form_context(request: HttpRequest, error: InvalidPerson | None = None) -> d
 
 
 def _render_person(
-    request: HttpRequest, person: Person, error: InvalidPerson | None = None
+    request: HttpRequest,
+    person: Person,
+    error: InvalidPerson | None = None,
+    *,
+    conflicting: PersonValues | None = None,
 ) -> HttpResponse:
+    """The page; `conflicting`: what was entered while somebody else saved other values."""
     now = database_now()
     context = _form_context(request, error)
-    if error is None or "role" not in request.POST:
+    stored, conflict = stored_person_values(person), None
+    if "first_name" not in request.POST or not (error or conflicting):
         names = {name: getattr(person.user, name) for name in ("first_name", "last_name", "email")}
         context["entered"] = {**names, "role": person.roles[0] if person.roles else ""}
         context["chosen_teams"] = [slug for slug, _ in person.teams]
+    if conflicting:
+        conflict = conflict_with_latest_entry(
+            stored,
+            entered_person_values(conflicting, person),
+            latest_change(person.user.get_username(), "person.changed"),
+            now=now,
+            form_id="person-form",
+            reload_url=f"{LIST_URL}/{person.user.pk}",
+        )
     context |= {
+        "seen": fingerprint_of_values(stored),
+        "conflict": conflict,
         "one": person,
         "last_sign_in": displayed_time(person.last_sign_in, now),
         "joined": displayed_time(person.user.date_joined, now),
@@ -175,7 +206,8 @@ def _render_person(
         .order_by("-pk")
         .first(),
     }
-    return render(request, "people/person.html", context, status=422 if error else 200)
+    status = 409 if conflicting else 422 if error else 200
+    return render(request, "people/person.html", context, status=status)
 
 
 def _render_link(request: HttpRequest, user: User, link: AccountLink) -> HttpResponse:

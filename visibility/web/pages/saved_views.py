@@ -2,23 +2,34 @@
 
 from django.contrib import messages as notes
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import path
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.database_time import database_now
+from visibility.models import SavedView
 from visibility.preferences import list_columns, saved_views
 from visibility.preferences.saved_views import (
     InvalidSavedView,
     NotOwnerOfSavedView,
     SavedViewChange,
     UnknownSavedView,
+    ViewEditor,
 )
 from visibility.screens.lists.list_definition import (
     InvalidListQuery,
     ListDefinition,
     UnknownColumns,
+)
+from visibility.screens.save_conflicts import (
+    SEEN,
+    conflict_with_latest_entry,
+    fingerprint_of_values,
+    has_changed_since,
+    latest_change,
 )
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import Permission, require_permission, signed_in_user
@@ -26,6 +37,8 @@ from visibility.web.saved_view_requests import (
     checked_saved_view_change,
     readable_list,
     readable_queries,
+    saved_view_values,
+    stored_saved_view_values,
     view_editor,
 )
 
@@ -108,15 +121,16 @@ def open_saved_view_view(request: HttpRequest, view_id: int) -> HttpResponse:
 
 @require_POST
 @require_permission(Permission.ORDERS)
+@transaction.atomic
 def change_saved_view_view(request: HttpRequest, view_id: int) -> HttpResponse:
     """`POST /saved-views/<id>/change`: `name` and `team`; a field that is not sent stays."""
+    editor, view_id = view_editor(signed_in_user(request)), min(view_id, MAX_ID)
+    change = SavedViewChange(name=request.POST.get("name"), team=request.POST.get("team"))
     try:
-        view = saved_views.change_saved_view(
-            min(view_id, MAX_ID),
-            SavedViewChange(name=request.POST.get("name"), team=request.POST.get("team")),
-            editor=view_editor(signed_in_user(request)),
-            now=database_now(),
-        )
+        view = saved_views.lock_own_saved_view(view_id, editor)
+        if has_changed_since(request.POST.get(SEEN, ""), stored_saved_view_values(view)):
+            return _render_conflict(request, view, change, editor)
+        view = saved_views.change_saved_view(view_id, change, editor=editor, now=database_now())
     except UnknownSavedView:
         raise Http404 from None
     except NotOwnerOfSavedView as error:
@@ -142,6 +156,34 @@ def delete_saved_view_view(request: HttpRequest, view_id: int) -> HttpResponse:
         raise PermissionDenied(str(error)) from error
     notes.success(request, f"View “{view.name}” deleted.")
     return HttpResponseRedirect(_return_url(request, readable_list(view.list, request.user)))
+
+
+def _render_conflict(
+    request: HttpRequest, view: SavedView, change: SavedViewChange, editor: ViewEditor
+) -> HttpResponse:
+    """Both versions, with the form to save the entered one."""
+    stored = stored_saved_view_values(view)
+    entered = saved_view_values(change.name or "", change.team or "")
+    url = _return_url(request, readable_list(view.list, request.user))
+    shared = [(view.team.slug, view.team.title)] if view.team else []
+    offered = [(team.slug, team.title) for team in saved_views.teams_to_share_with(editor)]
+    context = {
+        "view": view,
+        "name": change.name or "",
+        "team": change.team or "",
+        "teams": dict([*shared, *offered]).items(),
+        "next": url,
+        "seen": fingerprint_of_values(stored),
+        "conflict": conflict_with_latest_entry(
+            stored,
+            entered,
+            latest_change(f"saved view {view.pk}", "saved_view.changed"),
+            now=database_now(),
+            form_id=f"saved-view-{view.pk}",
+            reload_url=url,
+        ),
+    }
+    return render(request, "lists/saved_view_conflict.html", context, status=409)
 
 
 def _return_url(request: HttpRequest, definition: ListDefinition | None) -> str:

@@ -1,18 +1,27 @@
 """`/people/security`: whether everyone needs a second factor, and how long sessions last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
 from visibility.db.database_time import database_now
+from visibility.db.lock_keys import LockKey
 from visibility.formatting import format_duration
 from visibility.models import SecuritySettings
+from visibility.screens.save_conflicts import (
+    SEEN,
+    conflict_with_latest_entry,
+    fingerprint_of_values,
+    has_changed_since,
+    latest_change,
+)
 from visibility.web.board_changes import Author
 from visibility.web.people import people_list, second_factor
 from visibility.web.people.people_list import PeopleFilter
@@ -59,16 +68,19 @@ def _change(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(PAGE_URL)
 
 
+@transaction.atomic
 def _change_session_limits(request: HttpRequest) -> HttpResponse:
     by = Author(signed_in_user(request), database_now())
+    entered = {name: _integer(request, name) for name in ("idle_minutes", "session_hours")}
+    with connection.cursor() as cursor:
+        # There may be no row to lock.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.SESSION_LIMITS])
+    if has_changed_since(request.POST.get(SEEN, ""), _values_by_label(current_limits())):
+        return _render(request, status=409, entered=entered)
     try:
-        change_session_limits(
-            idle_minutes=_integer(request, "idle_minutes"),
-            session_hours=_integer(request, "session_hours"),
-            by=by,
-        )
+        change_session_limits(**entered, by=by)
     except InvalidLimits as error:
-        return _render(request, status=422, error=str(error))
+        return _render(request, status=422, error=str(error), entered=entered)
     messages.success(request, "The limits of sessions are saved.")
     return HttpResponseRedirect(PAGE_URL)
 
@@ -79,22 +91,53 @@ def _integer(request: HttpRequest, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
 
 
-def _render(request: HttpRequest, *, status: int = 200, error: str = "") -> HttpResponse:
+def _render(
+    request: HttpRequest,
+    *,
+    status: int = 200,
+    error: str = "",
+    entered: Mapping[str, int] | None = None,
+) -> HttpResponse:
+    """The page; `entered`: limits that were not saved, with 409 because somebody changed them."""
     limits = current_limits()
     idle, total = limits["idle_minutes"], limits["session_hours"]
+    shown = {name: limits[name] if value < 0 else value for name, value in (entered or {}).items()}
     is_fixed = second_factor.is_fixed_by_server()
+    conflict = None
+    if entered and status == 409:
+        conflict = conflict_with_latest_entry(
+            _values_by_label(limits),
+            _values_by_label(shown),
+            latest_change("security", "security.session_limits"),
+            now=database_now(),
+            form_id="limits-form",
+            reload_url=PAGE_URL,
+        )
     context = {
+        "seen": fingerprint_of_values(_values_by_label(limits)),
+        "conflict": conflict,
         "is_required": second_factor.is_required(),
         "is_fixed": is_fixed,
         "last_change": SecuritySettings.objects.select_related("changed_by").first(),
-        "idle_choices": _choices(IDLE_MINUTES, idle, timedelta(minutes=1)),
-        "total_choices": _choices(SESSION_HOURS, total, timedelta(hours=1)),
+        "idle_choices": _choices(
+            IDLE_MINUTES, shown.get("idle_minutes", idle), timedelta(minutes=1)
+        ),
+        "total_choices": _choices(
+            SESSION_HOURS, shown.get("session_hours", total), timedelta(hours=1)
+        ),
         "idle_text": format_duration(timedelta(minutes=idle)),
         "total_text": format_duration(timedelta(hours=total)),
         "limits_error": error,
         "without": people_list.count_people(PeopleFilter(is_active=True, lacks_factor=True)),
     }
     return render(request, "people/security.html", context, status=status)
+
+
+def _values_by_label(limits: Mapping[str, int]) -> dict[str, str]:
+    return {
+        "Without activity": format_duration(timedelta(minutes=limits["idle_minutes"])),
+        "In total": format_duration(timedelta(hours=limits["session_hours"])),
+    }
 
 
 def _choices(offered: Sequence[int], current: int, unit: timedelta) -> list[tuple[int, str, bool]]:

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -12,8 +13,16 @@ from django.views.decorators.http import require_http_methods
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import Team
+from visibility.screens.save_conflicts import (
+    SEEN,
+    conflict_with_latest_entry,
+    fingerprint_of_values,
+    has_changed_since,
+    latest_change,
+)
 from visibility.web.board_changes import Author
 from visibility.web.people import team_changes
+from visibility.web.people.form_values import stored_team_values, team_values_by_label
 from visibility.web.people.team_changes import MAX_MEMBERS, InvalidTeam
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
@@ -36,19 +45,23 @@ def team_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.ADMINISTER)
+@transaction.atomic
 def team_page(request: HttpRequest, slug: str) -> HttpResponse:
     """`/teams/<slug>`: the members and the default owner; POST saves them."""
-    team = Team.objects.select_related("default_owner").filter(slug=slug).first()
+    teams = Team.objects.select_related("default_owner").filter(slug=slug)
+    if request.method == "POST":
+        teams = teams.select_for_update(of=("self",))
+    team = teams.first()
     if team is None:
         raise Http404
     if request.method != "POST":
         return _render_team(request, team)
+    if has_changed_since(request.POST.get(SEEN, ""), stored_team_values(team)):
+        return _render_team(request, team, is_conflict=True)
+    members, default_owner = _entered(request)
     try:
         team_changes.change_team(
-            slug,
-            members=[parse_row_id(text) or 0 for text in request.POST.getlist("members")],
-            default_owner=parse_row_id(request.POST.get("default_owner", "")),
-            by=_author(request),
+            slug, members=members, default_owner=default_owner, by=_author(request)
         )
     except InvalidTeam as error:
         return _render_team(request, team, error)
@@ -71,23 +84,44 @@ def _render_list(request: HttpRequest, error: InvalidTeam | None = None) -> Http
 
 
 def _render_team(
-    request: HttpRequest, team: Team, error: InvalidTeam | None = None
+    request: HttpRequest,
+    team: Team,
+    error: InvalidTeam | None = None,
+    *,
+    is_conflict: bool = False,
 ) -> HttpResponse:
-    members = set(team.members.values_list("pk", flat=True))
+    members = list(team.members.values_list("pk", flat=True))
     condition = Q(is_active=True) | Q(pk__in=members)
     people = User.objects.filter(condition).order_by("first_name", "last_name", "username")
-    chosen = members
-    owner = team.default_owner_id
-    if error:
-        chosen = {parse_row_id(text) or 0 for text in request.POST.getlist("members")}
-        owner = parse_row_id(request.POST.get("default_owner", ""))
+    chosen, owner = members, team.default_owner_id
+    stored, conflict = stored_team_values(team), None
+    if error or is_conflict:
+        chosen, owner = _entered(request)
+    if is_conflict:
+        conflict = conflict_with_latest_entry(
+            stored,
+            team_values_by_label(chosen, owner),
+            latest_change(team.title, "team.changed"),
+            now=database_now(),
+            form_id="team-form",
+            reload_url=f"{LIST_URL}/{team.slug}",
+        )
     context = {
         "team": team,
-        "people": [(user, user.pk in chosen) for user in people[:MAX_MEMBERS]],
+        "people": [(user, user.pk in set(chosen)) for user in people[:MAX_MEMBERS]],
         "owner": owner,
         "errors": {e.name: e.sentence for e in error.errors} if error else {},
+        "seen": fingerprint_of_values(stored),
+        "conflict": conflict,
     }
-    return render(request, "people/team.html", context, status=422 if error else 200)
+    status = 409 if is_conflict else 422 if error else 200
+    return render(request, "people/team.html", context, status=status)
+
+
+def _entered(request: HttpRequest) -> tuple[list[int], int | None]:
+    """The members and the default owner."""
+    members = [parse_row_id(text) or 0 for text in request.POST.getlist("members")]
+    return members, parse_row_id(request.POST.get("default_owner", ""))
 
 
 def _author(request: HttpRequest) -> Author:

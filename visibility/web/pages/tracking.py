@@ -1,5 +1,7 @@
 """The page for customers at `/track/<token>`: no sign-in, no cookie, no session, no script."""
 
+import base64
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -9,30 +11,33 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from visibility.db.database_time import database_now
+from visibility.notify.mail import has_mail_server
+from visibility.preferences.customer_brand import COLOR, current_brand, text_color
 from visibility.preferences.demo_tour import CUSTOMER, add_tour_code
-from visibility.screens.orders.source_reports import load_source_reports
 from visibility.screens.tracking import dates_and_quantities as formats
-from visibility.screens.tracking.customer_page import TrackedOrder, tracked_order
-from visibility.storage.order_folding import load_and_fold_orders
-from visibility.storage.organization import organization_time_zone
+from visibility.screens.tracking.customer_page import TrackedOrder
+from visibility.screens.tracking.email_updates import form_token
+from visibility.screens.tracking.headlines_of_link import load_tracked_orders
+from visibility.screens.tracking.orders_of_link import (
+    OrdersOfLink,
+    find_valid_link,
+    orders_of_link,
+    tracking_path,
+)
+from visibility.storage.organization import organization_name, organization_time_zone
 from visibility.web.request_limit import RequestLimit
-from visibility.web.tracking_links import OrdersOfLink, find_valid_link, orders_of_link
 
 # Requests per minute. Only those that open nothing count for an address: customers can share one,
 # and nobody can keep the links of others from opening.
 failed_requests_per_address = RequestLimit(30)
 requests_per_link = RequestLimit(60)
+POLICY = (
+    "default-src 'none'",
+    "img-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+)
 HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "style-src 'self'",
-            "img-src 'self'",
-            "frame-ancestors 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex, nofollow",
@@ -45,24 +50,30 @@ def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
     now, zone = database_now(), organization_time_zone()
     link = find_valid_link(token, now)
     if link and not requests_per_link.take(link.name):
-        return _too_many()
+        return too_many()
     of_link = orders_of_link(link, now) if link else None
-    if of_link is None or not of_link.shown:
-        is_allowed = failed_requests_per_address.take_address(request.META.get("REMOTE_ADDR", ""))
-        return _render("not_valid.html", {}, status=404) if is_allowed else _too_many()
-    if settings.DEMO and link:
+    if link is None or of_link is None or not of_link.shown:
+        return not_valid(request)
+    if settings.DEMO:
         # Not for who opens it: the page reads no session.
         add_tour_code(link.created_by_id, CUSTOMER)
-    timelines = load_and_fold_orders([row.pk for row in of_link.shown], as_of=now)
-    reports = load_source_reports(now)
-    orders = [tracked_order(timelines[row.pk], reports, zone=zone) for row in of_link.shown]
+    orders = load_tracked_orders(of_link, now)
+    offers_email = has_mail_server()
     context = {
         "orders": orders,
         "title": _title(orders, of_link),
         "hidden": of_link.hidden,
         "updated": f"{formats.date_and_time(now, zone)} {formats.zone_name(now, zone)}",
     }
-    return _render("page.html", context)
+    if offers_email:
+        context |= {"form": form_token(link, now), "back": tracking_path(link)}
+    return render_page("page.html", context, has_form=offers_email)
+
+
+def not_valid(request: HttpRequest) -> HttpResponse:
+    """The answer to every address that opens nothing."""
+    is_allowed = failed_requests_per_address.take_address(request.META.get("REMOTE_ADDR", ""))
+    return render_page("not_valid.html", {}, status=404) if is_allowed else too_many()
 
 
 def _title(orders: list[TrackedOrder], of_link: OrdersOfLink) -> str:
@@ -75,16 +86,36 @@ def _title(orders: list[TrackedOrder], of_link: OrdersOfLink) -> str:
     return f"{delivered} of {of_link.total} orders delivered"
 
 
-def _too_many() -> HttpResponse:
-    response = _render("too_many.html", {}, status=429)
+def too_many() -> HttpResponse:
+    response = render_page("too_many.html", {}, status=429)
     response.headers["Retry-After"] = "60"
     return response
 
 
-def _render(template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def render_page(
+    template: str, context: dict[str, Any], *, status: int = 200, has_form: bool = False
+) -> HttpResponse:
     """Render without the request, so that nothing reads a session or sets a cookie."""
-    content = render_to_string(f"tracking/{template}", context)
-    return HttpResponse(content, status=status, headers=HEADERS)
+    brand = _brand()
+    content = render_to_string(f"tracking/{template}", {**context, "brand": brand})
+    digest = base64.b64encode(hashlib.sha256(brand["style"].encode()).digest()).decode()
+    style = f"style-src 'self' 'sha256-{digest}'" if brand["style"] else "style-src 'self'"
+    forms = "form-action 'self'" if has_form else "form-action 'none'"
+    headers = {**HEADERS, "Content-Security-Policy": "; ".join((*POLICY, forms, style))}
+    return HttpResponse(content, status=status, headers=headers)
+
+
+def _brand() -> dict[str, str]:
+    """The name, the logo and the style of the top bar. The style has a checked color only."""
+    stored = current_brand()
+    color, style = stored.accent_color, ""
+    if COLOR.fullmatch(color):
+        style = f"@media screen{{.track-band{{background:{color};color:{text_color(color)}}}}}"
+    return {
+        "name": stored.display_name or organization_name(),
+        "logo": stored.logo_name,
+        "style": style,
+    }
 
 
 urlpatterns = [path("track/<str:token>", tracking_page, name="tracking")]

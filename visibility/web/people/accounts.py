@@ -81,7 +81,7 @@ def invite_person(values: PersonValues, *, by: Author) -> tuple[User, AccountLin
 def change_person(user_id: int, values: PersonValues, *, by: Author) -> User:
     """Change names, email address, role and teams. Raises InvalidPerson, UnknownPerson."""
     with transaction.atomic():
-        user = _lock_person(user_id)
+        user = lock_person(user_id)
         before = describe_person(user)
         errors = _set_texts(user, values)
         teams = None if values.teams is None else _find_teams(values.teams, errors)
@@ -116,7 +116,7 @@ def deactivate_person(user_id: int, *, by: Author) -> User:
     Raises InvalidPerson, UnknownPerson.
     """
     with transaction.atomic():
-        user = _lock_person(user_id)
+        user = lock_person(user_id)
         if user.is_active:
             if user.pk == by.user.pk:
                 raise InvalidPerson([SettingError("", OWN_ACCOUNT)])
@@ -136,7 +136,7 @@ def deactivate_person(user_id: int, *, by: Author) -> User:
 def reactivate_person(user_id: int, *, by: Author) -> User:
     """Let a person sign in again, with their role. Raises UnknownPerson."""
     with transaction.atomic():
-        user = _lock_person(user_id)
+        user = lock_person(user_id)
         if not user.is_active:
             user.is_active = True
             user.save(update_fields=["is_active"])
@@ -147,7 +147,7 @@ def reactivate_person(user_id: int, *, by: Author) -> User:
 def create_link_for_person(user_id: int, *, by: Author) -> tuple[User, AccountLink]:
     """Create the link that sets a first or a new password. Raises InvalidPerson, UnknownPerson."""
     with transaction.atomic():
-        user = _lock_person(user_id)
+        user = lock_person(user_id)
         if not user.is_active:
             raise InvalidPerson([SettingError("", "Reactivate the account first.")])
         purpose = (
@@ -166,7 +166,7 @@ def remove_second_factors(user_id: int, *, by: Author) -> User:
     Raises UnknownPerson.
     """
     with transaction.atomic():
-        user = _lock_person(user_id)
+        user = lock_person(user_id)
         rows = Authenticator.objects.filter(user=user)
         types = sorted(rows.values_list("type", flat=True))
         rows.delete()
@@ -178,7 +178,7 @@ def remove_second_factors(user_id: int, *, by: Author) -> User:
 def end_sessions_of_person(user_id: int, *, by: Author) -> int:
     """Sign a person out everywhere; return from how many sessions. Raises UnknownPerson."""
     with transaction.atomic():
-        user = _lock_person(user_id)
+        user = lock_person(user_id)
         count = end_sessions(user)
         _audit("person.sessions_ended", user, by, {"sessions_ended": count})
     return count
@@ -197,7 +197,7 @@ def describe_person(user: User) -> dict[str, Any]:
     }
 
 
-def _lock_person(user_id: int) -> User:
+def lock_person(user_id: int) -> User:
     """Lock an account, and wait for other changes of administrators."""
     Group.objects.select_for_update().filter(name=UserRole.ADMIN).first()
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()

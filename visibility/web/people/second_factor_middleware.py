@@ -15,7 +15,15 @@ from visibility.web.people.second_factor import has_second_factor, lacks_second_
 LACKS_SECOND_FACTOR = "throughline.lacks_second_factor"
 API = "/api/"
 # These look at no session.
-WITHOUT_SESSION = ("/healthz", "/readyz", "/track/", "/screens/", "/account/link/", "/static/")
+WITHOUT_SESSION = (
+    "/healthz",
+    "/readyz",
+    "/track/",
+    "/brand/",
+    "/screens/",
+    "/account/link/",
+    "/static/",
+)
 # These ask for a second factor, or end the session.
 ALWAYS_OPEN = ("/signin", "/signout", "/account/confirm")
 SET_UP = "/account/second-factor"

@@ -45,6 +45,7 @@ NEEDED: dict[str, set[Permission]] = {
     "mentions/alerts": {P.ALERTS_SEE},
     "order-lanes": {P.ORDERS},
     "organization": {P.ADMINISTER},
+    "organization/brand": {P.ADMINISTER},
     "notifications": {P.ALERTS_SEE},
     "mail-server": {P.ADMINISTER},
     "mail-server/test": {P.ADMINISTER},

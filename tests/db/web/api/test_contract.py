@@ -124,6 +124,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "start-page": ("start-page", ALL, None),
     "screen-links": ("screen-links", {OP, AD}, None),
     "organization": ("organization", {AD}, None),
+    "organization/brand": ("organization/brand", {AD}, None),
     "tokens": ("tokens", ALL, None),
     "people": ("people", {AD}, None),
     "audit": ("audit", {AD}, None),

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 # Pages without a permission: for everybody, or for everybody who is signed in.
 PUBLIC = frozenset(
     {
+        *("track/email/confirm/<str:key>", "track/email/stop/<str:key>"),
         *("signin", "track/<str:token>", "screens/<str:token>", "api/v1/docs"),
         *("signin/forgot", "account/link/<str:token>", "setup/<str:token>"),
-        *("healthz", "readyz", "metrics"),
+        *("healthz", "readyz", "metrics", "brand/<str:name>"),
     }
 )
 SIGNED_IN = frozenset(
@@ -35,6 +36,7 @@ POST_ONLY = frozenset(
     {
         "signin/demo",
         "signout",
+        "track/<str:token>/email",
         "session",
         "account/password",
         "account/notifications/test",
@@ -144,6 +146,10 @@ PAGES: Mapping[str, Sequence[str]] = {
     "setup": ["/setup"],
     "setup/<str:token>": ["/setup/nothing"],
     "organization": ["/organization"],
+    "organization/tracking-page": ["/organization/tracking-page"],
+    "brand/<str:name>": ["/brand/nothing"],
+    "track/email/confirm/<str:key>": ["/track/email/confirm/nothing"],
+    "track/email/stop/<str:key>": ["/track/email/stop/nothing"],
     "system": ["/system"],
     "people": ["/people", "/people?q=nobody"],
     "people/new": ["/people/new"],
