@@ -22,6 +22,7 @@ from visibility.identity.pure.keys_and_reuse_windows import IdentifierKey, ident
 from visibility.ingest.decompress_gzip import decompressed_size
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage, parse_message
 from visibility.models.sources_and_messages import Source
+from visibility.storage.published_manifests import use_published_rows, used_rows
 
 # A process that does not end by itself is ended after so many seconds more.
 START_SECONDS = 20
@@ -87,12 +88,11 @@ def read_messages_in_own_process(
     """Read them like `read_messages`, in a process that is ended if a message takes too long."""
     if not messages:
         return TrialReading(())
-    if not _running.acquire(timeout=MAX_WAIT_SECONDS):
+    values = (list(messages), dict(sources), limits, used_rows())
+    ran = run_in_own_process(pickle.dumps(values), COMMAND)
+    if ran is None:
         return TrialReading((), has_started=False)
-    try:
-        output, has_failed = _run_process(pickle.dumps((list(messages), dict(sources), limits)))
-    finally:
-        _running.release()
+    output, has_failed = ran
     first, *lines = output.split(b"\n")
     if first != READY:
         return TrialReading((), has_started=False)
@@ -102,11 +102,26 @@ def read_messages_in_own_process(
     return TrialReading(results, stopped_at)
 
 
-def _run_process(values: bytes) -> tuple[bytes, bool]:
-    """The output of the process, and whether it was ended or failed."""
+def run_in_own_process(values: bytes, command: Sequence[str]) -> tuple[bytes, bool] | None:
+    """The output of the process, and whether it was ended or failed. None: too many are running."""
+    if not _running.acquire(timeout=MAX_WAIT_SECONDS):
+        return None
+    try:
+        return _run_process(values, command)
+    finally:
+        _running.release()
+
+
+def end_this_process_after(seconds: float) -> None:
+    """A signal ends the process, also while a regular expression does not return."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _run_process(values: bytes, command: Sequence[str]) -> tuple[bytes, bool]:
     module = os.environ.get("DJANGO_SETTINGS_MODULE", "visibility.settings")
     with subprocess.Popen(
-        COMMAND,
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -152,13 +167,12 @@ def _result_from_json(line: bytes) -> TrialResult:
 
 def main() -> None:
     """Read the messages from the standard input, and write a line for each result."""
-    messages, sources, limits = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by the process that started this one
+    messages, sources, limits, manifests = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by the process that started this one
     out = sys.stdout.buffer
     out.write(READY + b"\n")
     out.flush()
-    # The signal ends the process, also while a regular expression does not return.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds + 1)
+    use_published_rows(None, manifests)
+    end_this_process_after(limits.seconds + 1)
     for result in read_messages(messages, sources, limits):
         values = (result.message_id, result.reason, result.detail, result.events, result.keys)
         out.write(orjson.dumps(values) + b"\n")
