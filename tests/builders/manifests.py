@@ -29,3 +29,15 @@ def edit(manifest: Manifest, *changes: tuple[str, str]) -> Manifest:
 def publish(manifest: Manifest) -> None:
     """Make the draft the live version."""
     publish_draft(manifest, revision=None, note="", by=None, now=database_now())
+
+
+def published_manifest(slug: str = SLUG) -> Manifest:
+    """A manifest with two versions, whose draft can be published as the third."""
+    manifest = draft(slug)
+    publish(manifest)
+    for title in ("Second", "Third"):
+        line = next(text for text in manifest.text.splitlines() if text.startswith("title:"))
+        manifest = edit(manifest, (line, f"title: {title}"))
+        if title == "Second":
+            publish(manifest)
+    return manifest
