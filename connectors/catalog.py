@@ -1,8 +1,13 @@
-"""All connectors: Python packages and manifests that are shipped, and manifests of people."""
+"""All connectors: Python packages and manifests that are shipped, and manifests of people.
+
+Manifests of people are files of a folder, or published in the database; those that are published
+are given to `use_published_manifests`.
+"""
 
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +30,17 @@ _own: dict[str, ManifestFolder] = {}
 _refreshed_at: dict[str, float] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedManifests:
+    """The connectors of published manifests, and the problems of those that cannot be used."""
+
+    connectors: Mapping[str, type[Connector]] = field(default_factory=dict)
+    problems: tuple[ManifestProblem, ...] = ()
+
+
+_published: dict[str, PublishedManifests] = {}
+
+
 @cache
 def shipped_connectors() -> Mapping[str, type[Connector]]:
     """Return every shipped connector class by its slug. Raises InvalidPlugin or InvalidManifest."""
@@ -39,10 +55,27 @@ def shipped_connectors() -> Mapping[str, type[Connector]]:
 
 
 def connectors_by_slug() -> Mapping[str, type[Connector]]:
-    """Return every connector class by its slug."""
+    """Return every connector class by its slug.
+
+    Of manifests with one name, a published one is used, so that all hosts use the same.
+    """
+    folder, published = _refreshed_folder(), _published.get("manifests", PublishedManifests())
+    if folder is None and not published.connectors:
+        return shipped_connectors()
+    of_files = folder.connectors if folder else {}
+    return {**of_files, **published.connectors, **shipped_connectors()}
+
+
+def own_manifest_folder() -> Mapping[str, type[Connector]]:
+    """Return the connectors of the folder, by slug."""
+    folder = _refreshed_folder()
+    return folder.connectors if folder else {}
+
+
+def _refreshed_folder() -> ManifestFolder | None:
     folder = _own.get("folder")
     if folder is None:
-        return shipped_connectors()
+        return None
     now = time.monotonic()
     is_due = now - _refreshed_at.get("folder", -REFRESH_SECONDS) >= REFRESH_SECONDS
     # Another thread that refreshes just now does it for all; this one uses what is loaded.
@@ -52,7 +85,7 @@ def connectors_by_slug() -> Mapping[str, type[Connector]]:
             folder.refresh()
         finally:
             _lock.release()
-    return folder.with_reserved
+    return folder
 
 
 def use_own_manifests(path: Path, report: Report) -> None:
@@ -65,5 +98,26 @@ def use_own_manifests(path: Path, report: Report) -> None:
 
 def own_manifest_problems() -> tuple[ManifestProblem, ...]:
     """Return what is wrong with the manifests of people."""
-    connectors_by_slug()
-    return _own["folder"].problems if "folder" in _own else ()
+    folder, published = _refreshed_folder(), _published.get("manifests", PublishedManifests())
+    problems = [*published.problems]
+    for slug in sorted(published.connectors.keys() & shipped_connectors().keys()):
+        sentence = f"a shipped connector has the name {slug!r} and is used instead"
+        problems.append(ManifestProblem("connector", 0, sentence, slug))
+    if folder is None:
+        return tuple(problems)
+    twice = sorted(folder.connectors.keys() & published.connectors.keys())
+    hidden = (
+        ManifestProblem(
+            "connector",
+            1,
+            f"a published manifest has the name {slug!r} and is used instead of this file",
+            str(folder.connectors[slug].manifest_path),
+        )
+        for slug in twice
+    )
+    return (*folder.problems, *problems, *hidden)
+
+
+def use_published_manifests(published: PublishedManifests) -> None:
+    """Use these manifests besides those that are shipped and those of the folder."""
+    _published["manifests"] = published

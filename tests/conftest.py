@@ -72,6 +72,18 @@ def _no_organization(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(organization, "_latest", organization.StoredOrganization(None, 0.0))
 
 
+@pytest.fixture(autouse=True)
+def _no_published_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test starts without published manifests, and reads them only after it published one."""
+    from connectors import catalog
+    from visibility.storage import published_manifests
+
+    monkeypatch.setattr(catalog, "_published", {})
+    monkeypatch.setattr(published_manifests, "MAX_AGE", math.inf)
+    monkeypatch.setattr(published_manifests, "_loaded", published_manifests.LoadedVersion())
+    monkeypatch.setattr(published_manifests, "_connectors", {})
+
+
 @pytest.fixture
 def now(db: None) -> datetime:
     """The current time of the database."""

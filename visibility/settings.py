@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",
     "visibility.web.organization_zone.OrganizationZoneMiddleware",
+    "visibility.web.use_published_manifests.UsePublishedManifestsMiddleware",
 ]
 ROOT_URLCONF = "visibility.urls"
 ASGI_APPLICATION = "visibility.asgi.application"

@@ -1,6 +1,6 @@
 """Parse messages into canonical events, and choose between versions of one message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from connectors.sdk.check_event_size_limits import validate_and_flag_event
-from connectors.sdk.connector import ParseResult, RawMessage
+from connectors.sdk.connector import Connector, ParseResult, RawMessage
 from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.number_issuers import with_issuers_of_setting
@@ -63,11 +63,18 @@ class ParseOutcome:
 
 def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
     """Parse the message with its connector. A failure is returned as a reason, never raised."""
+    return parse_message_with(message, source.build_connector)
+
+
+def parse_message_with(
+    message: StoredMessage, build_connector: Callable[[], Connector]
+) -> ParseOutcome:
+    """Parse the message with this connector. A failure is returned as a reason, never raised."""
     if message.body is None:
         return ParseOutcome(message.id, stored_revision=message.stored_revision)
     try:
         body = decompress_body_if_gzip(message.body, message.headers)
-        connector = source.build_connector()
+        connector = build_connector()
         parsed = connector.parse(RawMessage(body, message.headers, message.received_at))
         events = tuple(with_issuers_of_setting(parsed.events, connector))
     except PayloadError as error:

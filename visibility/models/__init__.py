@@ -49,6 +49,7 @@ from visibility.models.kpis import (
 )
 from visibility.models.list_views import ListColumnChoice, OrderLaneChoice, SavedView
 from visibility.models.mail_server import MailSecurity, MailServer
+from visibility.models.manifests import Manifest, ManifestSample, ManifestVersion
 from visibility.models.master import (
     BackfillRequest,
     Customer,
@@ -183,6 +184,9 @@ __all__ = [
     "Location",
     "MailSecurity",
     "MailServer",
+    "Manifest",
+    "ManifestSample",
+    "ManifestVersion",
     "MasterChange",
     "MasterImport",
     "Merge",

@@ -35,6 +35,7 @@ from visibility.pipeline.refold_orders import refold_batch
 from visibility.pipeline.shutdown_flag import stopping
 from visibility.sla import recheck_orders, record_rule_errors_and_retry
 from visibility.storage import refold_queue
+from visibility.storage.published_manifests import refresh_published_manifests
 
 log = get_logger(__name__)
 # While a backlog is processed, refolding waits so long for it: most orders change again.
@@ -189,6 +190,7 @@ def claim_due_polls(
     """
     if full_disk.is_database_disk_full():
         return []
+    refresh_published_manifests()
     slow = sum(claimed.is_slow for claimed in running)
     return polling.claim_due_polls(
         database_now(), limit=free_threads, slow_limit=max(POLL_THREADS // 2 - slow, 0)
@@ -207,6 +209,7 @@ def collect_files() -> int:
     """Store the files that were dropped into folders; return how many. A full disk leaves them."""
     if full_disk.is_database_disk_full():
         return 0
+    refresh_published_manifests()
     stored = file_drop.collect_files(now=database_now())
     if stored:
         ask_worker_to_run_job_now("process")

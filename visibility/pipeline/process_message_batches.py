@@ -18,7 +18,7 @@ from visibility.pipeline import exit_on_timeout
 from visibility.pipeline.park_messages_without_body import park_messages_without_body
 from visibility.pipeline.refold_orders import RefoldFailed, refold_orders_of_objects_if_free
 from visibility.pipeline.shutdown_flag import stopping
-from visibility.storage import configuration_cache
+from visibility.storage import configuration_cache, published_manifests
 from visibility.storage.refold_queue import enqueue_refolds
 
 log = get_logger(__name__)
@@ -224,6 +224,8 @@ def _parse_correlate_and_settle_messages(
     parked = park_messages_without_body(without_body) if without_body else 0
     if any(has_other_versions for *_, has_other_versions, _ in rows):
         raws += parse_messages_and_pick_versions.lock_other_message_versions(raws)
+    if rows:
+        published_manifests.use_manifests_of_version(rows[0][-1])
     with configuration_cache.use_cached_values_of_version(rows[0][-1] if rows else None):
         settled = _process_locked_messages(raws, refold=refold)
     return replace(settled, messages=settled.messages + parked)

@@ -106,11 +106,18 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("unmatched_records"),
     Screen("new_source"),
+    Screen("manifests"),
+    Screen("manifest_versions"),
     Screen("source_list"),
     Screen(
         "sources",
         NavigationEntry(
-            "Sources", "/sources", "s", "plug-connected", Permission.SOURCES_SEE, ("messages",)
+            "Sources",
+            "/sources",
+            "s",
+            "plug-connected",
+            Permission.SOURCES_SEE,
+            ("messages", "manifests"),
         ),
     ),
     Screen("source_changes"),

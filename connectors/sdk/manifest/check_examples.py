@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from errno import ENOENT
 from pathlib import Path
 
 from connectors.sdk.check_event_size_limits import validate_and_flag_event
@@ -19,6 +20,11 @@ def sample_folder(connector: type[ManifestConnector]) -> Path:
 
 def example_body(connector: type[ManifestConnector], example: Example) -> bytes:
     """Return the payload of an example. Raises OSError."""
+    if example.file and connector.sample_files is not None:
+        try:
+            return connector.sample_files[example.file]
+        except KeyError:
+            raise FileNotFoundError(ENOENT, "no sample has this name") from None
     if example.file:
         return (sample_folder(connector) / example.file).read_bytes()
     return example.text.encode(connector.manifest.read.charset, "replace")

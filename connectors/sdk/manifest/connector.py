@@ -35,6 +35,8 @@ class ManifestConnector(Connector):
     manifest: ClassVar[Manifest]
     # The file, for messages to people.
     manifest_path: ClassVar[Path]
+    # The files of examples by name; None: they are in a folder beside the manifest.
+    sample_files: ClassVar[Mapping[str, bytes] | None] = None
     # Vendors dictate the secrets.
     allows_short_secrets: ClassVar[bool] = True
 
@@ -134,8 +136,10 @@ class ManifestConnector(Connector):
         return ManifestPoller(rule, self.manifest.read, http, texts, secrets, context).pages(cursor)
 
 
-def make_connector_class_of_manifest(manifest: Manifest, path: Path) -> type[ManifestConnector]:
-    """Make the connector class of a manifest."""
+def make_connector_class_of_manifest(
+    manifest: Manifest, path: Path, sample_files: Mapping[str, bytes] | None = None
+) -> type[ManifestConnector]:
+    """Make the connector class of a manifest. With `sample_files`, examples read no folder."""
     webhook = manifest.webhook
     stored = webhook.stored_headers if webhook else frozenset()
     members = {
@@ -143,6 +147,7 @@ def make_connector_class_of_manifest(manifest: Manifest, path: Path) -> type[Man
         "__module__": __name__,
         "manifest": manifest,
         "manifest_path": path,
+        "sample_files": sample_files,
         "slug": manifest.slug,
         "title": manifest.title,
         "role": manifest.role,

@@ -20,6 +20,8 @@ TIME_FORMATS = (
 NUMBER = re.compile(r"-?\d{1,3}([.,' ]?\d{3})*([.,]\d+)?|-?\d+([.,]\d+)?")
 MAX_SAMPLE_ROWS = 500
 EXCERPT_ROWS = 3
+# XLSX files are ZIP archives.
+XLSX_BEGINNING = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,15 @@ class SampleFormat:
 
 def describe_sample(body: bytes) -> SampleFormat:
     """Describe a sample. Raises PayloadError if it is neither JSON nor a table."""
-    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    beginning = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:4]
+    if not beginning:
+        raise PayloadError(ParkReason.EMPTY, "", "the sample is empty")
+    if beginning[:1] in (b"{", b"["):
         return _describe_json(body)
+    if beginning[:1] == b"<":
+        raise PayloadError(ParkReason.MEDIA, "", "manifests do not read XML; use JSON, CSV or TSV")
+    if beginning == XLSX_BEGINNING:
+        raise PayloadError(ParkReason.MEDIA, "", "manifests do not read XLSX; save it as CSV")
     return _describe_table(body)
 
 

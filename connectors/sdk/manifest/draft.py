@@ -62,7 +62,7 @@ def draft_manifest(body: bytes, name: str) -> str:
     sample = describe_sample(body)
     fields = _guess_fields(sample)
     lines = [
-        "# Drafted from a sample. Check every line marked with CHECK, then: manage.py source lint",
+        "# Drafted from a sample. Check every line marked with CHECK.",
         f"connector: {name}",
         'version: "1"',
         f"title: {name.replace('_', ' ').title()}",
@@ -260,7 +260,7 @@ def _codes_section_lines(fields: SampleFields) -> Iterator[str]:
 def _example_lines(sample: SampleFormat) -> Iterator[str]:
     yield "examples:"
     yield f"  - text: {quote_yaml(sample.excerpt)}"
-    yield f"    gives: [{UNCHECKED}]              # CHECK: the event types, see `source try`"
+    yield f"    gives: [{UNCHECKED}]              # CHECK: the event types"
 
 
 def quote_yaml(text: str) -> str:

@@ -51,11 +51,7 @@ class ManifestFolder:
     report: Report = list
     connectors: dict[str, type[ManifestConnector]] = field(default_factory=dict)
     problems: tuple[ManifestProblem, ...] = ()
-    with_reserved: Mapping[str, type[Connector]] = field(default_factory=dict)
     _fingerprint: Fingerprint | None = None
-
-    def __post_init__(self) -> None:
-        self.with_reserved = dict(self.reserved)
 
     def refresh(self) -> None:
         """Read the folder again if a file was added, changed or removed. Never raises."""
@@ -81,7 +77,6 @@ class ManifestFolder:
                 problems.append(ManifestProblem("", 0, sentence[:300], str(path)))
                 self._use_last_valid(path, loaded)
         self.connectors, self.problems = loaded, tuple(problems)
-        self.with_reserved = {**loaded, **self.reserved}
         if problems:
             self.report(problems)
 

@@ -29,6 +29,7 @@ from connectors.sdk.manifest.definition import (
 from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_number
 from connectors.sdk.manifest.paths import Scope, parse_path
 from connectors.sdk.manifest.read_records_of_message import read_records
+from connectors.sdk.manifest.time_limit import raise_if_time_is_up
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import (
     blank_if_placeholder,
@@ -54,6 +55,7 @@ class Interpreter:
         errors = list(records.errors)
         ignored: list[str] = []
         for scope in records.scopes:
+            raise_if_time_is_up()
             try:
                 if reason := self._ignore_reason(scope):
                     ignored.append(reason)
@@ -92,6 +94,7 @@ class Interpreter:
         events: list[CanonicalEvent] = []
         for rule in self.manifest.events:
             for inner in rule.elements.elements(scope) if rule.elements else [scope]:
+                raise_if_time_is_up()
                 events += (
                     [self._build_event(rule, inner, scope, objects)]
                     if rule.condition.holds(inner)
@@ -154,6 +157,7 @@ class Interpreter:
         if self.manifest.read.group:
             scopes += [scope.scope_of_inner_value(row) for row in scope.node.list_at("rows")]
         for path, known in self.manifest.codes.items():
+            raise_if_time_is_up()
             texts = dict.fromkeys(parse_path(path).text_in(inner) for inner in scopes)
             yield from ((path, text) for text in texts if text and text not in known)
 
@@ -161,6 +165,7 @@ class Interpreter:
         seen = set()
         for rule in self.manifest.objects:
             for inner in rule.elements.elements(scope) if rule.elements else [scope]:
+                raise_if_time_is_up()
                 identifiers = tuple(dict.fromkeys(self._identifiers(rule, inner)))
                 if identifiers and (rule.kind, identifiers) not in seen:
                     seen.add((rule.kind, identifiers))
@@ -213,6 +218,7 @@ class Interpreter:
         allows_negative |= kind.value.startswith(("return.", "credit."))
         lines: dict[str, EventLine] = {}
         for scope in lines_rule.elements.elements(record):
+            raise_if_time_is_up()
             if not lines_rule.condition.holds(scope):
                 continue
             quantities = {

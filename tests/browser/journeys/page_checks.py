@@ -93,6 +93,8 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/sources/3pl",
         "/sources/new",
         "/sources/new/x12",
+        "/manifests",
+        "/manifests/new",
         "/sources/wms?tab=requests",
         "/sources/wms?tab=reading",
         "/sources/wms?tab=messages",

@@ -98,6 +98,7 @@ STATES: Mapping[str, tuple[str, int, Callable[[Page], None]]] = {
     "sections on a phone": ("/orders", PHONE_WIDTH, _sections),
     "snooze on a phone": ("/alerts?by=one", PHONE_WIDTH, _snooze),
     "new person with errors": ("/people/new", DESKTOP_WIDTH, _wrong_form),
+    "new manifest with errors": ("/manifests/new", DESKTOP_WIDTH, _wrong_form),
     "new calendar with errors": ("/calendars/new", DESKTOP_WIDTH, _wrong_form),
     "outgoing address with errors": ("/outgoing-addresses", DESKTOP_WIDTH, _wrong_form),
     "no orders": ("/orders?status=cancelled&customer=nobody", DESKTOP_WIDTH, _nothing),

@@ -63,6 +63,8 @@ EVERY_PAGE: Mapping[str, str] = {
     "rule": "/rules/stuck-in-released",
     "rule-new": "/rules/new",
     "rule-new-released": "/rules/new?kind=stuck_in_released",
+    "manifests": "/manifests",
+    "manifest-new": "/manifests/new",
     "calendars": "/calendars",
     "calendar-new": "/calendars/new",
     "subscriptions": "/subscriptions",

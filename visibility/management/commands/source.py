@@ -38,6 +38,9 @@ from visibility.management.lint_and_draft_manifests import (
 from visibility.models import Source
 from visibility.screens.sources.connector_catalog import example_request
 from visibility.screens.sources.reading_report import load_reading_report
+from visibility.storage.published_manifests import refresh_published_manifests
+
+WITHOUT_DATABASE = frozenset({"try", "lint", "draft"})
 
 
 class Command(BaseCommand):
@@ -115,6 +118,8 @@ class Command(BaseCommand):
             "restore": self._archive_or_restore,
             "list": self._list_sources,
         }
+        if options["action"] not in WITHOUT_DATABASE:
+            refresh_published_manifests()
         handlers[options["action"]](options)
 
     def _add_source(self, options: dict[str, Any]) -> None:
@@ -250,6 +255,8 @@ def _find_or_load_connector_class(name: str) -> type[Connector]:
             return load_manifest_as_connector_class(Path(name))
         except InvalidManifest as error:
             raise CommandError(str(error)) from error
+    if name not in connectors_by_slug():
+        refresh_published_manifests()
     if name not in connectors_by_slug():
         known = ", ".join(sorted(connectors_by_slug()))
         raise CommandError(f"Unknown connector {name!r}. Choose one of: {known}.")

@@ -35,6 +35,7 @@ GUIDE_PAGE_OF_SEGMENT: Mapping[str, str] = {
     **dict.fromkeys(("subscriptions", "mail-server", "deliveries"), "notifications"),
     **dict.fromkeys(("people", "teams", "account", "tokens", "audit"), "people"),
     **dict.fromkeys(("setup", "organization", "tour"), "start"),
+    "manifests": "manifests",
     "system": "run",
 }
 PICTURE_TYPES: Mapping[str, str] = {".png": "image/png", ".svg": "image/svg+xml"}

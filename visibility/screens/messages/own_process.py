@@ -1,6 +1,7 @@
 """Work on messages in a process of its own, which is ended if it takes too long.
 
-A web process cannot be ended, so nothing in it calls a parser that might hang.
+A web process cannot be ended, so nothing in it calls a parser that might hang. The process has no
+database; it uses the manifests that the web process uses.
 """
 
 import os
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from django.conf import settings
+
+from visibility.storage.published_manifests import use_published_rows, used_rows
 
 # A process that does not end by itself is ended after so many seconds more.
 START_SECONDS = 20
@@ -30,7 +33,7 @@ def run_in_own_process(command: Sequence[str], values: object) -> tuple[list[byt
     if not _running.acquire(timeout=MAX_WAIT_SECONDS):
         return [], True
     try:
-        output, has_failed = _run(command, pickle.dumps(values))
+        output, has_failed = _run(command, pickle.dumps((values, used_rows())))
     finally:
         _running.release()
     first, *lines = output.split(b"\n")
@@ -57,7 +60,8 @@ def _run(command: Sequence[str], values: bytes) -> tuple[bytes, bool]:
 
 def begin_in_own_process() -> tuple[Any, BinaryIO]:
     """In the process: what it is to work on, and where it writes a line for each result."""
-    values = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by the process that started this one
+    values, manifests = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by the process that started this one
+    use_published_rows(None, manifests)
     out = sys.stdout.buffer
     out.write(READY + b"\n")
     out.flush()

@@ -142,17 +142,17 @@ class EmptyBody(RequestBody):
     """An empty body, or `{}`."""
 
 
-def read_body(request: Request) -> bytes:
+def read_body(request: Request, *, limit: int = MAX_BODY) -> bytes:
     """The bytes of the body, up to the limit. A chunked body has no Content-Length to check."""
     length = request.headers.get("Content-Length", "0")
-    if length.isdecimal() and int(length[:12]) > MAX_BODY:
-        raise BodyTooLarge(f"The body must be at most {MAX_BODY:,} bytes.")
+    if length.isdecimal() and int(length[:12]) > limit:
+        raise BodyTooLarge(f"The body must be at most {limit:,} bytes.")
     media = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if media and media != "application/json":
         raise UnsupportedMediaType("Content-Type", "must be application/json")
     body: bytes = request._request.body
-    if len(body) > MAX_BODY:
-        raise BodyTooLarge(f"The body must be at most {MAX_BODY:,} bytes.")
+    if len(body) > limit:
+        raise BodyTooLarge(f"The body must be at most {limit:,} bytes.")
     return body
 
 

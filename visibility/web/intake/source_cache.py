@@ -19,6 +19,7 @@ from visibility.ingest.insert_messages import InboxUnavailable, InboxWriter
 from visibility.ingest.unstored_requests import ReceivedRequest
 from visibility.models.sources_and_messages import UnusableSource, build_connector
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
+from visibility.storage import published_manifests
 from visibility.web.intake.unstored_request_log import UnstoredRequestLog
 
 log = get_logger(__name__)
@@ -127,6 +128,7 @@ class SourceCache:
         conn = await psycopg.AsyncConnection.connect(conninfo(), autocommit=True, connect_timeout=3)
         async with conn:
             rows = await (await conn.execute(SELECT_SOURCES)).fetchall()
+            await _use_published_manifests(conn)
             await self._store_rejection_counts(conn)
         sources: dict[str, IntakeSource] = {}
         for source_id, slug, code, config, sealed, db_now in rows:
@@ -178,6 +180,15 @@ class SourceCache:
             await asyncio.sleep(0.05)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.to_thread(ask_worker_to_run_job_now, "process"), 3)
+
+
+async def _use_published_manifests(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Use the manifests that are published now, before the connectors of sources are built."""
+    row = await (await conn.execute(published_manifests.SELECT_VERSION)).fetchone()
+    version = row[0] if row else None
+    if not published_manifests.is_loaded(version):
+        rows = await (await conn.execute(published_manifests.SELECT_PUBLISHED)).fetchall()
+        await asyncio.to_thread(published_manifests.use_published_rows, version, rows)
 
 
 def _build_intake_source(

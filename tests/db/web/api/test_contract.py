@@ -14,6 +14,7 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
 from connectors.sdk.event_codec import format_rfc3339
+from tests.builders.manifests import published_manifest
 from tests.builders.sources import create_source
 from tests.builders.sources import message as store_message
 from tests.builders.users import create_user
@@ -172,6 +173,18 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "mail-server/test": ("mail-server/test", {AD}, {"to": "ada@example.com"}),
     "outgoing-addresses": ("outgoing-addresses", {AD}, None),
     "connectors": ("connectors", {IN, AD}, None),
+    "manifests": ("manifests", {IN, AD}, None),
+    "manifests/hill_3pl": ("manifests/{slug}", {IN, AD}, None),
+    "manifests/hill_3pl/versions": ("manifests/{slug}/versions", {IN, AD}, None),
+    "manifests/hill_3pl/check": ("manifests/{slug}/check", {IN, AD}, {}),
+    "manifests/hill_3pl/samples": (
+        "manifests/{slug}/samples",
+        {IN, AD},
+        {"name": "other.json", "sample": "[]"},
+    ),
+    "manifests/hill_3pl/publish": ("manifests/{slug}/publish", {IN, AD}, {"note": "Title"}),
+    "manifests/hill_3pl/rollback": ("manifests/{slug}/rollback", {IN, AD}, {"version": 1}),
+    "manifests/hill_3pl/compare": ("manifests/{slug}/compare", {IN, AD}, {"source": "shop"}),
     "sources/export?format=csv": ("sources/export", {OP, IN, AD}, None),
     "sources": ("sources", {OP, IN, AD}, None),
     "sources/shop": ("sources/{slug}", {IN, AD}, None),
@@ -223,6 +236,7 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
     message = InboundMessage.objects.order_by("id").first()
     assert message
     InboundMessage.objects.filter(id=message.id).update(state=MessageState.PARKED)
+    published_manifest()
     source = Source.objects.get(slug="shop")
     waiting = store_message(source, state="waiting", reason="schema")
     torn = store_message(source, state="parked", reason="syntax")
@@ -406,6 +420,7 @@ def test_openapi_document_is_valid_and_complete() -> None:
     paths = {path for path in paths if not path.startswith("master")}  # test_master.py
     paths.remove("screen-links/{link_id}")  # only DELETE: test_board_changes.py
     paths.remove("sources/{slug}/test-event")  # needs a commit: test_source_requests.py
+    paths.remove("manifests/{slug}/samples/{name}")  # only DELETE: test_manifests.py
     paths.remove("calendars/{code}/versions/{starts_on}")  # only DELETE: test_calendars.py
     paths -= {"exports/{export_id}", "exports/{export_id}/file"}  # test_background_exports.py
     paths.remove("outgoing-addresses/{address_id}")  # only DELETE: test_outgoing_addresses.py

@@ -93,6 +93,7 @@ def fill_route(route: str, installation: Installation, row_id: str = "") -> str:
         "boards/": "operations",
         "sources/new/": "shopify",
         "sources/": "shop",
+        "manifests/": "hill_3pl",
         "mappings/": "item",
         "master/": "item",
         "new/": "email",

@@ -12,6 +12,7 @@ from django.db.models import Count
 from django.test import Client
 
 from tests.builders.cloudevents import cloudevent
+from tests.builders.manifests import published_manifest
 from tests.builders.sources import cloudevent_message, create_source, message
 from tests.reference import history
 from visibility.db.database_time import database_now
@@ -72,6 +73,7 @@ def build_dataset() -> WalkRecords:
         job_functions.enqueue_due_refolds_and_update_due_alerts()
         job_functions.process_messages_and_refold()
     record_and_retention_jobs.measure_records()
+    published_manifest()
     return WalkRecords(_add_actions_of_people() | _find_records())
 
 
