@@ -8,6 +8,7 @@ from decimal import Decimal
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, Measure
 from visibility.screens.orders.claims_and_discrepancies import format_value_with_reported_unit
+from visibility.screens.orders.line_units import line_in_order_unit, order_unit
 from visibility.timeline import Timeline, TimelineLine
 from visibility.timeline.model import parse_timestamp_or_none
 from visibility.timeline.state_and_flag_enums import ComparedField, LineFlag, LineState
@@ -82,10 +83,11 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True)
 class LineTable:
-    """Lines (rows) by measure (columns)."""
+    """Lines (rows) by measure (columns). `has_order_units`: some are ordered in another unit."""
 
     headers: tuple[str, ...]
     rows: tuple[LineRow, ...]
+    has_order_units: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,14 @@ def measure_label(measure: Measure) -> str:
     return measure.value.replace("backordered", "back-ordered").capitalize()
 
 
-def line_table(timeline: Timeline, names: SourceTitles) -> LineTable:
-    """All lines, with the measures that at least one system reported."""
+def line_table(
+    timeline: Timeline, names: SourceTitles, *, in_order_unit: bool = False
+) -> LineTable:
+    """All lines, with the measures that at least one system reported.
+
+    `in_order_unit`: in the unit of the order where it is known, otherwise in the base unit.
+    """
+    lines = [line_in_order_unit(e, timeline) if in_order_unit else e for e in timeline.lines]
     promised_at = parse_timestamp_or_none(timeline.attributes.get(Attribute.PROMISED_AT))
     measures = [m for m in MEASURES if any(m in line.quantities for line in timeline.lines)]
     return LineTable(
@@ -119,8 +127,9 @@ def line_table(timeline: Timeline, names: SourceTitles) -> LineTable:
                 promised_at=line.promised_at or promised_at,
                 is_own_promise=line.promised_at not in {None, promised_at},
             )
-            for line in timeline.lines
+            for line in lines
         ),
+        any(order_unit(line, timeline) for line in timeline.lines),
     )
 
 

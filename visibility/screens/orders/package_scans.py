@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.sdk.events import Attribute, ObjectKind
+from connectors.sdk.events import Attribute, EventType, ObjectKind
 from visibility.screens.orders.event_labels import EVENT_LABELS, event_tone, inferred_time_note
 from visibility.screens.orders.lines_and_billing import SourceTitles
 from visibility.timeline import RecordedEvent, Timeline
@@ -35,11 +35,15 @@ class PackageWithScans:
 
 @dataclass(frozen=True, slots=True)
 class ShipmentWithScans:
-    """A shipment with its packages. `scans`: those of a shipment without packages."""
+    """A shipment with its packages. `scans`: those of a shipment without packages.
+
+    `delivered_to`: the locations of its delivery scans. No event has the address of the customer.
+    """
 
     shipment: TimelineShipment
     packages: tuple[PackageWithScans, ...]
     scans: tuple[PackageScan, ...]
+    delivered_to: tuple[str, ...] = ()
 
 
 def events_by_shipment(timeline: Timeline) -> dict[str, list[RecordedEvent]]:
@@ -80,7 +84,14 @@ def shipments_with_scans(timeline: Timeline, names: SourceTitles) -> tuple[Shipm
             for each in shipment.packages
         ]
         own = () if packages else _scans((s for s in scans if concerns_package(s, None)), names)
-        shipments.append(ShipmentWithScans(shipment, tuple(packages), own))
+        delivered_to = dict.fromkeys(
+            scan.event.attributes.get(Attribute.LOCATION, "")
+            for scan in scans
+            if scan.event.type is EventType.DELIVERED
+        )
+        shipments.append(
+            ShipmentWithScans(shipment, tuple(packages), own, tuple(filter(None, delivered_to)))
+        )
     return tuple(shipments)
 
 

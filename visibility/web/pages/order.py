@@ -37,7 +37,7 @@ from visibility.web.list_page_context import viewer_of_request
 from visibility.web.pages import exports
 from visibility.web.pages.activity_context import parse_page
 from visibility.web.pages.order_event import selected_event_context
-from visibility.web.pages.order_tabs import LIST_VIEW, SHOWN, ReadOrder, tab_context
+from visibility.web.pages.order_tabs import LIST_VIEW, ORDER_UNIT, SHOWN, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
 from visibility.web.permissions import (
     Permission,
@@ -56,7 +56,7 @@ TABS = (
     ("notes", "Notes"),
 )
 # Parameters that links of the page pass on, if they have this value.
-PASSED_ON = {"view": LIST_VIEW, "links": SHOWN}
+PASSED_ON = {"view": LIST_VIEW, "links": SHOWN, "unit": ORDER_UNIT}
 
 
 @require_permission(Permission.ORDERS)

@@ -45,6 +45,8 @@ from visibility.web.permissions import Permission, has_permission, signed_in_use
 LIST_VIEW = "list"
 # `?links=1`: arrows between the objects on the lanes.
 SHOWN = "1"
+# `?unit=order`: the lines in the unit of the order instead of the base unit.
+ORDER_UNIT = "order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,14 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     """The template context of one tab."""
     timeline, names = read.timeline, read.names
     if tab == "lines":
+        in_order_unit = request.GET.get("unit") == ORDER_UNIT
         return {
-            "table": lines_and_billing.line_table(timeline, names),
+            "table": lines_and_billing.line_table(timeline, names, in_order_unit=in_order_unit),
+            "in_order_unit": in_order_unit,
+            "units": [
+                (title, _unit_url(read, unit), in_order_unit is (unit == ORDER_UNIT))
+                for title, unit in (("Base unit", ""), ("Order unit", ORDER_UNIT))
+            ],
             "currency": lines_and_billing.order_currency(timeline),
         }
     if tab == "money":
@@ -101,6 +109,11 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     if tab == "notes":
         return _mention_context(request)
     return _timeline_context(request, read) | _mention_context(request)
+
+
+def _unit_url(read: ReadOrder, unit: str) -> str:
+    shown = {name: text for name, text in parse_qsl(read.back) if name != "unit"}
+    return f"?{urlencode({'tab': 'lines', **shown, **({'unit': unit} if unit else {})})}"
 
 
 def _mention_context(request: HttpRequest) -> dict[str, Any]:
