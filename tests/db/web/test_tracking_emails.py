@@ -17,6 +17,7 @@ from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import store_messages
 from visibility.logging_config import redact_secrets
 from visibility.models import Order, Source, TrackingLink, TrackingSubscriber
+from visibility.notify.channel import DeliveryFailed
 from visibility.pipeline import job_functions
 from visibility.screens.tracking import email_updates
 from visibility.web.pages import tracking, tracking_emails
@@ -241,7 +242,7 @@ def test_what_no_server_accepted_is_tried_again(path: str, monkeypatch: pytest.M
     ask(path)
 
     def refuse(*_arguments: Any, **_named: Any) -> str:
-        raise email_updates.DeliveryFailed("421 try later")
+        raise DeliveryFailed("421 try later")
 
     with monkeypatch.context() as patched:
         patched.setattr(email_updates, "send_email", refuse)
