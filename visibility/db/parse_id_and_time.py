@@ -1,9 +1,12 @@
 """Parse row ids and times from text of unknown origin, within what PostgreSQL can compare."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 
 MAX_ID = 2**63 - 1
 MAX_VERSION = 2**31 - 1
+MAX_PAGE = 99_999
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
@@ -26,6 +29,21 @@ def parse_row_version(text: str) -> int | None:
         return None
     number = int(text)
     return number if number <= MAX_VERSION else None
+
+
+def parse_page_number(text: str) -> int:
+    """Parse the number of a page; 1 if it is none."""
+    if not is_decimal_number(text) or len(text) > len(str(MAX_PAGE)):
+        return 1
+    return max(int(text), 1)
+
+
+def parse_day(text: str) -> date | None:
+    """Parse a day such as 2026-03-04; None if it is none."""
+    try:
+        return date.fromisoformat(text) if DAY.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def parse_plausible_time(text: str) -> datetime | None:

@@ -23,6 +23,7 @@ from visibility.kpi.targets import KpiTargets, load_kpi_targets
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.breakdown import load_breakdowns, target_of_segment
 from visibility.screens.kpis.chart_notes import load_notes_of_charts
+from visibility.screens.kpis.provisional import load_provisional_rule
 from visibility.screens.kpis.selection import KpiSelection, format_span
 from visibility.screens.kpis.trend import load_trends
 from visibility.screens.lists.list_definition import ColumnValue
@@ -47,6 +48,7 @@ COLUMNS = (
     "Compared counted",
     "Contribution to the change",
     "Target",
+    "Provisional because",
     "Notes",
 )
 Row = list[ColumnValue]
@@ -101,6 +103,7 @@ def _heading(
     export: KpiExport, total: KpiSummary, omitted: Sequence[str], target: Decimal | None
 ) -> list[tuple[str, str | int]]:
     kpi, selection, zone = export.kpi, export.selection, organization_time_zone()
+    rule = load_provisional_rule(export.now, selection.filters)
     heading: list[tuple[str, str | int]] = [
         ("KPI", kpi.title),
         ("Definition", kpi.definition),
@@ -111,6 +114,7 @@ def _heading(
         ("Compared with", selection.compared_dates or "Nothing"),
         ("Time zone", zone),
         ("As of", f"{in_zone(export.now, zone):%Y-%m-%d %H:%M} ({zone})"),
+        ("Status", rule.text(kpi, selection.span) or "Final"),
         ("Exported by", export.person),
         (f"{kpi.subject.capitalize()}s counted (n)", total.orders),
         (f"{kpi.subject.capitalize()}s excluded", total.excluded_count),
@@ -135,6 +139,7 @@ def _period_rows(export: KpiExport, targets: KpiTargets) -> Iterator[Row]:
     kpi, selection = export.kpi, export.selection
     notes = load_notes_of_charts([kpi.code], selection.span)
     trend = load_trends([kpi], selection)[kpi.code]
+    rule = load_provisional_rule(export.now, selection.filters)
     for point in trend.points:
         span = point.period.span
         within = [n.text for n in notes if n.start <= span.end and n.end >= span.start]
@@ -148,6 +153,7 @@ def _period_rows(export: KpiExport, targets: KpiTargets) -> Iterator[Row]:
             target=targets.target_for(kpi, selection.filters, span.end),
         )
         row[2:5] = [span.start, span.end, "yes" if point.period.is_partial else "no"]
+        row[-2] = "; ".join(rule.reasons(kpi, span))
         row[-1] = "; ".join(within)
         yield row
 
@@ -201,6 +207,7 @@ def _row(
         before.orders if before else None,
         number_of_file(contribution),
         number_of_file(target),
+        "",
         "",
     ]
 

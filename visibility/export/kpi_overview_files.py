@@ -20,6 +20,7 @@ from visibility.kpi.kpi import Kpi
 from visibility.kpi.targets import load_kpi_targets
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.overview import kpis_in_order
+from visibility.screens.kpis.provisional import load_provisional_rule
 from visibility.screens.kpis.selection import KpiSelection, format_span
 from visibility.storage.organization import organization_time_zone
 
@@ -38,6 +39,7 @@ COLUMNS = (
     "Compared median (seconds)",
     "Compared counted",
     "No value because",
+    "Provisional because",
 )
 DEFINITION_COLUMNS = (
     "KPI",
@@ -94,6 +96,7 @@ def _table_of_values(
     current = query.summaries_by_kpi(kpis, selection.span, selection.filters, now=export.now)
     compared = selection.compared
     before = query.summaries_by_kpi(kpis, compared, selection.filters) if compared else {}
+    rule = load_provisional_rule(export.now, selection.filters)
     rows = []
     for kpi in kpis:
         summary, earlier = current[kpi.code], before.get(kpi.code)
@@ -114,6 +117,7 @@ def _table_of_values(
                 number_of_file(earlier.median) if earlier else None,
                 earlier.orders if earlier else None,
                 "" if has_value else texts.no_value_reason(kpi, summary),
+                "; ".join(rule.reasons(kpi, selection.span)),
             ]
         )
     heading: list[tuple[str, str | int]] = [

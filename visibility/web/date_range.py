@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from visibility.db.parse_id_and_time import parse_day
 from visibility.formatting import format_date
 from visibility.kpi.periods import week_start
 from visibility.kpi.query import DaySpan
@@ -143,11 +144,8 @@ def _build_date_range(first: date, last: date, today: date) -> DateRange:
 
 
 def _parse_date_between_2000_and_2200(text: str) -> date:
-    try:
-        day = date.fromisoformat(text[:10])
-    except ValueError:
-        raise ValueError("Invalid date") from None
-    if not 2000 <= day.year <= 2200:
+    day = parse_day(text[:10])
+    if day is None or not 2000 <= day.year <= 2200:
         raise ValueError("Invalid date")
     return day
 

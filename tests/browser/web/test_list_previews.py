@@ -180,3 +180,18 @@ def test_preview_is_a_region_beside_the_list_and_a_dialog_over_it(
     page.keyboard.press("Escape")
     expect(page.locator("tr.current .row-link")).to_be_focused()
     expect(page.locator("tr.current .row-link")).to_have_text("SO-1")
+
+
+def test_count_of_selected_alerts_is_complete_beside_a_docked_preview(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    alert("SO-1")
+    page = page_of(browser, live_server, UserRole.ADMIN)
+    page.goto("/alerts?by=one")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("Space")
+    expect(page.locator("#preview")).to_be_visible()
+    count = page.locator("#alerts-selected")
+    expect(count).to_have_text("1 alert selected")
+    assert count.evaluate("element => element.scrollWidth <= element.clientWidth")

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.journeys.browser import chromium
+from tests.browser.journeys.browser import chromium, horizontal_overflow
 from tests.builders.sources import create_source, message
 from tests.builders.users import signed_in
 from visibility.web.permissions import UserRole
@@ -56,3 +56,19 @@ def test_new_messages_of_a_source_are_announced_and_not_inserted(live_server: Li
         expect(rows).to_have_count(1)
         bar.click()
         expect(rows).to_have_count(2)
+
+
+@pytest.mark.parametrize("width", [768, 900, 1024])
+def test_the_page_is_not_wider_than_a_tablet(live_server: LiveServer, width: int) -> None:
+    for slug in ("warehouse-management-north", "carrier"):
+        source = create_source(slug, title=f"A source with a long title {slug}")
+        message(source)
+        message(source, state="parked", reason="syntax")
+    session = signed_in(UserRole.ADMIN).cookies["sessionid"].value
+    with chromium() as browser:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(f"{live_server.url}/sources")
+        expect(page.locator("#source-table tr[data-id]")).to_have_count(2)
+        assert horizontal_overflow(page) == []

@@ -353,8 +353,9 @@ def test_statement_count_does_not_grow_with_orders(reader: Client) -> None:
         fact(0, 1, of=order(f"SO-{index}"), days_ago=index, channel=f"C{index % 4}")
     assert [statements(reader, address) for address in ADDRESSES] == few
     # The 13 weeks of the lines in the tiles, the compared values of the chart, its notes, and
-    # the compared segments of each dimension and of channel with warehouse.
-    assert max(few) <= 30
+    # the compared segments of each dimension and of channel with warehouse; the sources, of which
+    # a silent one makes values provisional.
+    assert max(few) <= 31
 
 
 @pytest.mark.calendar

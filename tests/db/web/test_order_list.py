@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from tests.builders.alerts import order
+from tests.builders.alerts import alert, order
 from tests.builders.listed_orders import walk_pages
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
@@ -149,3 +149,14 @@ def test_preview_shows_open_lines_with_prices_and_names_by_permission(clerk: Cli
     assert "C100" in other
     assert clerk.get("/orders/999999/preview").status_code == 404
     assert Client().get(address).status_code == 302
+
+
+def test_preview_says_that_there_are_more_alerts_than_it_counts(clerk: Client) -> None:
+    shown = order("SO-1")
+    for number in range(4):
+        alert(of=shown, subject_key=f"line {number}")
+    address = f"/orders/{shown.pk}/preview"
+    assert "and 1 more alert<" in fetch(clerk, address)
+    for number in range(4, 30):
+        alert(of=shown, subject_key=f"line {number}")
+    assert "and more than 17 more alerts" in fetch(clerk, address)

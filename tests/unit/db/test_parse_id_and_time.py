@@ -1,11 +1,14 @@
 """Ids, versions and times from text: only those that PostgreSQL can compare."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from visibility.db.parse_id_and_time import (
     MAX_ID,
+    MAX_PAGE,
+    parse_day,
+    parse_page_number,
     parse_plausible_time,
     parse_row_id,
     parse_row_version,
@@ -62,3 +65,20 @@ def test_plausible_time_is_in_utc() -> None:
     assert parse_plausible_time("2026-03-04T05:06:07+01:00") == datetime(
         2026, 3, 4, 4, 6, 7, tzinfo=UTC
     )
+
+
+def test_number_of_a_page_is_1_without_one() -> None:
+    for text in (*NOT_A_NUMBER, "0", "123456", "\u00b2"):
+        assert parse_page_number(text) == 1, text
+    assert [parse_page_number("2"), parse_page_number(str(MAX_PAGE))] == [2, MAX_PAGE]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2026-02-30", "20260304", "2026-W01-1", "2026-03-04T00", "now"]
+)
+def test_text_that_is_no_day_is_none(text: str) -> None:
+    assert parse_day(text) is None
+
+
+def test_day() -> None:
+    assert parse_day("2026-03-04") == date(2026, 3, 4)

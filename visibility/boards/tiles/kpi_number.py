@@ -16,6 +16,7 @@ from visibility.kpi.registry import kpi_registry
 from visibility.kpi.targets import target_for
 from visibility.models.permission import Permission
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
+from visibility.screens.kpis.provisional import load_provisional_rule
 from visibility.screens.kpis.selection import comparison_phrase
 from visibility.screens.lists.list_definition import ColumnValue
 from visibility.storage.organization import organization_time_zone
@@ -89,6 +90,7 @@ class KpiNumber(Tile):
                 target=target_for(self.kpi, NO_FILTERS, span.end),
                 end=span.end,
                 period=period,
+                provisional=load_provisional_rule(now, NO_FILTERS).text(self.kpi, span),
             ),
             "days": days,
             "is_stock": self.kpi.family is KpiFamily.STOCK,
@@ -103,6 +105,8 @@ class KpiNumber(Tile):
         ]
         if shown.no_value_reason:
             rows.append(["No KPI value", shown.no_value_reason])
+        if shown.provisional:
+            rows.append(["Provisional", shown.provisional.removeprefix("Provisional: ")])
         rows += [
             ["Target", shown.target.text],
             ["Change", shown.change.text],

@@ -15,6 +15,7 @@ from visibility.screens.kpis.breakdown import KpiBreakdowns, load_breakdowns
 from visibility.screens.kpis.chart_notes import chart_notes, load_notes_of_charts
 from visibility.screens.kpis.charts import build_channel_chart, build_duration_histogram_chart
 from visibility.screens.kpis.kpi_tile import KpiTile, build_tile
+from visibility.screens.kpis.provisional import load_provisional_rule
 from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.sparklines import load_weekly_values
 from visibility.screens.kpis.trend import load_trends
@@ -56,6 +57,7 @@ def build_kpi_page(kpi: Kpi, selection: KpiSelection, *, now: datetime) -> KpiPa
         target=targets.target_for(kpi, filters, span.end),
         end=span.end,
         period=selection.compared_phrase,
+        provisional=load_provisional_rule(now, filters).text(kpi, span),
         weeks=weekly.get(kpi.code, ()),
     )
     notes = load_notes_of_charts([kpi.code], span)

@@ -35,6 +35,8 @@ class KpiTile:
     value_label: str
     p90_text: str
     no_value_reason: str
+    # Why the value may still change; empty if it is final.
+    provisional: str
     population: str
     is_small_sample: bool
     target: KpiComparisonPhraseAndTone
@@ -55,12 +57,13 @@ def build_tile(
     target: Decimal | None,
     end: date,
     period: str,
+    provisional: str,
     weeks: WeeklyValues = (),
 ) -> KpiTile:
     """One KPI value with its target, change, population and exclusions.
 
     `before` is compared with, None without a comparison; `period` says what it is. `end`: the last
-    day of the date range.
+    day of the date range. `provisional`: why the value may still change, or "".
     """
     value = current.median_seconds_or_fraction(kpi)
     p90 = (
@@ -74,6 +77,7 @@ def build_tile(
         value_label=texts.median_age_or_duration_label(kpi) if kpi.unit is KpiUnit.DURATION else "",
         p90_text=p90,
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
+        provisional=provisional,
         population=texts.describe_counts_behind_kpi_value(kpi, current),
         is_small_sample=current.orders > 0 and current.is_small_sample,
         target=texts.compare_to_target(kpi, value, target),

@@ -20,6 +20,7 @@ from visibility.screens.kpis.overview_matrix import (
     KpiMatrixByTwoDimensions,
     build_kpi_matrix_by_two_dimensions,
 )
+from visibility.screens.kpis.provisional import load_provisional_rule
 from visibility.screens.kpis.selection import KpiSelection
 from visibility.screens.kpis.sparklines import load_weekly_values
 from visibility.screens.kpis.trend import load_trends
@@ -64,6 +65,7 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
     slices = query.summaries_by_dimensions(matrix, span, ("channel", "warehouse"), filters)
     weekly = load_weekly_values(kpis, span.end, filters)
     targets = load_kpi_targets(kpis, span)
+    rule = load_provisional_rule(now, filters)
     tiles = [
         build_tile(
             kpi,
@@ -72,6 +74,7 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
             target=targets.target_for(kpi, filters, span.end),
             end=span.end,
             period=selection.compared_phrase,
+            provisional=rule.text(kpi, span),
             weeks=weekly.get(kpi.code, ()),
         )
         for kpi in kpis

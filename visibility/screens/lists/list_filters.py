@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.http import QueryDict
 
-from visibility.db.parse_id_and_time import parse_plausible_time
+from visibility.db.parse_id_and_time import parse_day, parse_plausible_time
 from visibility.formatting import (
     count_with_noun,
     format_date,
@@ -194,12 +194,9 @@ def _parse_switch(_: ListFilter, text: str) -> str:
 
 
 def _parse_day(_: ListFilter, text: str) -> date:
-    try:
-        if len(text) != len("2026-03-04"):
-            raise ValueError
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise InvalidFilterValue("must be a date such as 2026-03-04") from None
+    day = parse_day(text)
+    if day is None:
+        raise InvalidFilterValue("must be a date such as 2026-03-04")
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise InvalidFilterValue(f"must be between the years {FIRST_YEAR} and {LAST_YEAR}")
     return day

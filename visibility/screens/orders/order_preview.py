@@ -10,7 +10,7 @@ from visibility.models import Alert, Order, OrderLine
 from visibility.screens.orders.activity import ActivityItem, activity_item
 from visibility.screens.orders.at_risk_sentences import load_at_risk_sentences
 from visibility.screens.orders.claims_and_discrepancies import discrepancies
-from visibility.screens.orders.milestones import active_alerts, load_timeline
+from visibility.screens.orders.milestones import MAX_SHOWN, active_alerts, load_timeline
 from visibility.screens.orders.order_list import STATUS_TONES
 from visibility.screens.orders.promise_time import slack_text_and_tone
 from visibility.screens.orders.source_reports import load_source_reports
@@ -53,7 +53,10 @@ class PreviewEvent:
 
 @dataclass(frozen=True, slots=True)
 class OrderPreview:
-    """What the preview shows. `more_lines`, `more_alerts`: how many are not shown."""
+    """What the preview shows. `more_lines`, `more_alerts`: how many are not shown.
+
+    `has_further_alerts`: there are more than those, which were not counted.
+    """
 
     order: Order
     title: str
@@ -65,6 +68,7 @@ class OrderPreview:
     discrepancies: Sequence[str]
     alerts: Sequence[Alert]
     more_alerts: int
+    has_further_alerts: bool
     lines: Sequence[OpenLine]
     more_lines: int
     events: Sequence[PreviewEvent]
@@ -96,7 +100,8 @@ def load_order_preview(
         risks=load_at_risk_sentences([order.pk], now).get(order.pk, ()),
         discrepancies=[conflict.sentence for conflict in conflicts[:MAX_ALERTS]],
         alerts=alerts[:MAX_ALERTS],
-        more_alerts=max(len(alerts) - MAX_ALERTS, 0),
+        more_alerts=max(min(len(alerts), MAX_SHOWN) - MAX_ALERTS, 0),
+        has_further_alerts=len(alerts) > MAX_SHOWN,
         lines=lines[:MAX_LINES],
         more_lines=max(len(lines) - MAX_LINES, 0),
         events=_group_reports(latest)[:MAX_EVENTS],

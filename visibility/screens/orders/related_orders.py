@@ -8,6 +8,7 @@ from django.db.models import Count, F, Q, Window
 from django.utils.http import urlencode
 
 from connectors.sdk.events import IdentifierScheme, ObjectKind
+from visibility.db.parse_id_and_time import parse_page_number
 from visibility.models import Identifier, ObjectRelation, Order
 from visibility.screens.orders.activity_filter import objects_to_filter_by
 from visibility.screens.orders.possible_duplicates import duplicates_of_condition
@@ -52,7 +53,7 @@ def load_related_groups(
     see lists of orders, and so the other orders of the customer.
     """
     code, _, number = wanted.partition(":")
-    page = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 1
+    page = parse_page_number(number)
     groups = (
         ("po", "Same purchase order", _same_po(identifiers), ""),
         ("shipment", "In the same shipment", _same_shipment(order), ""),
@@ -70,7 +71,7 @@ def load_related_groups(
 def _load_group(
     order: Order, code: str, title: str, condition: Q, page: int, list_url: str
 ) -> RelatedGroup:
-    start = (max(page, 1) - 1) * PAGE_SIZE
+    start = (page - 1) * PAGE_SIZE
     others = Order.objects.filter(condition, last_event_at__isnull=False).exclude(pk=order.pk)
     rows: Sequence[Any] = list(
         others.annotate(group_total=Window(Count("*"))).order_by(
@@ -82,7 +83,7 @@ def _load_group(
         title,
         [(row, STATUS_LABELS[Status(row.status)]) for row in rows],
         rows[0].group_total if rows else 0,
-        max(page, 1),
+        page,
         list_url,
     )
 

@@ -23,22 +23,35 @@ class HistoryPage(Generic[Row]):
     older: int | None
 
 
+def polls_of_source(source: Source) -> QuerySet[PollRound]:
+    """The polls that ended, the newest first."""
+    return PollRound.objects.filter(source=source).order_by("-id")
+
+
+def outgoing_requests_of_source(source: Source) -> QuerySet[OutgoingRequest]:
+    """The stored requests of its polls, the newest first."""
+    return OutgoingRequest.objects.filter(source=source).order_by("-id")
+
+
+def changes_of_source(source: Source) -> QuerySet[AuditEntry]:
+    """Who added or changed the source, replaced its secret or tested it, the newest first."""
+    entries = AuditEntry.objects.filter(object=source.slug, action__startswith="source.")
+    return entries.select_related("user").order_by("-id")
+
+
 def load_polls(source: Source, *, before: int | None) -> HistoryPage[PollRound]:
     """The polls that ended, the newest first."""
-    return _page(PollRound.objects.filter(source=source), before)
+    return _page(polls_of_source(source), before)
 
 
 def load_outgoing_requests(source: Source, *, before: int | None) -> HistoryPage[OutgoingRequest]:
     """The stored requests of its polls, the newest first."""
-    return _page(OutgoingRequest.objects.filter(source=source), before)
+    return _page(outgoing_requests_of_source(source), before)
 
 
 def load_changes(source: Source, *, before: int | None) -> HistoryPage[AuditEntry]:
     """Who added or changed the source, replaced its secret or tested it, the newest first."""
-    entries = AuditEntry.objects.select_related("user").filter(
-        object=source.slug, action__startswith="source."
-    )
-    return _page(entries, before)
+    return _page(changes_of_source(source), before)
 
 
 def polls_sentence(source: Source, now: datetime) -> str:
@@ -63,6 +76,6 @@ def polls_sentence(source: Source, now: datetime) -> str:
 def _page(rows: QuerySet[Row, Any], before: int | None) -> HistoryPage[Row]:
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    stored = list(rows.order_by("-pk")[: SHOWN + 1])
+    stored = list(rows[: SHOWN + 1])
     older = stored[SHOWN - 1].pk if len(stored) > SHOWN else None
     return HistoryPage(stored[:SHOWN], older)

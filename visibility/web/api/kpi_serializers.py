@@ -96,6 +96,14 @@ class KpiSegmentSerializer(KpiNumeratorDenominatorSerializer):
     )
 
 
+def provisional_field() -> serializers.ListField:
+    """The reasons for which a value may still change."""
+    return serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Why the value may still change, in words; empty if it is final.",
+    )
+
+
 class KpiSliceSerializer(KpiSegmentSerializer):
     """The KPI value of one slice."""
 
@@ -103,6 +111,7 @@ class KpiSliceSerializer(KpiSegmentSerializer):
     and_name = serializers.CharField(
         allow_null=True, help_text="The value of the second dimension."
     )
+    provisional = provisional_field()
 
 
 class KpiDifferenceSerializer(KpiSegmentSerializer):
@@ -137,6 +146,7 @@ class KpiValueSerializer(PermissionFilteredSerializer):
         help_text="The target with these filters on the last day: a ratio, or seconds.",
     )
     since = serializers.DateField(source="from")
+    provisional = provisional_field()
     total = KpiTotalWithExclusionsSerializer()
     compared = ComparedKpiValueSerializer(
         allow_null=True, help_text="Null if the value is compared with nothing."

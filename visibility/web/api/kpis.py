@@ -15,6 +15,7 @@ from visibility.kpi.periods import PeriodLength, split_into_periods
 from visibility.kpi.query import NO_FILTERS, DaySpan
 from visibility.kpi.registry import kpi_registry
 from visibility.kpi.targets import KpiTargets, load_kpi_targets
+from visibility.screens.kpis.provisional import ProvisionalRule, load_provisional_rule
 from visibility.storage.organization import organization_time_zone
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import serialize_all
@@ -93,7 +94,8 @@ class KpiValueView(ApiView):
             compared = kpi_query.compared
             before = query.summary(kpi_query.kpi, compared, kpi_query.filters) if compared else None
             targets = load_kpi_targets([kpi_query.kpi], kpi_query.span)
-            slices = _load_slices(kpi_query, by, targets) if by else []
+            rule = load_provisional_rule(database_now(), kpi_query.filters)
+            slices = _load_slices(kpi_query, by, targets, rule) if by else []
         target = targets.target_for(kpi_query.kpi, kpi_query.filters, kpi_query.span.end)
         return Response(
             {
@@ -102,6 +104,7 @@ class KpiValueView(ApiView):
                 "unit": kpi_query.kpi.unit.value,
                 "from": kpi_query.span.start.isoformat(),
                 "to": kpi_query.span.end.isoformat(),
+                "provisional": list(rule.reasons(kpi_query.kpi, kpi_query.span)),
                 "target": serialize_target(target),
                 "total": serialize_kpi_summary(total)
                 | {"excluded": dict(total.excluded), "uncountable": dict(total.uncountable)},
@@ -162,7 +165,9 @@ def _load_order_page(
         )
 
 
-def _load_slices(kpi_query: KpiQuery, by: str, targets: KpiTargets) -> list[dict[str, Any]]:
+def _load_slices(
+    kpi_query: KpiQuery, by: str, targets: KpiTargets, rule: ProvisionalRule
+) -> list[dict[str, Any]]:
     kpi, span, filters = kpi_query.kpi, kpi_query.span, kpi_query.filters
     if by in set(PeriodLength):
         values = query.summaries_by_period([kpi], span, PeriodLength(by), filters)[kpi.code]
@@ -173,6 +178,7 @@ def _load_slices(kpi_query: KpiQuery, by: str, targets: KpiTargets) -> list[dict
                 "and_name": None,
                 "compared": None,
                 "contribution": None,
+                "provisional": list(rule.reasons(kpi, DaySpan(start, ends[start]))),
                 "target": serialize_target(targets.target_for(kpi, filters, ends[start])),
             }
             | serialize_kpi_summary(summary)
@@ -183,6 +189,7 @@ def _load_slices(kpi_query: KpiQuery, by: str, targets: KpiTargets) -> list[dict
         {
             "name": segment.names[0],
             "and_name": segment.names[1] if len(segment.names) > 1 else None,
+            "provisional": list(rule.reasons(kpi, span)),
         }
         | serialize_segment(
             segment,

@@ -1,4 +1,4 @@
-"""Endpoints of the lanes of order timelines that a person sees."""
+"""Endpoints of how a person sees timelines of orders: the lanes, and the order of activity."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from visibility.preferences.order_lanes import (
     MAX_LANES,
     LaneChoice,
+    choose_activity_order,
     choose_lanes,
     load_lane_choice,
     reset_lanes,
@@ -93,6 +94,46 @@ class OrderLanesView(ApiView):
             parse_body(EmptyBody, body)
             reset_lanes(current_user(request).pk)
             return ApiResponse.with_json_body(_serialize(request))
+
+        return run_idempotently(request, body, do)
+
+
+class ActivityOrderSerializer(PermissionFilteredSerializer):
+    """The order of the activity list on order pages."""
+
+    oldest_first = serializers.BooleanField()
+
+
+class ActivityOrderBody(RequestBody):
+    """The order of the activity list."""
+
+    oldest_first = serializers.BooleanField()
+
+
+class ActivityOrderView(ApiView):
+    """`/order-activity`."""
+
+    http_method_names = ["get", "head", "put"]
+    required_permissions = (Permission.ORDERS,)
+
+    @extend_schema(operation_id="activity_order", responses=ActivityOrderSerializer)
+    def get(self, request: Request) -> Response:
+        """Retrieve whether your activity lists of orders begin with the oldest event."""
+        return Response({"oldest_first": load_lane_choice(current_user(request).pk).oldest_first})
+
+    @extend_schema(
+        operation_id="activity_order_choose",
+        request=ActivityOrderBody,
+        responses=ActivityOrderSerializer,
+    )
+    def put(self, request: Request) -> HttpResponse:
+        """Choose whether your activity lists of orders begin with the oldest event."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            oldest_first = bool(parse_body(ActivityOrderBody, body)["oldest_first"])
+            choose_activity_order(current_user(request).pk, oldest_first=oldest_first)
+            return ApiResponse.with_json_body({"oldest_first": oldest_first})
 
         return run_idempotently(request, body, do)
 

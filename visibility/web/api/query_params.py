@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import TextChoices
 from rest_framework.request import Request
 
+from visibility.db.parse_id_and_time import parse_day as parse_iso_day
 from visibility.web.api.problem_responses import InvalidInput
 
 MAX_LENGTH = 200
@@ -17,7 +18,6 @@ MAX_REPEATED = 50
 TIME_PATTERN = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
-DATE_PATTERN = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class InvalidValue(ValueError):
@@ -48,12 +48,9 @@ def parse_rfc3339_time(value: str) -> datetime:
 
 def parse_day(value: str) -> date:
     """Parse an ISO 8601 date."""
-    try:
-        if not DATE_PATTERN.fullmatch(value):
-            raise ValueError
-        date_value = date.fromisoformat(value)
-    except ValueError:
-        raise InvalidValue("must be a date such as 2026-03-04") from None
+    date_value = parse_iso_day(value)
+    if date_value is None:
+        raise InvalidValue("must be a date such as 2026-03-04")
     if not 2000 <= date_value.year <= 2200:
         raise InvalidValue("must be between the years 2000 and 2200")
     return date_value

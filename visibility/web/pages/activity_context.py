@@ -7,6 +7,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.http import urlencode
 
+from visibility.db.parse_id_and_time import parse_page_number
 from visibility.screens.orders.activity import ActivityContents, activity_page
 from visibility.screens.orders.activity_filter import (
     PAGE_SIZE,
@@ -64,12 +65,6 @@ def activity_context(
     }
 
 
-def parse_page(query: QueryDict) -> int:
-    """The number of the page in the query string; 1 if there is none or it is no number."""
-    text = query.get("page", "")
-    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 6 else 1
-
-
 def _requested_filter(
     query: QueryDict,
     contents: ActivityContents,
@@ -90,7 +85,7 @@ def _requested_filter(
         line=known("line", lines),
         about=known("object", objects),
         oldest_first=sort == "oldest" or (oldest_first and sort != "newest"),
-        page=parse_page(query),
+        page=parse_page_number(query.get("page", "")),
     )
 
 

@@ -12,7 +12,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST, require_safe
 
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_id
+from visibility.db.parse_id_and_time import parse_day, parse_row_id
 from visibility.export.table_files import TableOfFile, write_csv_table
 from visibility.formatting import count_with_noun, in_zone
 from visibility.models.audit import find_audit_violations
@@ -143,12 +143,10 @@ def read_filter(request: HttpRequest) -> tuple[AuditFilter, dict[str, str]]:
     errors = {}
     for name in DAY_FILTERS:
         entered = request.GET.get(name, "")
-        try:
-            days[name] = date.fromisoformat(entered) if entered else None
-        except ValueError:
-            days[name], errors[name] = None, "Enter a day such as 2026-03-31."
-            continue
-        if (day := days[name]) and not FIRST_DAY <= day < LAST_DAY:
+        days[name] = day = parse_day(entered)
+        if entered and day is None:
+            errors[name] = "Enter a day such as 2026-03-31."
+        elif day and not FIRST_DAY <= day < LAST_DAY:
             days[name], errors[name] = None, "Enter a day from 2000 to 2199."
     asked = AuditFilter(
         texts["text"], texts["username"], texts["area"], days["since"], days["until"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -14,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from visibility.alerts import change_calendars
 from visibility.alerts.change_calendars import CalendarChangeResult, CalendarConflict
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_version
+from visibility.db.parse_id_and_time import parse_day, parse_row_version
 from visibility.formatting import count_with_noun
 from visibility.pipeline import job_functions
 from visibility.screens.calendars import queries
@@ -82,7 +81,7 @@ def new_calendar(request: HttpRequest) -> HttpResponse:
 def calendar_detail(request: HttpRequest, code: str) -> HttpResponse:
     """`/calendars/<code>`: one calendar; `from`: the form of the version of that date."""
     summary = _summary_or_404(code)
-    day = _parse_day(request.GET.get("from", "")) or summary.today
+    day = parse_day(request.GET.get("from", "")) or summary.today
     version = version_on(summary.versions, max(day, summary.today))
     form = form_of_version(version, summary.calendar.title)
     if version.starts_on is None or version.starts_on <= summary.today:
@@ -135,7 +134,7 @@ def _render_conflict(request: HttpRequest, summary: CalendarSummary) -> HttpResp
 @require_permission(Permission.RULES_EDIT)
 def remove_version(request: HttpRequest, code: str, day: str) -> HttpResponse:
     """`POST /calendars/<code>/versions/<date>/remove`."""
-    starts_on = _parse_day(day)
+    starts_on = parse_day(day)
     if starts_on is None:
         raise Http404(day)
     try:
@@ -255,13 +254,6 @@ def _summary_or_404(code: str) -> CalendarSummary:
     if summary is None:
         raise Http404(code)
     return summary
-
-
-def _parse_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None
 
 
 urlpatterns = [

@@ -1,7 +1,6 @@
 """The forms for notes on the charts of a KPI: add, change and remove."""
 
 from dataclasses import replace
-from datetime import date
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -9,7 +8,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_version
+from visibility.db.parse_id_and_time import parse_day, parse_row_version
 from visibility.kpi.notes import (
     ALL_KPIS,
     InvalidKpiNote,
@@ -139,10 +138,11 @@ def _values(form: KpiNoteForm, code: str) -> KpiNoteValues:
     """The fields of the form. Raises InvalidKpiNote."""
     days, errors = {}, {}
     for name, text in (("start", form.start), ("end", form.end)):
-        try:
-            days[name] = date.fromisoformat(text)
-        except ValueError:
+        day = parse_day(text)
+        if day is None:
             errors[name] = INVALID_DATE
+        else:
+            days[name] = day
     if errors:
         raise InvalidKpiNote(errors)
     return KpiNoteValues(ALL_KPIS if form.is_for_all else code, text=form.text, **days)

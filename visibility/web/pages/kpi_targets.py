@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_id
+from visibility.db.parse_id_and_time import parse_day, parse_row_id
 from visibility.formatting import in_zone
 from visibility.kpi.change_targets import (
     InvalidKpiTarget,
@@ -194,10 +194,10 @@ def _form_of_link(request: HttpRequest, today: date) -> KpiTargetForm:
 
 
 def _day(text: str, name: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidKpiTarget([SettingError(name, INVALID_DATE)]) from None
+    day = parse_day(text)
+    if day is None:
+        raise InvalidKpiTarget([SettingError(name, INVALID_DATE)])
+    return day
 
 
 def _text(entered: str) -> str:

@@ -10,7 +10,7 @@ from django.urls import path
 from django.utils.http import urlencode
 
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_plausible_time
+from visibility.db.parse_id_and_time import parse_page_number, parse_plausible_time
 from visibility.models import BusinessObject, Order
 from visibility.preferences.demo_tour import FIND
 from visibility.screens.orders import (
@@ -35,7 +35,6 @@ from visibility.timeline.status_answer import STATUS_LABELS, status_answer
 from visibility.web.demo_tour_pages import note_tour_page
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.pages import exports
-from visibility.web.pages.activity_context import parse_page
 from visibility.web.pages.order_event import selected_event_context
 from visibility.web.pages.order_tabs import LIST_VIEW, ORDER_UNIT, SHOWN, ReadOrder, tab_context
 from visibility.web.pages.tracking_links import tracking_panel
@@ -90,9 +89,8 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     identifiers = order_numbers.order_identifiers(order.pk)
     links = record_links.record_links(timeline, identifiers, reports)
     conflicts = claims_and_discrepancies.discrepancies(timeline, names, prices=prices)
-    note_page = people_on_order.load_note_page(
-        order.pk, until=known_at or now, number=parse_page(request.GET) if tab == "notes" else 1
-    )
+    number = parse_page_number(request.GET.get("page", "")) if tab == "notes" else 1
+    note_page = people_on_order.load_note_page(order.pk, until=known_at or now, number=number)
     notes = note_page.notes if contacts else ()
     watchers = people_on_order.watchers(order.pk)
     steps = (

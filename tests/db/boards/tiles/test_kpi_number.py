@@ -89,15 +89,15 @@ def test_role_without_kpis_sees_no_value() -> None:
     assert "Your role does not include this tile." in text
 
 
-def test_tile_takes_five_statements_for_any_number_of_orders() -> None:
+def test_tile_takes_six_statements_for_any_number_of_orders() -> None:
     client = signed_in(UserRole.EXECUTIVE)
     add_board()
     empty = statements(client, BOARD)
     Board.objects.update(tiles=[{"tile": "kpi_number", "kpi": "fill_rate"}])
     for days_ago in range(5):
         fact("fill_rate", 3, 4, days_ago)
-    # The value and that before, each with exclusions, and the target.
-    assert statements(client, BOARD) == empty + 5
+    # The value and that before, each with exclusions, the target, and the sources.
+    assert statements(client, BOARD) == empty + 6
 
 
 def test_tile_of_a_stock_kpi_shows_the_orders_that_are_open_now() -> None:

@@ -93,6 +93,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "saved-views": ("saved-views", ALL, None),
     "saved-views/{view}": ("saved-views/{view_id}", ALL, None),
     "lists/orders/filters": ("lists/{code}/filters", ALL, None),
+    "order-activity": ("order-activity", ALL, None),
     "order-lanes": ("order-lanes", ALL, None),
     "lists/orders/columns": ("lists/{code}/columns", ALL, None),
     "alerts/bulk": (
@@ -200,6 +201,10 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {},
     ),
     "sources/shop/reading": ("sources/{slug}/reading", {OP, IN, AD}, None),
+    "sources/shop/polls": ("sources/{slug}/polls", {OP, IN, AD}, None),
+    "sources/shop/outgoing-requests": ("sources/{slug}/outgoing-requests", {OP, IN, AD}, None),
+    "sources/shop/drift": ("sources/{slug}/drift", {OP, IN, AD}, None),
+    "sources/shop/changes": ("sources/{slug}/changes", {IN, AD}, None),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
     "messages": ("messages", {OP, IN, AD}, None),
