@@ -8,6 +8,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from visibility.db.database_time import database_now
+from visibility.db.parse_id_and_time import parse_page_number
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.models import InboundMessage, Order
 from visibility.models.audit import append_audit_entry
@@ -16,7 +17,6 @@ from visibility.screens.messages.field_map import REMOVED, FieldMap, map_fields
 from visibility.screens.orders import milestones
 from visibility.screens.orders.event_labels import EVENT_LABELS
 from visibility.timeline import RecordedEvent
-from visibility.web.pages.activity_context import parse_page
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 PAGE_SIZE = 100
@@ -42,7 +42,7 @@ def event_fields_view(request: HttpRequest, order_id: int, event_id: int) -> Htt
     )
     mapped = _map_fields_of_stored_message(recorded)
     pages = max(ceil(len(mapped.fields) / PAGE_SIZE), 1)
-    number = min(parse_page(request.GET), pages)
+    number = min(parse_page_number(request.GET.get("page", "")), pages)
     context = {
         "order": order,
         "event_id": event_id,
