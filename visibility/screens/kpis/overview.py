@@ -38,8 +38,9 @@ FAMILY_ORDER = (KpiFamily.FLOW, KpiFamily.STOCK, KpiFamily.MEASURE)
 
 @dataclass(frozen=True, slots=True)
 class KpiOverview:
-    """Everything on the overview page."""
+    """Everything on the overview page. `provisional`: why its values may still change, or ""."""
 
+    provisional: str
     headline: Sequence[str]
     backlog: UndeliveredBacklog
     tiles: Sequence[KpiTile]
@@ -74,7 +75,8 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
             target=targets.target_for(kpi, filters, span.end),
             end=span.end,
             period=selection.compared_phrase,
-            provisional=rule.text(kpi, span),
+            # The page names the reasons once.
+            provisional="",
             weeks=weekly.get(kpi.code, ()),
         )
         for kpi in kpis
@@ -101,6 +103,7 @@ def build_overview(selection: KpiSelection, *, matrix: Kpi, now: datetime) -> Kp
         ),
     ]
     return KpiOverview(
+        provisional=max((rule.text(kpi, span) for kpi in kpis), key=len, default=""),
         headline=_fill_rate_cycle_time_on_time_sentences(
             current,
             before,
