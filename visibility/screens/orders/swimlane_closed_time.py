@@ -1,17 +1,20 @@
 """The time outside working hours on the lanes, by the calendar that the SLA timers count with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, JSONField, OuterRef, Subquery
+from django.db.models.functions import JSONObject
 
-from visibility.models import SlaClock
+from visibility.models import SlaClock, WorkCalendar
 from visibility.screens.orders.swimlane_axis import LogScaledGapTimeAxis
 from visibility.sla.calendar import Calendar, InvalidCalendar
-from visibility.sla.calendar_versions import load_calendar
+from visibility.sla.calendar_versions import DEFINITION_FIELDS, load_calendar
 
 # Narrower times are left out: they would look like lines.
 MIN_WIDTH = 3
+CALENDAR_FIELDS = ("title", "later_versions", *DEFINITION_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +37,34 @@ class ClosedTime:
     is_incomplete: bool = False
 
 
-def load_order_calendar(order_id: int) -> OrderCalendar | None:
-    """The calendar of the timer that is due next, or else of the last one. One statement.
+def calendar_of_timers() -> Subquery:
+    """For a query of orders: the calendar of the timer that is due next, or else of the last one.
+
+    Its fields as JSON, so that the page of an order needs no further statement.
+    """
+    clocks = SlaClock.objects.filter(order_id=OuterRef("pk"))
+    fields = {name: f"rule__calendar__{name}" for name in CALENDAR_FIELDS}
+    return Subquery(
+        clocks.order_by(F("stopped_at").desc(nulls_first=True), "due_at", "pk").values(
+            calendar=JSONObject(**fields)
+        )[:1],
+        output_field=JSONField(),
+    )
+
+
+def order_calendar(fields: Mapping[str, Any] | None) -> OrderCalendar | None:
+    """The calendar from the fields that `calendar_of_timers` read.
 
     None without timers, if every hour is a working hour, or the calendar is not valid.
     """
-    clock = (
-        SlaClock.objects.filter(order_id=order_id)
-        .select_related("rule__calendar")
-        .order_by(F("stopped_at").desc(nulls_first=True), "due_at", "pk")
-        .first()
-    )
-    if clock is None:
+    if fields is None:
         return None
-    calendar = load_calendar(clock.rule.calendar)
+    calendar = load_calendar(WorkCalendar(**fields))
     try:
         calendar.validate()
     except InvalidCalendar:  # the rule that uses it says so
         return None
-    if calendar.is_always_open:
-        return None
-    return OrderCalendar(clock.rule.calendar.title, calendar)
+    return None if calendar.is_always_open else OrderCalendar(str(fields["title"]), calendar)
 
 
 def closed_time(axis: LogScaledGapTimeAxis, of_order: OrderCalendar | None) -> ClosedTime:

@@ -27,6 +27,7 @@ from visibility.screens.orders import (
     related_orders,
     source_reports,
     suppress_conflicts_if_silent,
+    swimlane_closed_time,
 )
 from visibility.screens.setup.demo_tour import TOUR_PO
 from visibility.storage.organization import organization_time_zone
@@ -61,7 +62,8 @@ PASSED_ON = {"view": LIST_VIEW, "links": SHOWN, "unit": ORDER_UNIT}
 @require_permission(Permission.ORDERS)
 def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
     """GET /orders/<id>: the order page with one tab. A merged order redirects."""
-    order = Order.objects.filter(pk=order_id).first()
+    orders = Order.objects.annotate(timer_calendar=swimlane_closed_time.calendar_of_timers())
+    order = orders.filter(pk=order_id).first()
     if order is None:
         winner = BusinessObject.objects.filter(pk=order_id, kind="order").first()
         if winner and winner.merged_into_id:
@@ -100,7 +102,19 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
             order.pk, timeline, reports, now=now, zone=organization_time_zone()
         )
     )
-    read = ReadOrder(order, timeline, reports, names, steps, notes, links, known_at, now, back)
+    read = ReadOrder(
+        order,
+        timeline,
+        reports,
+        names,
+        steps,
+        notes,
+        links,
+        known_at,
+        now,
+        back,
+        order.timer_calendar,
+    )
     context: dict[str, Any] = {
         "order": order,
         "timeline": timeline,

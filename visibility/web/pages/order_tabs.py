@@ -24,7 +24,7 @@ from visibility.screens.orders.expected_steps import ExpectedStep
 from visibility.screens.orders.people_on_order import team_entries
 from visibility.screens.orders.record_links import RecordLinks
 from visibility.screens.orders.source_reports import SourceReport
-from visibility.screens.orders.swimlane_closed_time import load_order_calendar
+from visibility.screens.orders.swimlane_closed_time import order_calendar
 from visibility.screens.orders.swimlane_links import MAX_LINKS, object_links
 from visibility.screens.orders.swimlanes import (
     SCALES,
@@ -63,6 +63,7 @@ class ReadOrder:
     known_at: datetime | None
     now: datetime
     back: str
+    timer_calendar: Mapping[str, Any] | None = None
 
 
 def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _timeline_context(request: HttpRequest, read: ReadOrder) -> dict[str, Any]:
                 until,
                 zone,
                 choice,
-                load_order_calendar(read.order.pk),
+                order_calendar(read.timer_calendar),
                 links[:MAX_LINKS],
             ),
             zoom=Zoom(zoom) if zoom in set(Zoom) else Zoom.FIT,
