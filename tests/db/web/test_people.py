@@ -439,3 +439,22 @@ def test_new_alerts_of_a_team_belong_to_its_default_owner(leaver: User, is_activ
     assert stored.owner == (leaver if is_active else None)
     text = AlertEntry.objects.get(alert=stored).text
     assert ("Assigned to lee, the default owner of Carrier desk." in text) == is_active
+
+
+def test_team_that_somebody_else_changed_is_refused_with_its_version() -> None:
+    admin = signed_in(UserRole.ADMIN)
+    team = find_or_create_team("Carrier desk")
+    assert team is not None
+    first, second = (create_user(UserRole.OPERATIONS, name) for name in ("fay", "sam"))
+    address = f"/api/v1/teams/{team.slug}"
+    version = admin.get(address).json()["version"]
+    assert admin.get("/api/v1/teams").json()["items"][0]["version"] == version
+    changed = admin.patch(address, {"members": [first.pk], "version": version}, JSON)
+    assert changed.status_code == 200
+    assert changed.json()["version"] != version
+    refused = admin.patch(address, {"members": [second.pk], "version": version}, JSON)
+    assert refused.status_code == 409
+    assert list(team.members.all()) == [first]
+    newer = {"members": [second.pk], "version": changed.json()["version"]}
+    assert admin.patch(address, newer, JSON).status_code == 200
+    assert list(team.members.all()) == [second]

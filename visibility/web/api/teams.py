@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from visibility.db.database_time import database_now
 from visibility.models import Team
 from visibility.models.teams import MAX_TITLE_LENGTH
+from visibility.screens.save_conflicts import fingerprint_of_values, has_changed_since
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
@@ -19,10 +21,11 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
-from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
+from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
 from visibility.web.board_changes import Author
 from visibility.web.people import team_changes
+from visibility.web.people.form_values import team_version_values
 from visibility.web.people.team_changes import MAX_MEMBERS, InvalidTeam
 from visibility.web.permissions import Permission
 
@@ -36,6 +39,13 @@ class TeamWithMembersSerializer(PermissionFilteredSerializer):
     title = serializers.CharField()
     members = UserSerializer(many=True, source="members.all")
     default_owner = UserSerializer(allow_null=True)
+    version = serializers.SerializerMethodField(
+        help_text="Another text once the members or the default owner have changed."
+    )
+
+    def get_version(self, team: Team) -> str:
+        """The fingerprint of what can be changed."""
+        return fingerprint_of_values(team_version_values(team))
 
 
 class TeamBody(RequestBody):
@@ -45,7 +55,12 @@ class TeamBody(RequestBody):
 
 
 class TeamChangeBody(RequestBody):
-    """The fields to change, as user ids. `members` replaces all members."""
+    """The fields to change, as user ids. `members` replaces all members.
+
+    With `version`, the change is refused if the team has another one.
+    """
+
+    version = serializers.CharField(required=False, max_length=16)
 
     members = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=MAX_USER_ID),
@@ -115,8 +130,12 @@ class TeamView(ApiView):
         """Change the members and the default owner, who must be an active member."""
         body = read_body(request)
 
+        @transaction.atomic
         def do() -> ApiResponse:
             values = parse_body(TeamChangeBody, body)
+            stored = Team.objects.select_for_update(of=("self",)).filter(slug=slug).first()
+            if stored and has_changed_since(values.get("version", ""), team_version_values(stored)):
+                raise ConflictError("Someone else has changed the team: read it again.")
             try:
                 team = team_changes.change_team(
                     slug,

@@ -21,6 +21,12 @@ def team_values_by_label(members: Collection[int], default_owner: int | None) ->
     }
 
 
+def team_version_values(team: Team) -> dict[str, str]:
+    """What another version of the team differs in. No statement if the members are loaded."""
+    members = sorted(user.pk for user in team.members.all())
+    return {"members": str(members), "default owner": str(team.default_owner_id)}
+
+
 def stored_team_values(team: Team) -> dict[str, str]:
     return team_values_by_label(
         list(team.members.values_list("pk", flat=True)), team.default_owner_id
