@@ -11,7 +11,7 @@ from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector, ParseResult, RawMessage
 from connectors.sdk.manifest import webhook_verification
 from connectors.sdk.manifest.build_poll_requests import settings_in_url_and_authorization
-from connectors.sdk.manifest.definition import Manifest
+from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
@@ -32,7 +32,7 @@ BUILT_IN_NAMES = frozenset({"secret", "number", "source", "since", "page_cursor"
 class ManifestConnector(Connector):
     """Base class of declarative connectors; subclasses only add their manifest."""
 
-    manifest: ClassVar[Manifest]
+    manifest: ClassVar[ManifestDefinition]
     # The file, for messages to people.
     manifest_path: ClassVar[Path]
     # The files of examples by name; None: they are in a folder beside the manifest.
@@ -137,7 +137,7 @@ class ManifestConnector(Connector):
 
 
 def make_connector_class_of_manifest(
-    manifest: Manifest, path: Path, sample_files: Mapping[str, bytes] | None = None
+    manifest: ManifestDefinition, path: Path, sample_files: Mapping[str, bytes] | None = None
 ) -> type[ManifestConnector]:
     """Make the connector class of a manifest. With `sample_files`, examples read no folder."""
     webhook = manifest.webhook
@@ -168,7 +168,7 @@ def _default_text_of_setting(connector: Connector, name: str) -> str:
     return next(setting.default for setting in connector.settings if setting.name == name)
 
 
-def _describe_how_messages_arrive(manifest: Manifest) -> str:
+def _describe_how_messages_arrive(manifest: ManifestDefinition) -> str:
     """How messages arrive, in words."""
     doors = []
     if manifest.webhook:

@@ -258,7 +258,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ManifestDefinition:
     """A declarative connector."""
 
     slug: str

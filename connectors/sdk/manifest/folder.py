@@ -7,7 +7,7 @@ from stat import S_ISREG
 
 from connectors.sdk.connector import Connector
 from connectors.sdk.manifest.connector import ManifestConnector, make_connector_class_of_manifest
-from connectors.sdk.manifest.definition import Manifest
+from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
 
@@ -27,7 +27,7 @@ def load_manifest_as_connector_class(path: Path) -> type[ManifestConnector]:
     return make_connector_class_of_manifest(manifest, path)
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> ManifestDefinition:
     """Parse one manifest file. Raises InvalidManifest; its problems name the file."""
     try:
         return parse_manifest(path.read_bytes())

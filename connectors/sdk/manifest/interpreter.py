@@ -23,7 +23,7 @@ from connectors.sdk.manifest.definition import (
     EventRule,
     IdentifierRule,
     LinesRule,
-    Manifest,
+    ManifestDefinition,
     ObjectRule,
 )
 from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_number
@@ -43,7 +43,7 @@ from connectors.sdk.settings import ParsedSettings
 class Interpreter:
     """A manifest with the settings of one source."""
 
-    manifest: Manifest
+    manifest: ManifestDefinition
     values: ParsedSettings
     texts: Mapping[str, str]
     source: str

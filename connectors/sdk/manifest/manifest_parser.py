@@ -18,7 +18,7 @@ from connectors.sdk.manifest.definition import (
     Example,
     IgnoreRule,
     LinesRule,
-    Manifest,
+    ManifestDefinition,
     ObjectRule,
     ReadRule,
 )
@@ -47,7 +47,7 @@ KINDS = {
 }
 
 
-def parse_manifest(text: str | bytes) -> Manifest:
+def parse_manifest(text: str | bytes) -> ManifestDefinition:
     """Parse and lint a manifest. Raises InvalidManifest with all problems."""
     document = read_yaml(text)
     if problems := _schema_problems(document):
@@ -85,13 +85,13 @@ def _describe_schema_error(error: Any) -> str:
     return str(error.message)[:200]
 
 
-def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> Manifest:
+def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestDefinition:
     settings = _parse_settings(parser, data.get("settings", {}))
     parser.setting_names |= {setting.name for setting in settings}
     receive = data["receive"]
     poll = parse_poll(parser, receive["poll"]) if "poll" in receive else None
     file_rule = receive.get("file")
-    return Manifest(
+    return ManifestDefinition(
         slug=data["connector"],
         version=int(data["version"]),
         title=data["title"],
