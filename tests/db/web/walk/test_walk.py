@@ -15,6 +15,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.db.web.walk.addresses import PAGES, POST_ONLY, PRIVATE, PUBLIC, SIGNED_IN, STEPS
 from tests.db.web.walk.crawl import Link, Visitor, all_patterns
 from tests.db.web.walk.dataset import WalkRecords, build_dataset
+from visibility.storage.published_manifests import reload_published_manifests
 from visibility.web.page_access import may_open
 from visibility.web.permissions import UserRole, required_permissions
 
@@ -47,6 +48,14 @@ def records(
 @pytest.fixture
 def _django_db_helper(records: WalkRecords) -> None:
     """Instead of a transaction for each test, which would end that of the module."""
+
+
+@pytest.fixture(autouse=True)
+def _manifests_of_records(
+    records: WalkRecords, _django_db_helper: None, _no_published_manifests: None
+) -> None:
+    """Each test uses the manifests of the data set, which were published before it."""
+    reload_published_manifests()
 
 
 @pytest.fixture(scope="module")
