@@ -92,9 +92,12 @@ def build_kpi_table(export: KpiExport) -> tuple[TableOfFile, int]:
     change = change_of_ratio(total, before)
     rows = [
         _row("Total", "", total, before, change, selection, target=target),
-        *_period_rows(export, targets),
         *_segment_rows(export, omitted, targets),
     ]
+    reasons = load_provisional_rule(export.now, selection.filters).reasons(kpi, selection.span)
+    for row in rows:
+        row[-2] = "; ".join(reasons)
+    rows[1:1] = _period_rows(export, targets)
     heading = _heading(export, total, omitted, target)
     return TableOfFile(kpi.title, heading, COLUMNS, rows), len(rows)
 

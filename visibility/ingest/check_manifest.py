@@ -9,7 +9,11 @@ from connectors.sdk.connector import RawMessage
 from connectors.sdk.manifest.check_examples import example_body, problems_of_failing_examples
 from connectors.sdk.manifest.connector import ManifestConnector
 from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
-from connectors.sdk.manifest.time_limit import TimeLimitExceeded, limit_seconds
+from connectors.sdk.manifest.time_limit import (
+    TimeLimitExceeded,
+    limit_seconds,
+    raise_if_time_is_up,
+)
 from visibility.ingest.check_source_settings import find_setting_errors
 from visibility.ingest.parse_payload_without_storing import try_message
 from visibility.models.sources_and_messages import Source
@@ -125,6 +129,7 @@ def _read(
     now: datetime,
     expected: str = "",
 ) -> PayloadReading:
+    raise_if_time_is_up()
     instance = connector({"source": connector.slug, **settings})
     result = try_message(instance, RawMessage(body, {}, now))
     events = result.get("events", ())

@@ -7,11 +7,12 @@ their own values (the form is sent again with the new version) or takes the stor
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from visibility.models.audit import AuditEntry
 from visibility.screens.relative_and_absolute_time import IsoRelativeAndAbsoluteTime, displayed_time
@@ -80,8 +81,15 @@ def build_save_conflict(
 
 def latest_change(of: str, *actions: str) -> AuditEntry | None:
     """The latest entry of the audit log with one of these actions on an object."""
-    entries = AuditEntry.objects.filter(object=of, action__in=actions).select_related("user")
-    return entries.order_by("-pk").first()
+    return latest_change_of(*((action, [of]) for action in actions))
+
+
+def latest_change_of(*changes: tuple[str, Collection[str]]) -> AuditEntry | None:
+    """The latest entry with one of these actions on one of its objects."""
+    wanted = Q(pk__in=())
+    for action, objects in changes:
+        wanted |= Q(action=action, object__in=objects)
+    return AuditEntry.objects.filter(wanted).select_related("user").order_by("-pk").first()
 
 
 def conflict_with_latest_entry(

@@ -101,6 +101,10 @@ def use_published_rows(version: UUID | None, rows: Iterable[PublishedRow]) -> No
             except InvalidManifest as error:
                 file = f"{slug}, version {number}"
                 problems += [replace(problem, file=file) for problem in error.problems]
+            except Exception as error:  # of a parser newer than the text; it must hide no other
+                file = f"{slug}, version {number}"
+                sentence = f"the manifest cannot be used ({type(error).__name__}: {error})"
+                problems.append(ManifestProblem("", 0, sentence[:300], file))
         for problem in problems:
             log.warning("manifest_invalid", file=problem.file, problem=problem.sentence)
         by_slug = {slug: connector for (slug, _), connector in connectors.items()}

@@ -10,6 +10,7 @@ from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.manifest.connector import ManifestConnector
 from connectors.sdk.manifest.definition import Example
 from connectors.sdk.manifest.problems import ManifestProblem
+from connectors.sdk.manifest.time_limit import raise_if_time_is_up
 from connectors.sdk.payload import PayloadError
 
 
@@ -35,6 +36,7 @@ def problems_of_failing_examples(
 ) -> Iterator[ManifestProblem]:
     """Yield a problem for each example whose result differs from what it states."""
     for index, example in enumerate(connector.manifest.examples):
+        raise_if_time_is_up()
         sentence = _run_example_and_describe_failure(connector, example, received_at)
         if sentence:
             file = str(connector.manifest_path)

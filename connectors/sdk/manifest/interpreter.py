@@ -51,6 +51,7 @@ class Interpreter:
     def parse(self, message: RawMessage) -> ParseResult:
         """Return the events of a message. Raises PayloadError to park it."""
         records = read_records(self.manifest.read, message.body, self.texts)
+        raise_if_time_is_up()
         events: list[CanonicalEvent] = []
         errors = list(records.errors)
         ignored: list[str] = []

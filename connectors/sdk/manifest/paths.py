@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 
+MAX_PATH_LENGTH = 300
 INDEXES = re.compile(r"(?:\[\d{1,4}\])+$")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 SETTING_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -92,6 +93,8 @@ class Path:
 @lru_cache(maxsize=4096)
 def parse_path(text: str) -> Path:
     """Parse a path. Raises ValueError."""
+    if len(text) > MAX_PATH_LENGTH:  # the search for indexes takes quadratic time
+        raise ValueError(f"a path has at most {MAX_PATH_LENGTH} characters")
     body = text.lstrip("^")
     levels = len(text) - len(body)
     if body == "." or (levels and not body):

@@ -248,7 +248,7 @@ SCHEMA: Mapping[str, Any] = {
             "lines": LINES,
             "events": {"type": "array", "items": EVENT, "minItems": 1},
             "codes": {"type": "object", "additionalProperties": {"type": "array", "items": TEXT}},
-            "examples": {"type": "array", "items": EXAMPLE, "minItems": 1},
+            "examples": {"type": "array", "items": EXAMPLE, "minItems": 1, "maxItems": 200},
         },
         "connector",
         "version",

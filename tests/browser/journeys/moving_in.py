@@ -1,5 +1,6 @@
 """The steps of a distributor who moves in, by links and forms only."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,13 +106,55 @@ def report_order(
     access = {"client_id": CLIENT_ID, "base_url": fedex.url}
     connect(page, "FedEx Track", "fedex", CLIENT_SECRET, **access)
     expect(rows.first).to_contain_text("Processed", timeout=LONG)
+    describe_own_system(page, at + timedelta(minutes=40))
     page.get_by_role("combobox", name="Search").fill("S00042")
     page.keyboard.press("Enter")
     expect(page.locator("main h1")).to_contain_text("S00042")
     order = page.locator("main")
-    for text in ("5011", "Delivered", "NL-771", TRACKING, "WooCommerce", "Odoo", "FedEx Track"):
+    for text in (
+        "5011",
+        "Delivered",
+        "NL-771",
+        TRACKING,
+        "WooCommerce",
+        "Odoo",
+        "FedEx Track",
+        "Packed",
+        "dock",
+    ):
         expect(order).to_contain_text(text)
     return shop, erp_url
+
+
+def describe_own_system(page: Page, at: datetime) -> None:
+    """A dock with scanners that nobody knows: a manifest from a pasted message, then its source."""
+    message = {"order_no": "S00042", "status": "packed", "scanned_at": at.isoformat()}
+    page.goto("/sources")
+    page.get_by_role("link", name="Connect a source").first.click()
+    page.get_by_role("link", name="Describe a system yourself").click()
+    page.get_by_label("Name of the system").fill("dock_scanner")
+    page.get_by_label("Sample", exact=True).fill(json.dumps(message))
+    page.get_by_role("button", name="Create draft").click()
+    editor = page.get_by_role("textbox", name="Draft")
+    text = editor.input_value()
+    for drafted, corrected in (
+        ("role: other", "role: wms"),
+        ("{scheme: order_number,", "{scheme: sales_order, issuer: erp,"),
+        ("type: order.received", "type: pack.completed"),
+        ("gives: [order.received]", "gives: [pack.completed]"),
+    ):
+        assert drafted in text
+        text = text.replace(drafted, corrected)
+    editor.fill(text)
+    page.get_by_role("button", name="Check").first.click()
+    expect(page.get_by_role("heading", name="No problems")).to_be_visible()
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 1 is live: all processes")).to_be_visible()
+    url, secret = connect(page, "Dock Scanner", "dock")
+    headers = {"authorization": f"Bearer {secret}"}
+    assert httpx2.post(url, json=message, headers=headers).status_code == 202
+    row = page.locator("#source-requests tbody tr").first
+    expect(row.get_by_role("link", name="S00042")).to_be_visible(timeout=LONG)
 
 
 def set_up_channels(page: Page, mail_server: RecordingMailServer, chat: RecordingServer) -> None:

@@ -1,5 +1,7 @@
 """Manifests from the database: drafts, versions, and the processes that notice them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -7,6 +9,7 @@ import pytest
 
 from connectors import catalog
 from connectors.sdk.manifest import time_limit
+from connectors.sdk.manifest.connector import ManifestConnector
 from tests.builders.manifests import SAMPLE, SLUG, draft, edit, publish
 from tests.builders.sources import create_source, message
 from visibility.db.database_time import database_now
@@ -34,10 +37,14 @@ from visibility.storage import published_manifests
 pytestmark = pytest.mark.django_db
 
 
-def forget_what_this_process_uses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on this is a process that has not noticed the latest version."""
-    monkeypatch.setattr(catalog, "_published", {})
-    monkeypatch.setattr(published_manifests, "_loaded", published_manifests.LoadedVersion())
+@contextmanager
+def another_process() -> Iterator[None]:
+    """What is done in the block is done by another process: this one uses what it used before."""
+    published, loaded = dict(catalog._published), published_manifests._loaded
+    yield
+    catalog._published.clear()
+    catalog._published.update(published)
+    published_manifests._loaded = loaded
 
 
 def errors_of(**values: object) -> dict[str, str]:
@@ -61,24 +68,23 @@ def test_a_sample_becomes_a_draft_that_can_be_published() -> None:
     ]
 
 
-def test_a_worker_reads_each_message_with_the_version_that_is_live(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    manifest = draft()
-    publish(manifest)
-    source = create_source("north", connector=SLUG)
-    forget_what_this_process_uses(monkeypatch)
+def test_a_worker_reads_each_message_with_the_version_that_is_live() -> None:
+    published_manifests.reload_published_manifests()
+    with another_process():
+        manifest = draft()
+        publish(manifest)
+        source = create_source("north", connector=SLUG)
     message(source, state="waiting", body=SAMPLE)
     job_functions.process_messages_and_refold()
     assert list(Event.objects.values_list("type", flat=True)) == ["order.received"]
-    edited = edit(manifest, ("order.received", "order.accepted"))
-    publish(edited)
-    forget_what_this_process_uses(monkeypatch)
+    with another_process():
+        edited = edit(manifest, ("order.received", "order.accepted"))
+        publish(edited)
     message(source, state="waiting", body=SAMPLE.replace(b"SO-1", b"SO-2"))
     job_functions.process_messages_and_refold()
     assert Event.objects.latest("id").type == "order.accepted"
-    roll_back(edited, 1, note="wrong type", by=None, now=database_now())
-    forget_what_this_process_uses(monkeypatch)
+    with another_process():
+        roll_back(edited, 1, note="wrong type", by=None, now=database_now())
     message(source, state="waiting", body=SAMPLE.replace(b"SO-1", b"SO-3"))
     job_functions.process_messages_and_refold()
     assert Event.objects.latest("id").type == "order.received"
@@ -88,12 +94,15 @@ def test_a_worker_reads_each_message_with_the_version_that_is_live(
 
 
 def test_other_processes_notice_a_version_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    publish(draft())
-    forget_what_this_process_uses(monkeypatch)
+    published_manifests.reload_published_manifests()
+    with another_process():
+        publish(draft())
+    assert SLUG not in catalog.connectors_by_slug()
     monkeypatch.setattr(published_manifests, "MAX_AGE", 0.0)
     published_manifests.refresh_published_manifests()
     assert SLUG in catalog.connectors_by_slug()
-    ManifestVersion.objects.all().delete()
+    with another_process():
+        ManifestVersion.objects.all().delete()
     published_manifests.refresh_published_manifests()
     assert SLUG not in catalog.connectors_by_slug()
 
@@ -266,6 +275,33 @@ def test_a_check_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     check = check_manifest.check_manifest(SLUG, text, samples, now=database_now())
     assert [problem.sentence for problem in check.problems] == [check_manifest.TOO_SLOW]
     time_limit.raise_if_time_is_up()
+
+
+def test_a_check_that_reads_no_record_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = draft()
+    monkeypatch.setattr(check_manifest, "MAX_SECONDS", 0.0)
+    text = manifest.text.replace("format: json", "format: json\n  records: absent")
+    assert text != manifest.text
+    check = check_manifest.check_manifest(SLUG, text, {"a": SAMPLE}, now=database_now())
+    assert [problem.sentence for problem in check.problems] == [check_manifest.TOO_SLOW]
+
+
+def test_a_version_that_this_release_cannot_use_hides_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [(SLUG, 1, draft().text), ("other_3pl", 4, draft("other_3pl").text)]
+    usual = published_manifests.connector_of_text
+
+    def fail_for_first(slug: str, text: str) -> type[ManifestConnector]:
+        if slug == SLUG:
+            raise RecursionError("too deep")
+        return usual(slug, text)
+
+    monkeypatch.setattr(published_manifests, "connector_of_text", fail_for_first)
+    published_manifests.use_published_rows(None, rows)
+    assert "other_3pl" in catalog.connectors_by_slug()
+    assert SLUG not in catalog.connectors_by_slug()
+    assert any("RecursionError" in str(problem) for problem in catalog.own_manifest_problems())
 
 
 def test_a_check_warns_of_settings_that_sources_lack() -> None:

@@ -4,10 +4,12 @@ import json
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from connectors.sdk.connector import RawMessage
 from connectors.sdk.events import Attribute, CanonicalEvent
+from tests.builders.manifest_systems import HEAD
 from tests.builders.web_order import SOURCES, web_order_messages
 from visibility.db.database_time import database_now
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
@@ -79,6 +81,18 @@ def test_headers_are_raw_fields_and_secrets_are_not() -> None:
         assert fields["Order: order number"] == ["order.number"]
         totals.append(mapped.total)
     assert totals[0] == totals[1] == len(headers) + 1
+
+
+def test_names_of_columns_in_another_charset_can_be_shown() -> None:
+    config = {"erp": "erp"}
+    source = Source(slug="3pl", title="S", connector="northlog_945", role="3pl", config=config)
+    row = "S00042;NL-771;PO-88;C14;B7001;10;BOLT-M8;4;ST;C;02.03.2026 15:10;FDEG;449044304137821;"
+    body = f"{HEAD.strip()};GR\xf6\xdfE\n{row};NORTH\n".encode("cp1252")
+    message = StoredMessage(1, 1, database_now(), "k", "h", {}, body)
+    (event,) = events(message, source)
+    mapped = build_field_map(message, source, event, 20)
+    assert mapped.problem == ""
+    assert orjson.dumps(mapped)
 
 
 def test_problems_are_named() -> None:

@@ -64,7 +64,7 @@ def test_a_pasted_sample_becomes_a_draft_with_its_events(session: Client) -> Non
     assert "SO-1 (order_number@hill_3pl)" in page
     assert "1 A-1: 2 EA ordered" in page
     assert "CHECK" in Manifest.objects.get().text
-    assert not session.post(f"{PAGE}/save", {"text": "x"}).wsgi_request.POST.get("nothing")
+    assert session.post(f"{PAGE}/save", {"text": "x"}).status_code == 403
     assert Manifest.objects.get().revision == 1  # without a token nothing is stored
 
 
@@ -107,6 +107,15 @@ def test_check_stores_the_draft_and_names_line_and_path(session: Client) -> None
     answer = post(session, f"{PAGE}/save", text=changed, revision="2", act="publish")
     assert "Not published. The draft has problems." in answer.content.decode()
     assert not ManifestVersion.objects.exists()
+
+
+def test_a_refused_text_does_not_hide_a_change_by_somebody_else(session: Client) -> None:
+    manifest = draft()
+    edit(manifest, ("order.received", "order.accepted"))
+    answer = post(session, f"{PAGE}/save", text="x" * 200_000, revision="1")
+    assert answer.status_code == 422
+    assert 'name="revision" value="1"' in answer.content.decode()
+    assert post(session, f"{PAGE}/save", text="mine: 1", revision="1").status_code == 409
 
 
 def test_two_people_see_both_texts(session: Client) -> None:
@@ -171,6 +180,18 @@ def test_publish_connect_and_roll_back(session: Client) -> None:
     assert entries.last().detail["restored"] == 1  # type: ignore[union-attr]
 
 
+def test_a_comparison_without_a_result_reassures_nobody(
+    session: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = draft()
+    publish(manifest)
+    message(create_source("north", connector=SLUG), body=SAMPLE)
+    monkeypatch.setattr(compare_readings, "run_in_own_process", lambda *_: ([b""], True))
+    page = text(session, f"{PAGE}/compare?source=north")
+    assert "Reading the newest message took too long." in page
+    assert "as they are read today" not in page
+
+
 def test_the_draft_is_compared_with_todays_reading(session: Client) -> None:
     manifest = draft()
     publish(manifest)
@@ -218,7 +239,7 @@ def test_the_draft_is_compared_with_todays_reading(session: Client) -> None:
 def test_a_comparison_says_why_it_cannot_run(session: Client) -> None:
     manifest = draft()
     create_source("north", connector="shopify")
-    assert "has no stored messages" in text(session, f"{PAGE}/compare?source=north")
+    assert "has no messages with a stored body" in text(session, f"{PAGE}/compare?source=north")
     edit(manifest, ("role: other", "role: boss"))
     assert "The draft has problems" in text(session, f"{PAGE}/compare?source=north")
     assert session.get(f"{PAGE}/compare?source=nobody").status_code == 404

@@ -147,6 +147,8 @@ def test_exports_say_so(reader: Client) -> None:
     head = next(row for row in rows if "Provisional because" in row)
     column = head.index("Provisional because")
     periods = [row for row in rows if row[:1] in (["Day"], ["Week"], ["Month"])]
+    total = next(row for row in rows if row[:1] == ["Total"])
+    assert total[column].startswith(OPEN)
     assert periods[0][column] == ""
     assert periods[-1][column].startswith(OPEN)
     overview = rows_of_file(reader, f"/numbers/export?{range_of(45, 0)}&format=csv")

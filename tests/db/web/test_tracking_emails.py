@@ -231,11 +231,68 @@ def test_without_a_mail_server_the_page_offers_nothing(path: str, settings: Sett
     assert not TrackingSubscriber.objects.exists()
 
 
-@pytest.mark.parametrize("other", ["/track/nothing/email", "/track/email/confirm/nothing"])
-def test_other_addresses_look_like_an_unknown_link(other: str) -> None:
-    unknown = Client().get("/track/nothing")
-    answer = post(other)
+def test_other_addresses_look_like_an_unknown_link(path: str) -> None:
+    unknown, answer = Client().get("/track/nothing"), post("/track/nothing/email")
     assert (answer.status_code, answer.content) == (404, unknown.content)
+    # A used link of an email, and one that never was.
+    used = link_in(subscribe(path), "confirm")
+    answer = post(used)
+    assert (answer.status_code, answer.content) == (404, post(f"{used[:-3]}abc").content)
+    assert "It was used already" in answer.content.decode()
+
+
+def test_refused_emails_are_tried_five_times_for_one_change(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(path)
+    cancel_order()
+    tried = []
+
+    def refuse(subject: str, *_arguments: Any, **_named: Any) -> str:
+        tried.append(subject)
+        raise DeliveryFailed("550 no such mailbox")
+
+    monkeypatch.setattr(email_updates, "send_email", refuse)
+    for minutes in range(0, 600, 20):
+        send(minutes)
+    assert len(tried) == email_updates.MAX_MAIL_ATTEMPTS
+
+
+def test_email_of_several_orders_names_the_one_that_changed() -> None:
+    promised = in_hours(100)
+    store_orders(
+        ("erp", "order.received", -48, ordered("SO-1", promised_at=promised)),
+        ("erp", "order.received", -24, ordered("SO-2", promised_at=promised)),
+    )
+    path = create_link(Order.objects.get(number="SO-2"), covers_po=True)
+    subscribe(path)
+    cancel_order()
+    [update] = send(61)
+    assert update.subject.startswith("PO PO-7, order SO-1: ")
+    assert "PO PO-7, order SO-2: " in update.body
+    # An order that leaves the page is no news.
+    row = TrackingSubscriber.objects.get()
+    row.headline += "\nPO PO-7, order SO-0: Delivered"
+    row.save()
+    assert send(120) == []
+
+
+def test_link_that_ends_while_emails_are_sent_sends_no_more(path: str) -> None:
+    subscribe(path)
+    cancel_order()
+    row = TrackingSubscriber.objects.get()
+    row.mail_due_at = row.requested_at
+    row.save()
+    TrackingLink.objects.update(revoked_at=database_now())
+    assert email_updates._send_next(database_now()) is False
+    assert not TrackingSubscriber.objects.exists()
+
+
+def test_form_without_an_address_is_refused_where_it_is_entered(path: str) -> None:
+    token = email_updates.form_token(TrackingLink.objects.get(), database_now())
+    answer = Client().post(f"{path}/email", {"form": token})
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.content.decode()
 
 
 def test_what_no_server_accepted_is_tried_again(path: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ A value is provisional for any of these reasons, and final without one:
 
 - The range includes today, which has not ended.
 - It ended less than `LATE_DATA_WINDOW` ago: sources report with a delay.
-- A source that feeds the KPI is silent, and was so before the range ended.
+- A source is silent, and was so before the range ended; with a filter by source, that one.
 
 KPIs of messages, polls, alerts and actions are recorded by this installation itself: only the
 first reason applies to them.

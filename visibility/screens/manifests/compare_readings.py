@@ -18,7 +18,7 @@ from django.db import connection
 from connectors.sdk.connector import Connector
 from connectors.sdk.event_codec import event_to_dict
 from connectors.sdk.manifest.problems import InvalidManifest
-from connectors.sdk.payload import ParkReason
+from connectors.sdk.payload import UNSTORABLE_CHARACTERS, ParkReason
 from visibility.ingest.parse_messages_and_pick_versions import (
     ParseOutcome,
     StoredMessage,
@@ -143,13 +143,17 @@ def compare_readings(manifest: Manifest, source: Source) -> ReadingComparison:
         cursor.execute(NEWEST, [source.pk, MAX_MESSAGES, MAX_BYTES])
         messages = [StoredMessage.from_row(row) for row in cursor.fetchall()]
     if not messages:
-        return ReadingComparison(problem="The source has no stored messages.")
+        return ReadingComparison(problem="The source has no messages with a stored body.")
     values = (manifest.slug, manifest.text, messages, source)
-    lines, _ = run_in_own_process(COMMAND, values)
+    lines, has_failed = run_in_own_process(COMMAND, values)
     if not lines:
         return ReadingComparison(problem="The comparison could not be started. Try again later.")
     # The last line is empty, or incomplete if the process was ended while it wrote.
-    return _summarize(len(messages), [_comparison_of_json(line) for line in lines[:-1]])
+    rows = [_comparison_of_json(line) for line in lines[:-1]]
+    if not rows:
+        reason = "took too long" if has_failed else "has no result"
+        return ReadingComparison(problem=f"Reading the newest message {reason}.")
+    return _summarize(len(messages), rows)
 
 
 def _summarize(selected: int, rows: Sequence[MessageComparison]) -> ReadingComparison:
@@ -193,7 +197,7 @@ def _outcome_or_crash(message: StoredMessage, parse: Any) -> ParseOutcome:
     try:
         outcome: ParseOutcome = parse()
     except Exception as error:  # the worker would record it on the message
-        detail = f"{type(error).__name__}: {error}"[:500]
+        detail = UNSTORABLE_CHARACTERS.sub("\ufffd", f"{type(error).__name__}: {error}"[:500])
         return ParseOutcome(message.id, reason=ParkReason.CRASH, detail=detail)
     return outcome
 
@@ -202,15 +206,22 @@ def _problem(outcome: ParseOutcome) -> str:
     return f"{outcome.reason.value}: {outcome.detail}" if outcome.reason else ""
 
 
-def _events_by_key(outcome: ParseOutcome) -> dict[str, dict[str, Any]]:
-    return {new.event.key: event_to_dict(new.event) for new in outcome.new_events}
+def _events_by_key(outcome: ParseOutcome) -> dict[tuple[str, int], dict[str, Any]]:
+    """The events by key, and by number if several have one key."""
+    numbers: Counter[str] = Counter()
+    events = {}
+    for new in outcome.new_events:
+        events[new.event.key, numbers[new.event.key]] = event_to_dict(new.event)
+        numbers[new.event.key] += 1
+    return events
 
 
 def _event_changes(
-    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+    before: Mapping[tuple[str, int], Mapping[str, Any]],
+    after: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> Iterator[EventChange]:
-    for key in dict.fromkeys((*before, *after)):
-        old, new = before.get(key), after.get(key)
+    for key, number in dict.fromkeys((*before, *after)):
+        old, new = before.get((key, number)), after.get((key, number))
         kind = str((new or old or {}).get("type", ""))
         if old is None or new is None:
             yield EventChange(kind, key, "new" if old is None else "removed")

@@ -161,7 +161,8 @@ def build_field_map(
     tried = 0
     candidates = _likely_first(_candidates(trial, text, fields), trial.fields)
     for path, value, with_content in candidates:
-        shown = RawValue(path, UNSTORABLE_CHARACTERS.sub("\ufffd", value)[:MAX_SHOWN])
+        texts = (UNSTORABLE_CHARACTERS.sub("\ufffd", text) for text in (path, value[:MAX_SHOWN]))
+        shown = RawValue(*texts)
         results: set[str] = set()
         if time.monotonic() - began < seconds:
             tried += 1

@@ -7,7 +7,7 @@ says nothing that the page does not show. "Sent" means that a mail server accept
 
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -24,7 +24,11 @@ from visibility.models.tracking_subscribers import MAX_ADDRESS
 from visibility.notify.channel import DeliveryFailed
 from visibility.notify.mail import has_mail_server, send_email
 from visibility.preferences.customer_brand import current_brand
-from visibility.screens.tracking.headlines_of_link import headline_text, load_tracked_orders
+from visibility.screens.tracking.headlines_of_link import (
+    headline_text,
+    load_tracked_orders,
+    new_lines,
+)
 from visibility.screens.tracking.orders_of_link import (
     NAME_LENGTH,
     SEAL_LENGTH,
@@ -80,7 +84,7 @@ def request_updates(link: TrackingLink, address: str, now: datetime) -> None:
     with transaction.atomic():
         TrackingLink.objects.select_for_update().get(pk=link.pk)
         rows = TrackingSubscriber.objects.filter(link=link)
-        stored = rows.filter(address__iexact=address).first()
+        stored = rows.select_for_update().filter(address__iexact=address).first()
         if stored is None:
             if rows.count() < MAX_SUBSCRIBERS:
                 TrackingSubscriber.objects.create(
@@ -96,7 +100,7 @@ def request_updates(link: TrackingLink, address: str, now: datetime) -> None:
             return
         stored.requested_at, stored.requests = now, stored.requests + 1
         stored.mail_due_at, stored.mail_attempts = now, 0
-        stored.save()
+        stored.save(update_fields=["requested_at", "requests", "mail_due_at", "mail_attempts"])
 
 
 def subscriber_path(subscriber: TrackingSubscriber, purpose: str) -> str:
@@ -181,7 +185,7 @@ def _check_next(now: datetime) -> bool | None:
             return None
         headline = _headline(row.link, now)
         # While an email waits, its text is read when it is sent.
-        is_changed = bool(headline) and headline != row.headline and row.mail_due_at is None
+        is_changed = bool(new_lines(headline, row.headline)) and row.mail_due_at is None
         if is_changed:
             row.mail_due_at, row.mail_attempts = now, 0
         row.check_at = now + CHECK_EVERY
@@ -195,19 +199,24 @@ def _send_next(now: datetime) -> bool | None:
         row = _lock_due("mail_due_at", now)
         if row is None:
             return None
+        if not row.link.is_valid_at(database_now()):
+            row.delete()
+            return False
         headline = _headline(row.link, now) if row.is_confirmed() else ""
-        if row.is_confirmed() and headline in ("", row.headline):
+        changed = new_lines(headline, row.headline)
+        if row.is_confirmed() and not changed:
             # The last email had the same text, or no order is shown any more.
             row.mail_due_at = None
             row.save(update_fields=["mail_due_at"])
             return False
         row.mail_attempts += 1
-        row.mail_error = _send(row, headline)
+        row.mail_error = _send(row, headline, changed)
         if not row.mail_error:
             row.sent_at, row.mail_due_at, row.mail_attempts = now, None, 0
             row.headline = headline
         elif row.mail_attempts >= MAX_MAIL_ATTEMPTS:
-            row.mail_due_at = None
+            # The next change is the next reason to try.
+            row.mail_due_at, row.headline = None, headline or row.headline
         else:
             row.mail_due_at = now + MAIL_RETRY * 2**row.mail_attempts
         row.save()
@@ -220,14 +229,14 @@ def _lock_due(column: str, now: datetime) -> TrackingSubscriber | None:
     return due.order_by(column, "pk").first()
 
 
-def _send(row: TrackingSubscriber, headline: str) -> str:
+def _send(row: TrackingSubscriber, headline: str, changed: Sequence[str]) -> str:
     """Send one email; return why no server accepted it, or an empty text."""
     base = settings.PUBLIC_URL.rstrip("/")
     name = current_brand().display_name or organization_name()
     stop_url = base + subscriber_path(row, STOP)
     headers = {}
     if row.is_confirmed():
-        subject = headline.partition("\n")[0]
+        subject = changed[0]
         text = f"{headline}\n\nDetails:\n{base}{tracking_path(row.link)}\n\n"
         # RFC 8058: mail programs unsubscribe with one click.
         headers = {

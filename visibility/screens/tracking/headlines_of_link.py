@@ -19,10 +19,22 @@ def load_tracked_orders(of_link: OrdersOfLink, now: datetime) -> list[TrackedOrd
 
 
 def headline_text(orders: Sequence[TrackedOrder]) -> str:
-    """The headline of each order on a line of its own."""
-    return "\n".join(f"{order_label(order)}: {order.headline.text}" for order in orders)
+    """The headline of each order on a line of its own; several orders can have the same PO."""
+    has_several = len(orders) > 1
+    lines = (
+        f"{order_label(order, with_number=has_several)}: {order.headline.text}" for order in orders
+    )
+    return "\n".join(lines)
 
 
-def order_label(order: TrackedOrder) -> str:
-    """`PO 4711`, or `Order SO-1` without a PO."""
-    return f"PO {order.po}" if order.po else f"Order {order.number}"
+def order_label(order: TrackedOrder, *, with_number: bool) -> str:
+    """`PO 4711`, or `PO 4711, order SO-1`; `Order SO-1` without a PO."""
+    if not order.po:
+        return f"Order {order.number}"
+    return f"PO {order.po}, order {order.number}" if with_number else f"PO {order.po}"
+
+
+def new_lines(headline: str, known: str) -> list[str]:
+    """The lines of a headline that the known one lacks: an order can leave the page."""
+    known_lines = set(known.splitlines())
+    return [line for line in headline.splitlines() if line not in known_lines]

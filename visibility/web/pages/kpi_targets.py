@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_day, parse_row_id
-from visibility.formatting import in_zone
+from visibility.formatting import format_date, in_zone
 from visibility.kpi.change_targets import (
     InvalidKpiTarget,
     KpiTargetValues,
@@ -98,6 +98,10 @@ def end_target(request: HttpRequest, number: int) -> HttpResponse:
         raise Http404
     kpi, now = kpi_or_404(target.kpi), database_now()
     entered = _text(request.POST.get("last_day", ""))
+    if target.last_day is not None and target.last_day < _today(now):
+        # Its form is not shown any more.
+        messages.error(request, f"Not saved: this target ended on {format_date(target.last_day)}.")
+        return HttpResponseRedirect(f"{URL}?kpi={kpi.code}")
     if has_changed_since(request.POST.get(SEEN, ""), values_by_label(target)):
         conflict = build_save_conflict(
             values_by_label(target),

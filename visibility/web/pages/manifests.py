@@ -95,7 +95,9 @@ def save_manifest(request: HttpRequest, slug: str) -> HttpResponse:
             now=database_now(),
         )
     except InvalidManifestInput as error:
-        return render_editor(request, summary, text=text, errors=error.errors)
+        # With the revision that was edited, so that a change in between is noticed later.
+        revision = request.POST.get("revision", "")[:20]
+        return render_editor(request, summary, text=text, errors=error.errors, revision=revision)
     except ManifestConflict:
         summary = summary_or_404(slug)
         return render_editor(
@@ -199,6 +201,7 @@ def render_editor(
     errors: Mapping[str, str] | None = None,
     entered: Mapping[str, str] | None = None,
     conflict: SaveConflict | None = None,
+    revision: str = "",
 ) -> HttpResponse:
     """The editor with the stored draft, or with a text that could not be stored."""
     manifest, now = summary.manifest, database_now()
@@ -211,6 +214,7 @@ def render_editor(
     context = {
         "summary": summary,
         "manifest": manifest,
+        "revision": revision or manifest.revision,
         "text": manifest.text if text is None else text,
         "errors": errors or {},
         "entered": entered or {},

@@ -83,6 +83,8 @@ def _render_page(
         if is_conflict and summary
         else None
     )
+    if is_conflict and not summary:
+        messages.error(request, "Not saved: somebody removed your notifications meanwhile.")
     chosen = (entered.severities if entered else stored.severities if stored else ()) or ()
     context = {
         "address": user.email,

@@ -24,7 +24,7 @@ from visibility.screens.save_conflicts import (
     conflict_with_latest_entry,
     fingerprint_of_values,
     has_changed_since,
-    latest_change,
+    latest_change_of,
 )
 from visibility.web.board_changes import Author
 from visibility.web.people import accounts, people_list
@@ -186,10 +186,16 @@ def _render_person(
         context["entered"] = {**names, "role": person.roles[0] if person.roles else ""}
         context["chosen_teams"] = [slug for slug, _ in person.teams]
     if conflicting:
+        # Teams are also changed on their own pages.
+        stored_teams = {slug for slug, _ in person.teams}
+        changed = stored_teams ^ set(conflicting.teams or stored_teams)
+        teams = list(Team.objects.filter(slug__in=changed).values_list("title", flat=True))
         conflict = conflict_with_latest_entry(
             stored,
             entered_person_values(conflicting, person),
-            latest_change(person.user.get_username(), "person.changed"),
+            latest_change_of(
+                ("person.changed", [person.user.get_username()]), ("team.changed", teams)
+            ),
             now=now,
             form_id="person-form",
             reload_url=f"{LIST_URL}/{person.user.pk}",

@@ -18,7 +18,7 @@ from visibility.screens.save_conflicts import (
     conflict_with_latest_entry,
     fingerprint_of_values,
     has_changed_since,
-    latest_change,
+    latest_change_of,
 )
 from visibility.web.board_changes import Author
 from visibility.web.people import team_changes
@@ -98,10 +98,13 @@ def _render_team(
     if error or is_conflict:
         chosen, owner = _entered(request)
     if is_conflict:
+        # Members are also changed on their own pages.
+        changed = User.objects.filter(pk__in=set(members) ^ set(chosen))
+        names = list(changed.values_list("username", flat=True))
         conflict = conflict_with_latest_entry(
             stored,
             team_values_by_label(chosen, owner),
-            latest_change(team.title, "team.changed"),
+            latest_change_of(("team.changed", [team.title]), ("person.changed", names)),
             now=database_now(),
             form_id="team-form",
             reload_url=f"{LIST_URL}/{team.slug}",

@@ -70,10 +70,10 @@ def tracking_page(request: HttpRequest, token: str) -> HttpResponse:
     return render_page("page.html", context, has_form=offers_email)
 
 
-def not_valid(request: HttpRequest) -> HttpResponse:
+def not_valid(request: HttpRequest, template: str = "not_valid.html") -> HttpResponse:
     """The answer to every address that opens nothing."""
     is_allowed = failed_requests_per_address.take_address(request.META.get("REMOTE_ADDR", ""))
-    return render_page("not_valid.html", {}, status=404) if is_allowed else too_many()
+    return render_page(template, {}, status=404) if is_allowed else too_many()
 
 
 def _title(orders: list[TrackedOrder], of_link: OrdersOfLink) -> str:

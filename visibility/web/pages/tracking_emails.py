@@ -3,6 +3,8 @@
 A link in an email only shows a button: programs that open links in emails confirm nothing.
 """
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -36,13 +38,15 @@ def ask_for_updates(request: HttpRequest, token: str) -> HttpResponse:
     client = request.META.get("REMOTE_ADDR", "")
     if not requests_per_link.take(link.name) or not requests_per_address.take_address(client):
         return tracking.too_many()
-    context = {"back": tracking_path(link)}
+    context: dict[str, Any] = {"back": tracking_path(link)}
     if not email_updates.is_form_token(request.POST.get("form", "")[:100], link, now):
         return tracking.render_page("email_form_expired.html", context, status=403)
+    address = request.POST.get("address", "")[:400]
     try:
-        email_updates.request_updates(link, request.POST.get("address", "")[:400], now)
+        email_updates.request_updates(link, address, now)
     except InvalidAddress:
-        context |= {"form": email_updates.form_token(link, now), "entered": request.POST["address"]}
+        context |= {"form": email_updates.form_token(link, now), "entered": address}
+        context["is_invalid"] = True
         return tracking.render_page("email_invalid.html", context, status=422, has_form=True)
     ask_worker_to_run_job_now("send_tracking_mails")
     return tracking.render_page("email_requested.html", context)
@@ -56,11 +60,11 @@ def confirm_updates(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "POST":
         confirmed = email_updates.confirm(key, now)
         if confirmed is None:
-            return tracking.not_valid(request)
+            return tracking.not_valid(request, template="email_link_not_valid.html")
         context = {"back": tracking_path(confirmed.link)}
         return tracking.render_page("email_confirmed.html", context)
     if email_updates.find_subscriber(key, CONFIRM, now) is None:
-        return tracking.not_valid(request)
+        return tracking.not_valid(request, template="email_link_not_valid.html")
     return tracking.render_page("email_confirm.html", {}, has_form=True)
 
 
@@ -71,10 +75,10 @@ def stop_updates(request: HttpRequest, key: str) -> HttpResponse:
     now = database_now()
     if request.method == "POST":
         if not email_updates.stop(key, now):
-            return tracking.not_valid(request)
+            return tracking.not_valid(request, template="email_link_not_valid.html")
         return tracking.render_page("email_stopped.html", {})
     if email_updates.find_subscriber(key, STOP, now) is None:
-        return tracking.not_valid(request)
+        return tracking.not_valid(request, template="email_link_not_valid.html")
     return tracking.render_page("email_stop.html", {}, has_form=True)
 
 

@@ -34,6 +34,11 @@ def test_dangerous_or_invalid_yaml_is_rejected(text: str | bytes, sentence: str)
     assert sentence in str(caught.value)
 
 
+def test_long_paths_are_rejected() -> None:
+    listed = problems(changed(("lines: {ordered: qty}", f"lines: {{ordered: '{'[1]' * 2_000}x'}}")))
+    assert any("a path has at most 300 characters" in problem for problem in listed)
+
+
 def test_scalars_are_texts_and_tags_have_no_effect() -> None:
     content = read_yaml(
         "a: 1\nb: yes\nc: 2026-01-01\nd: !!python/name:os.system x\ne: null"
