@@ -84,6 +84,15 @@ def _no_published_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published_manifests, "_connectors", {})
 
 
+@pytest.fixture(autouse=True)
+def _session_limits_of_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test reads the limits of sessions once, however long it takes."""
+    from visibility.web.people import session_limits
+
+    session_limits._recent_limits.cache_clear()
+    monkeypatch.setattr(session_limits, "_half_minute", lambda: 0)
+
+
 @pytest.fixture
 def now(db: None) -> datetime:
     """The current time of the database."""

@@ -87,7 +87,8 @@ def source_alert(of: Source, **fields: Any) -> Alert:
 
 
 def statements(client: Client, address: str) -> int:
-    """The number of SQL statements of a page."""
+    """The number of SQL statements of a page whose caches are filled."""
+    assert client.get(address).status_code == 200
     with CaptureQueriesContext(connection) as counted:
         assert client.get(address).status_code == 200
     return len(counted)
