@@ -23,7 +23,7 @@ from visibility.kpi.targets import KpiTargets, load_kpi_targets
 from visibility.screens.kpis import value_and_comparison_texts as texts
 from visibility.screens.kpis.breakdown import load_breakdowns, target_of_segment
 from visibility.screens.kpis.chart_notes import load_notes_of_charts
-from visibility.screens.kpis.provisional import load_provisional_rule
+from visibility.screens.kpis.provisional import ProvisionalRule, load_provisional_rule
 from visibility.screens.kpis.selection import KpiSelection, format_span
 from visibility.screens.kpis.trend import load_trends
 from visibility.screens.lists.list_definition import ColumnValue
@@ -94,19 +94,22 @@ def build_kpi_table(export: KpiExport) -> tuple[TableOfFile, int]:
         _row("Total", "", total, before, change, selection, target=target),
         *_segment_rows(export, omitted, targets),
     ]
-    reasons = load_provisional_rule(export.now, selection.filters).reasons(kpi, selection.span)
+    rule = load_provisional_rule(export.now, selection.filters)
     for row in rows:
-        row[-2] = "; ".join(reasons)
-    rows[1:1] = _period_rows(export, targets)
-    heading = _heading(export, total, omitted, target)
+        row[-2] = "; ".join(rule.reasons(kpi, selection.span))
+    rows[1:1] = _period_rows(export, targets, rule)
+    heading = _heading(export, total, omitted, target, rule)
     return TableOfFile(kpi.title, heading, COLUMNS, rows), len(rows)
 
 
 def _heading(
-    export: KpiExport, total: KpiSummary, omitted: Sequence[str], target: Decimal | None
+    export: KpiExport,
+    total: KpiSummary,
+    omitted: Sequence[str],
+    target: Decimal | None,
+    rule: ProvisionalRule,
 ) -> list[tuple[str, str | int]]:
     kpi, selection, zone = export.kpi, export.selection, organization_time_zone()
-    rule = load_provisional_rule(export.now, selection.filters)
     heading: list[tuple[str, str | int]] = [
         ("KPI", kpi.title),
         ("Definition", kpi.definition),
@@ -138,11 +141,10 @@ def texts_of_filters(selection: KpiSelection) -> list[str]:
     ]
 
 
-def _period_rows(export: KpiExport, targets: KpiTargets) -> Iterator[Row]:
+def _period_rows(export: KpiExport, targets: KpiTargets, rule: ProvisionalRule) -> Iterator[Row]:
     kpi, selection = export.kpi, export.selection
     notes = load_notes_of_charts([kpi.code], selection.span)
     trend = load_trends([kpi], selection)[kpi.code]
-    rule = load_provisional_rule(export.now, selection.filters)
     for point in trend.points:
         span = point.period.span
         within = [n.text for n in notes if n.start <= span.end and n.end >= span.start]

@@ -101,7 +101,8 @@ def save_draft(
         if text == row.text:
             return row
         row.text, row.changed_at, row.changed_by = text, now, by
-        _count_revision_and_save(row)
+        row.revision += 1
+        row.save(update_fields=["text", "revision", "changed_at", "changed_by"])
         detail = {"revision": row.revision, "sha256": hashlib.sha256(text.encode()).hexdigest()}
         audit_manifest("manifest.draft_saved", row, detail, by=by, now=now)
     return row
@@ -168,8 +169,3 @@ def _copied_text_and_samples(copy_of: str, slug: str) -> tuple[str, dict[str, by
     title = slug.replace("_", " ").capitalize()
     text = CONNECTOR_LINE.sub(f"connector: {slug}", text, count=1)
     return TITLE_LINE.sub(f"title: {title}", text, count=1), samples
-
-
-def _count_revision_and_save(row: Manifest) -> None:
-    row.revision += 1
-    row.save(update_fields=["text", "revision", "changed_at", "changed_by"])

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection
@@ -92,19 +92,27 @@ class MessageComparison:
     changes: Sequence[EventChange]
 
 
+class EventTypeCount(NamedTuple):
+    """How many events of a type each reading gives."""
+
+    type: str
+    today: int
+    draft: int
+
+
 @dataclass(frozen=True, slots=True)
 class ReadingComparison:
     """The comparison of the newest messages of a source.
 
     `examined` of `selected` messages were read; the others are beyond a limit. `differing` are at
-    most `MAX_LISTED`. `types`: (event type, today, draft). `problem`: why it could not run.
+    most `MAX_LISTED`. `problem`: why it could not run.
     """
 
     selected: int = 0
     examined: int = 0
     counts: Mapping[str, int] | None = None
     differing: Sequence[MessageComparison] = ()
-    types: Sequence[tuple[str, int, int]] = ()
+    types: Sequence[EventTypeCount] = ()
     problem: str = ""
 
     @property
@@ -164,7 +172,7 @@ def _summarize(selected: int, rows: Sequence[MessageComparison]) -> ReadingCompa
         len(rows),
         Counter(row.difference.value for row in rows),
         [row for row in rows if row.difference is not Difference.SAME][:MAX_LISTED],
-        [(kind, today[kind], draft[kind]) for kind in sorted(today | draft)],
+        [EventTypeCount(kind, today[kind], draft[kind]) for kind in sorted(today | draft)],
     )
 
 

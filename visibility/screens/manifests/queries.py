@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from connectors.catalog import connectors_by_slug
+from visibility.db.parse_id_and_time import MAX_VERSION
 from visibility.models.manifests import Manifest, ManifestVersion
 from visibility.models.sources_and_messages import Source
 
@@ -93,7 +94,7 @@ def list_versions(
 def find_version(manifest: Manifest, number: int) -> ManifestVersion | None:
     """Return the version with this number, or None."""
     rows = ManifestVersion.objects.filter(manifest=manifest).select_related("published_by")
-    return rows.filter(number=min(number, 2**31 - 1)).first()
+    return rows.filter(number=min(number, MAX_VERSION)).first()
 
 
 def sources_to_compare(slug: str) -> Sequence[Source]:

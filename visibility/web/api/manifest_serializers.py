@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from visibility.db.parse_id_and_time import MAX_VERSION
 from visibility.ingest.check_manifest_input import MAX_SAMPLE_BYTES, MAX_TEXT_BYTES
 from visibility.models.manifests import MAX_NOTE_LENGTH, MAX_SAMPLE_NAME_LENGTH, MAX_SLUG_LENGTH
 from visibility.screens.manifests.compare_readings import Difference
@@ -15,7 +16,6 @@ from visibility.web.api.common_serializers import (
 )
 from visibility.web.api.request_body_serializers import RequestBody
 
-MAX_VERSION = 2**31 - 1
 # A text or a sample, with the escapes of JSON.
 MAX_MANIFEST_BODY = 2 * MAX_SAMPLE_BYTES + 65_536
 
@@ -136,8 +136,8 @@ class ReadingComparisonSerializer(PermissionFilteredSerializer):
     newly_parked = serializers.IntegerField()
     changed = serializers.IntegerField()
     same = serializers.IntegerField()
-    event_types = EventTypeCountSerializer(many=True)
-    messages = MessageComparisonSerializer(many=True)
+    event_types = EventTypeCountSerializer(many=True, source="types")
+    messages = MessageComparisonSerializer(many=True, source="differing")
 
 
 class NewManifestBody(RequestBody):

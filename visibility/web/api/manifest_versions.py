@@ -1,6 +1,5 @@
 """Endpoints of the versions of a manifest: list, publish, roll back, compare with today."""
 
-from types import SimpleNamespace
 from typing import Any
 
 from django.http import HttpResponse
@@ -22,10 +21,11 @@ from visibility.web.api.manifest_serializers import (
     ReadingComparisonSerializer,
     RollBackManifestBody,
 )
-from visibility.web.api.manifests import ManifestApiView, manifest_or_404
+from visibility.web.api.manifests import ManifestApiView
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, InvalidInput
 from visibility.web.api.request_body_serializers import parse_body, read_body
+from visibility.web.manifest_lookup import manifest_or_404
 from visibility.web.permissions import Permission
 from visibility.web.source_lookup import source_or_404
 
@@ -137,18 +137,4 @@ class CompareManifestView(ManifestApiView):
         audit_manifest(
             "manifest.compared", manifest, detail, by=current_user(request), now=database_now()
         )
-        shown = SimpleNamespace(
-            problem=comparison.problem,
-            selected=comparison.selected,
-            examined=comparison.examined,
-            newly_read=comparison.newly_read,
-            newly_parked=comparison.newly_parked,
-            changed=comparison.changed,
-            same=comparison.same,
-            event_types=[
-                SimpleNamespace(type=name, today=today, draft=draft)
-                for name, today, draft in comparison.types
-            ],
-            messages=comparison.differing,
-        )
-        return Response(serialize(ReadingComparisonSerializer, shown))
+        return Response(serialize(ReadingComparisonSerializer, comparison))

@@ -38,6 +38,7 @@ from visibility.web.api.request_body_serializers import (
     parse_body,
     read_body,
 )
+from visibility.web.manifest_lookup import manifest_or_404
 from visibility.web.permissions import Permission
 
 
@@ -215,14 +216,6 @@ class ManifestCheckView(ManifestApiView):
         text = values.get("text", manifest.text)
         check = check_manifest(slug, text, load_samples(manifest), now=database_now())
         return Response(serialize(ManifestCheckSerializer, check))
-
-
-def manifest_or_404(slug: str) -> ManifestSummary:
-    """The manifest of this name. Raises Http404."""
-    summary = queries.load_manifest_summary(slug)
-    if summary is None:
-        raise Http404
-    return summary
 
 
 def manifest_answer(slug: str, *, status: int = 200) -> ApiResponse:

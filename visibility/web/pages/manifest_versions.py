@@ -14,7 +14,6 @@ from visibility.ingest.check_manifest_input import (
     audit_manifest,
 )
 from visibility.ingest.publish_manifest import roll_back
-from visibility.models.sources_and_messages import Source
 from visibility.screens.manifests import queries
 from visibility.screens.manifests.compare_readings import (
     MAX_MESSAGES,
@@ -22,8 +21,10 @@ from visibility.screens.manifests.compare_readings import (
     compare_readings,
 )
 from visibility.screens.relative_and_absolute_time import displayed_time
-from visibility.web.pages.manifests import LIST_URL, summary_or_404
+from visibility.web.manifest_lookup import manifest_or_404
+from visibility.web.pages.manifests import LIST_URL
 from visibility.web.permissions import Permission, require_permission, signed_in_user
+from visibility.web.source_lookup import source_or_404
 
 
 @require_GET
@@ -31,12 +32,8 @@ from visibility.web.permissions import Permission, require_permission, signed_in
 @require_permission(Permission.MESSAGE_BODIES)
 def compare_manifest(request: HttpRequest, slug: str) -> HttpResponse:
     """`/manifests/<slug>/compare?source=`: what the draft reads in the newest stored messages."""
-    summary = summary_or_404(slug)
-    name = request.GET.get("source", "").replace("\0", "")
-    source = Source.objects.filter(slug=name).first()
-    if source is None:
-        raise Http404(name)
-    now = database_now()
+    summary = manifest_or_404(slug)
+    source, now = source_or_404(request.GET.get("source", "").replace("\0", "")), database_now()
     comparison = compare_readings(summary.manifest, source)
     detail = {"source": source.slug, "messages": comparison.examined}
     audit_manifest(
@@ -58,7 +55,7 @@ def compare_manifest(request: HttpRequest, slug: str) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def roll_back_manifest(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /manifests/<slug>/rollback`: make an earlier version live again."""
-    summary = summary_or_404(slug)
+    summary = manifest_or_404(slug)
     try:
         version = roll_back(
             summary.manifest,
@@ -82,7 +79,7 @@ def roll_back_manifest(request: HttpRequest, slug: str) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def manifest_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """`/manifests/<slug>/versions/<number>`: its text, and how it differs from the one before."""
-    summary = summary_or_404(slug)
+    summary = manifest_or_404(slug)
     version = queries.find_version(summary.manifest, number)
     if version is None:
         raise Http404(slug)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -26,6 +26,7 @@ from visibility.screens.manifests import queries
 from visibility.screens.manifests.queries import ManifestSummary
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import SaveConflict, build_save_conflict
+from visibility.web.manifest_lookup import manifest_or_404
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 LIST_URL = "/manifests"
@@ -75,14 +76,14 @@ def new_manifest(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def manifest_editor(request: HttpRequest, slug: str) -> HttpResponse:
     """`/manifests/<slug>`: the text, its problems, and the events of samples and examples."""
-    return render_editor(request, summary_or_404(slug))
+    return render_editor(request, manifest_or_404(slug))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_permission(Permission.SOURCES_EDIT)
 def save_manifest(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /manifests/<slug>/save`: store the draft; `act=publish` publishes it."""
-    summary = summary_or_404(slug)
+    summary = manifest_or_404(slug)
     if request.method != "POST":
         return HttpResponseRedirect(f"{LIST_URL}/{slug}")
     text = request.POST.get("text", "").replace("\r\n", "\n")
@@ -99,7 +100,7 @@ def save_manifest(request: HttpRequest, slug: str) -> HttpResponse:
         revision = request.POST.get("revision", "")[:20]
         return render_editor(request, summary, text=text, errors=error.errors, revision=revision)
     except ManifestConflict:
-        summary = summary_or_404(slug)
+        summary = manifest_or_404(slug)
         return render_editor(
             request, summary, text=text, conflict=_save_conflict(summary.manifest, text)
         )
@@ -129,7 +130,7 @@ def _publish(request: HttpRequest, manifest: Manifest) -> None:
 @require_permission(Permission.SOURCES_EDIT)
 def add_sample(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /manifests/<slug>/samples`: store a sample."""
-    summary = summary_or_404(slug)
+    summary = manifest_or_404(slug)
     file_name, sample = read_sample(request)
     name = request.POST.get("name", "").strip() or file_name
     try:
@@ -149,7 +150,7 @@ def add_sample(request: HttpRequest, slug: str) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def remove_sample(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /manifests/<slug>/samples/remove`."""
-    summary = summary_or_404(slug)
+    summary = manifest_or_404(slug)
     name = request.POST.get("name", "")
     try:
         change_manifest.remove_sample(
@@ -164,7 +165,7 @@ def remove_sample(request: HttpRequest, slug: str) -> HttpResponse:
 @require_permission(Permission.SOURCES_EDIT)
 def delete_manifest(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /manifests/<slug>/delete`: delete a draft that was never published."""
-    summary = summary_or_404(slug)
+    summary = manifest_or_404(slug)
     try:
         change_manifest.delete_manifest(
             summary.manifest, by=signed_in_user(request), now=database_now()
@@ -185,14 +186,6 @@ def read_sample(request: HttpRequest) -> tuple[str, bytes]:
     return "", request.POST.get("sample", "").replace("\r\n", "\n").encode(errors="replace")
 
 
-def summary_or_404(slug: str) -> ManifestSummary:
-    """The manifest of this name. Raises Http404."""
-    summary = queries.load_manifest_summary(slug)
-    if summary is None:
-        raise Http404(slug)
-    return summary
-
-
 def render_editor(
     request: HttpRequest,
     summary: ManifestSummary,
@@ -208,7 +201,9 @@ def render_editor(
     samples = load_samples(manifest)
     check = check_manifest(manifest.slug, manifest.text, samples, now=now)
     versions = queries.list_versions(
-        manifest, before=parse_row_version(request.GET.get("before", "")), limit=21
+        manifest,
+        before=parse_row_version(request.GET.get("before", "")),
+        limit=queries.HISTORY_SIZE + 1,
     )
     shown = versions[: queries.HISTORY_SIZE]
     context = {

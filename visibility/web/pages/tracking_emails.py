@@ -60,11 +60,11 @@ def confirm_updates(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "POST":
         confirmed = email_updates.confirm(key, now)
         if confirmed is None:
-            return tracking.not_valid(request, template="email_link_not_valid.html")
+            return _link_not_valid(request)
         context = {"back": tracking_path(confirmed.link)}
         return tracking.render_page("email_confirmed.html", context)
     if email_updates.find_subscriber(key, CONFIRM, now) is None:
-        return tracking.not_valid(request, template="email_link_not_valid.html")
+        return _link_not_valid(request)
     return tracking.render_page("email_confirm.html", {}, has_form=True)
 
 
@@ -75,11 +75,15 @@ def stop_updates(request: HttpRequest, key: str) -> HttpResponse:
     now = database_now()
     if request.method == "POST":
         if not email_updates.stop(key, now):
-            return tracking.not_valid(request, template="email_link_not_valid.html")
+            return _link_not_valid(request)
         return tracking.render_page("email_stopped.html", {})
     if email_updates.find_subscriber(key, STOP, now) is None:
-        return tracking.not_valid(request, template="email_link_not_valid.html")
+        return _link_not_valid(request)
     return tracking.render_page("email_stop.html", {}, has_form=True)
+
+
+def _link_not_valid(request: HttpRequest) -> HttpResponse:
+    return tracking.not_valid(request, template="email_link_not_valid.html")
 
 
 urlpatterns = [
