@@ -35,6 +35,15 @@ def create_administrator(username: str, password: str) -> None:
     user.groups.add(Group.objects.get_or_create(name=UserRole.ADMIN.value)[0])
 
 
+def sign_in(page: Page, username: str, password: str) -> None:
+    """Sign in by the form, and wait until the page has its navigation."""
+    page.goto("/signin")
+    page.fill("#username", username)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+    expect(page.locator("nav.rail")).to_be_visible()
+
+
 def reload_until_visible(page: Page, address: str, locator: Locator) -> None:
     """Open a page again until the worker has done what it shows, for half a minute at most."""
     for _ in range(30):

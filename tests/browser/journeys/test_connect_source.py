@@ -14,6 +14,7 @@ from tests.browser.journeys.new_product import (
     create_administrator,
     new_product,
     reload_until_visible,
+    sign_in,
 )
 from tests.browser.journeys.page_checks import page_problems
 from tests.builders.cloudevents import authorized_headers, cloudevent
@@ -53,10 +54,7 @@ def test_an_integrator_connects_a_shop_and_sees_its_first_order(
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     watch.watch_page(page)
-    page.goto("/signin")
-    page.fill("#username", "ada")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
+    sign_in(page, "ada", PASSWORD)
     page.get_by_role("link", name="Sources", exact=False).first.click()
     page.get_by_role("link", name="Connect a source").first.click()
     page.get_by_role("searchbox", name="Search systems").fill("shopify")
@@ -101,11 +99,7 @@ def test_the_pages_are_accessible_and_fit_a_phone(browser: Browser, product: Pro
     product.manage("source", "add", "erp", "--connector", "business_central")
     context = browser.new_context(base_url=product.url, reduced_motion="reduce")
     page = context.new_page()
-    page.goto("/signin")
-    page.fill("#username", "ada")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("nav.rail")).to_be_visible()
+    sign_in(page, "ada", PASSWORD)
     problems = []
     for address in (
         "/sources/new",
@@ -136,11 +130,7 @@ def test_the_first_rule_is_created_from_a_starter_and_opens_an_alert(
     context = browser.new_context(base_url=product.url, reduced_motion="reduce")
     page = context.new_page()
     watch.watch_page(page)
-    page.goto("/signin")
-    page.fill("#username", "ada")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("nav.rail")).to_be_visible()
+    sign_in(page, "ada", PASSWORD)
     starter = page.get_by_role("link", name="Create rule: Stuck in released")
     reload_until_visible(page, "/setup", starter)
     starter.click()

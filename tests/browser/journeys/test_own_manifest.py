@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.browser.journeys.browser import PageWatch, chromium
-from tests.browser.journeys.new_product import create_administrator, new_product
+from tests.browser.journeys.new_product import create_administrator, new_product, sign_in
 from tests.browser.journeys.page_checks import page_problems
 from tests.product import Product
 
@@ -39,14 +39,6 @@ def browser() -> Iterator[Browser]:
         yield chromium_browser
 
 
-def sign_in(page: Page) -> None:
-    page.goto("/signin")
-    page.fill("#username", "ada")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("nav.rail")).to_be_visible()
-
-
 def replace_in_draft(page: Page, before: str, after: str) -> None:
     """Edit the text in the editor."""
     editor = page.get_by_role("textbox", name="Draft")
@@ -66,7 +58,7 @@ def test_a_sample_becomes_a_connected_system(browser: Browser, product: Product)
     page = context.new_page()
     page.on("dialog", lambda dialog: dialog.dismiss())
     watch.watch_page(page)
-    sign_in(page)
+    sign_in(page, "ada", PASSWORD)
     page.goto("/sources/new")
     page.get_by_role("link", name="Describe a system yourself").click()
     page.get_by_label("Name of the system").fill("hill_3pl")
@@ -139,7 +131,7 @@ def test_a_sample_becomes_a_connected_system(browser: Browser, product: Product)
 def test_the_pages_are_accessible_and_fit_a_phone(browser: Browser, product: Product) -> None:
     context = browser.new_context(base_url=product.url, reduced_motion="reduce")
     page = context.new_page()
-    sign_in(page)
+    sign_in(page, "ada", PASSWORD)
     problems = []
     for address in (
         "/manifests",

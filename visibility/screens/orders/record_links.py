@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.sdk.events import IdentifierScheme, ObjectKind, ObjectReference
-from connectors.sdk.record_links import record_link
+from connectors.sdk.record_links import record_link, record_link_templates
 from visibility.models import Identifier
 from visibility.screens.orders.source_reports import SourceReport
 from visibility.timeline import Timeline
@@ -57,13 +57,18 @@ def record_links(
     of a kind, and each has an id of its own in its system.
     """
     links = RecordLinks()
-    if not any(report.record_links for report in reports.values()):
+    systems = {
+        slug: (report.title, templates)
+        for slug, report in reports.items()
+        if (templates := record_link_templates(report.config))
+    }
+    if not systems:
         return links
     for row in identifiers:
-        _add_links(links, row.kind, [(row.issuer, row.scheme, row.raw)], reports)
+        _add_links(links, row.kind, [(row.issuer, row.scheme, row.raw)], systems)
     for reference in _references_of_order(timeline):
         numbers = [(each.issuer, each.scheme.value, each.value) for each in reference.identifiers]
-        _add_links(links, reference.kind.value, numbers, reports)
+        _add_links(links, reference.kind.value, numbers, systems)
     return links
 
 
@@ -71,11 +76,15 @@ def _add_links(
     links: RecordLinks,
     kind: str,
     numbers: Sequence[tuple[str, str, str]],
-    reports: Mapping[str, SourceReport],
+    systems: Mapping[str, tuple[str, Mapping[str, str]]],
 ) -> None:
-    """Add the links of one record, whose numbers are (issuer, scheme, number)."""
-    for issuer in {each[0] for each in numbers} & reports.keys():
-        template = reports[issuer].record_links.get(kind, "")
+    """Add the links of one record, whose numbers are (issuer, scheme, number).
+
+    `systems`: the title and the URL templates of each source that has any.
+    """
+    for issuer in {each[0] for each in numbers} & systems.keys():
+        title, templates = systems[issuer]
+        template = templates.get(kind, "")
         own = {scheme: number for by, scheme, number in numbers if by == issuer}
         # A page shows technical ids only if there is nothing else.
         for scheme, number in own.items():
@@ -83,7 +92,7 @@ def _add_links(
             if not template or (is_id and len(own) > 1):
                 continue
             if url := record_link(template, number, own):
-                link = RecordLink(reports[issuer].title, url)
+                link = RecordLink(title, url)
                 for _, shown, value in numbers if is_id else [(issuer, scheme, number)]:
                     links.add(kind, shown, value, link)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.sdk.connector import SourceRole
-from connectors.sdk.record_links import record_link_templates
 from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.models import Source
 from visibility.sla.source_evidence import SourceEvidence
@@ -15,8 +14,8 @@ from visibility.sla.source_evidence import SourceEvidence
 class SourceReport:
     """A source, when it was connected, and since when nothing was learned from it, or None.
 
-    `maintenance_until`: when its planned maintenance ends, if one runs. `record_links`: the URL
-    templates of its records, by kind.
+    `maintenance_until`: when its planned maintenance ends, if one runs. `config`: its settings
+    without secrets.
     """
 
     title: str
@@ -24,7 +23,7 @@ class SourceReport:
     connected_at: datetime
     silent_since: datetime | None = None
     maintenance_until: datetime | None = None
-    record_links: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict)
 
 
 def load_source_reports(now: datetime) -> Mapping[str, SourceReport]:
@@ -38,7 +37,7 @@ def load_source_reports(now: datetime) -> Mapping[str, SourceReport]:
             source.created_at,
             _silent_since(evidence.get(source.pk)),
             evidence[source.pk].maintenance_until if source.pk in evidence else None,
-            record_link_templates(source.config_or_empty_if_invalid),
+            source.config_or_empty_if_invalid,
         )
         for source in sources
     }
