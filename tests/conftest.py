@@ -1,7 +1,7 @@
 """Fixtures of all tests: static files without hashes, empty tables, the database clock."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import hypothesis
@@ -86,11 +86,22 @@ def _no_published_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _session_limits_of_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test reads the limits of sessions once, however long it takes."""
-    from visibility.web.people import session_limits
+    """The default limits of sessions are known at the start, and not read again by time.
 
-    session_limits._recent_limits.cache_clear()
+    Otherwise a count of statements depends on how long a test takes.
+    """
+    from visibility.models.people import DEFAULT_IDLE_MINUTES, DEFAULT_SESSION_HOURS
+    from visibility.web.people import session_limits
+    from visibility.web.people.session_store import SessionLimits
+
+    defaults = SessionLimits(
+        timedelta(minutes=DEFAULT_IDLE_MINUTES), timedelta(hours=DEFAULT_SESSION_HOURS)
+    )
     monkeypatch.setattr(session_limits, "_half_minute", lambda: 0)
+    session_limits._recent_limits.cache_clear()
+    with monkeypatch.context() as at_start:
+        at_start.setattr(session_limits, "load_session_limits", lambda: defaults)
+        session_limits._recent_limits(0)
 
 
 @pytest.fixture

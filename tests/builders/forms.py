@@ -47,7 +47,9 @@ class FormReader(HTMLParser):
             self._is_inside = False
         elif tag == "select":
             self._select = ""
-        elif tag == "textarea":
+        elif tag == "textarea" and self._textarea:
+            # A browser leaves out a line break at the start.
+            self.values[self._textarea] = self.values[self._textarea].removeprefix("\n")
             self._textarea = ""
 
     def _add(self, name: str, text: str) -> None:

@@ -135,10 +135,17 @@ def remove_sample(manifest: Manifest, name: str, *, by: User | None, now: dateti
     return bool(count)
 
 
-def delete_manifest(manifest: Manifest, *, by: User | None, now: datetime) -> None:
-    """Delete a draft that was never published. Raises ManifestConflict."""
+def delete_manifest(
+    manifest: Manifest, *, by: User | None, now: datetime, revision: int | None = None
+) -> None:
+    """Delete a draft that was never published. Raises ManifestConflict.
+
+    `revision`: the one that was shown; another one is not deleted.
+    """
     with transaction.atomic():
         row = lock_manifest(manifest)
+        if revision is not None and revision != row.revision:
+            raise ManifestConflict("Somebody else changed the draft meanwhile.")
         if live_version(row) is not None:
             raise ManifestConflict("A manifest that was published cannot be deleted.")
         if Source.objects.filter(connector=row.slug).exists():

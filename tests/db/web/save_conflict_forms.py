@@ -14,6 +14,7 @@ from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
+from visibility.ingest.change_manifest import create_manifest
 from visibility.models import (
     Board,
     CustomerBrand,
@@ -30,6 +31,7 @@ from visibility.models import (
 )
 from visibility.models.kpi_targets import KpiTarget
 from visibility.models.list_views import SavedView
+from visibility.models.manifests import Manifest
 from visibility.web.permissions import UserRole
 
 PASSWORD = "a-long-password-for-tests-1"
@@ -182,6 +184,11 @@ def saved_view_page() -> str:
 def board_page() -> str:
     Board.objects.create(slug="east", title="East", tiles=[{"tile": "key_figures"}], version=1)
     return "/boards/east?arrange=1"
+
+
+def manifest_page() -> str:
+    create_manifest("hill_3pl", copy_of="woocommerce", by=None, now=database_now())
+    return "/manifests/hill_3pl"
 
 
 def note_page() -> str:
@@ -352,6 +359,15 @@ FORMS = {
         "Theirs",
         "x" * 81,
         lambda: CustomerBrand.objects.get().display_name,
+    ),
+    "manifest": Form(
+        manifest_page,
+        "manifest-form",
+        "text",
+        "Mine",
+        "Theirs",
+        " ",
+        lambda: Manifest.objects.get().text,
     ),
     "limits of sessions": Form(
         lambda: "/people/security",

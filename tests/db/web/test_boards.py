@@ -426,6 +426,7 @@ def test_counts_on_tiles_have_thousands_separators() -> None:
 
 def test_board_statement_count_does_not_grow(ops: Client) -> None:
     alert("SO-FIRST")
+    create_source("feed")
     few = statements(ops, BOARD)
     for n in range(25):
         alert(f"SO-{n}")

@@ -26,6 +26,7 @@ CHECKED = {
     "note on a KPI": "numbers/<slug:code>/notes/<int:number>",
     "end of a target": "kpi-targets/<int:number>/end",
     "brand": "organization/tracking-page",
+    "manifest": "manifests/<slug:slug>/save",
     "limits of sessions": "people/security",
 }
 # Forms with a test of their own.
@@ -34,6 +35,7 @@ TESTED_ELSEWHERE = {
     "mappings/accept": "test_save_conflicts.py: a value that is mapped keeps its mapping",
     "boards/<slug:slug>/arrange": "test_board_changes.py: a tile of a changed board is refused",
     "calendars/<slug:code>/versions/<str:day>/remove": "test_calendars.py: refused by version",
+    "manifests/<slug:slug>/delete": "test_manifests.py: refused by revision",
     "rules/<slug:code>/archive": "test_rule_forms.py: refused by version",
     "rules/<slug:code>/pause": "test_rule_forms.py: refused by version",
     "rules/<slug:code>/resume": "test_rule_forms.py: refused by version",
@@ -79,6 +81,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "track/<str:token>/email",
         "saved-views",
         "audit/check",
+        "manifests/new",
     },
     REMOVES: {
         "boards/<slug:slug>/delete",
@@ -146,8 +149,13 @@ CANNOT_LOSE_AN_UPDATE = {
         "alerts/undo",
         "alerts/<int:alert_id>/<slug:action>",
     },
-    "Each version of a row stays in its history, where this one is chosen.": {
+    "Each version stays in the history, where this one is chosen.": {
         "mappings/<slug:code>/<int:row_id>/back/<int:change_id>",
+        "manifests/<slug:slug>/rollback",
+    },
+    "A sample is added, replaced or removed by its name, as the form says.": {
+        "manifests/<slug:slug>/samples",
+        "manifests/<slug:slug>/samples/remove",
     },
     "The secret before it stays valid for a time, and the new one is shown only to its creator.": {
         "sources/<slug:slug>/rotate",

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from connectors.catalog import connectors_by_slug
+from tests.builders.forms import FormReader
 from tests.builders.manifests import SAMPLE, SLUG, draft, edit, publish, published_manifest
 from tests.builders.sources import create_source, message
 from tests.builders.users import signed_in, user_of_role
@@ -253,6 +254,18 @@ def test_only_drafts_are_deleted(session: Client) -> None:
     draft("other_3pl")
     post(session, "/manifests/other_3pl/delete")
     assert list(Manifest.objects.values_list("slug", flat=True)) == [SLUG]
+
+
+def test_a_draft_that_somebody_else_changed_is_not_deleted(session: Client) -> None:
+    draft()
+    reader = FormReader("delete-form")
+    reader.feed(session.get(PAGE).content.decode())
+    post(session, f"{PAGE}/save", text="title: Theirs", revision="1")
+    refused = post(session, reader.action, **reader.values)
+    assert "Somebody else changed the draft meanwhile." in refused.content.decode()
+    reader.feed(refused.content.decode())
+    post(session, reader.action, **reader.values)
+    assert not Manifest.objects.exists()
 
 
 def test_lists_have_pages(session: Client, monkeypatch: pytest.MonkeyPatch) -> None:

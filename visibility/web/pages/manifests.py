@@ -168,7 +168,10 @@ def delete_manifest(request: HttpRequest, slug: str) -> HttpResponse:
     summary = manifest_or_404(slug)
     try:
         change_manifest.delete_manifest(
-            summary.manifest, by=signed_in_user(request), now=database_now()
+            summary.manifest,
+            revision=parse_row_version(request.POST.get("revision", "")),
+            by=signed_in_user(request),
+            now=database_now(),
         )
     except ManifestConflict as error:
         messages.error(request, str(error))
