@@ -56,7 +56,7 @@ def build_database_settings_from_url(url: str) -> dict[str, Any]:
         raise SystemExit(f"DATABASE_URL must begin with postgresql://, not {parsed_url.scheme}://")
     query = dict(pair.split("=", 1) for pair in parsed_url.query.split("&") if "=" in pair)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "visibility.db.scoped_postgresql",
         "NAME": unquote(parsed_url.path.lstrip("/")),
         "USER": unquote(parsed_url.username or ""),
         "PASSWORD": unquote(parsed_url.password or ""),
@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "visibility.web.people.second_factor_middleware.SecondFactorMiddleware",
     "visibility.web.people.session_limits.SessionLimitsMiddleware",
+    "visibility.web.people.scope_middleware.LimitToScopeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
     "visibility.web.database_unavailable.DatabaseUnavailableMiddleware",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from visibility.db import bulk
+from visibility.db.data_scope import limited_to
 from visibility.models.sources_and_messages import Source
 from visibility.sla import silence_limits
 from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
@@ -74,6 +75,7 @@ def load_evidence_of_enabled_sources(now: datetime) -> dict[str, SourceEvidence]
     return {source.slug: evidence[source.pk] for source in sources}
 
 
+@limited_to(None)  # when a source reported is no secret of any order
 def load_source_evidence(sources: Iterable[Source], now: datetime) -> dict[int, SourceEvidence]:
     """Return the evidence of these sources by id. Two statements at most."""
     wanted = {source.pk: source for source in sources}

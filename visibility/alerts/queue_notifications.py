@@ -5,9 +5,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from visibility.db.data_scope import DataScope, limited_to
 from visibility.models.alerts import NOT_STOPPED, Alert, Notification, Subscription
 from visibility.models.orders import Order
 from visibility.models.rules_clocks_and_calendars import SlaRule
+from visibility.storage.person_scopes import load_scopes
 
 TEAM = "team"
 INTEGRATOR = "integrator"  # the role of this name
@@ -21,15 +23,23 @@ def queue_notifications_of_alert(alert: Alert, transition: str) -> None:
 def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
     """Add a notification to the outbox for each alert and matching subscription.
 
-    Subscriptions of deactivated people match nothing.
+    Subscriptions of deactivated people match nothing. The scope of the person who caused the
+    transition does not matter: all who subscribed are notified, each within their own scope.
     """
+    with limited_to(None):
+        _queue_notifications_to_all(alerts, transition)
+
+
+def _queue_notifications_to_all(alerts: Sequence[Alert], transition: str) -> None:
     enabled = Subscription.objects.filter(NOT_STOPPED, enabled=True)
     subscriptions = list(enabled) if alerts else []
     codes = {code for s in subscriptions for code in s.rules}
     rules: dict[int | None, str] = (
         dict(SlaRule.objects.filter(code__in=codes).values_list("pk", "code")) if codes else {}
     )
-    orders = _orders_of(alerts) if any(set(s.scope) - {TEAM} for s in subscriptions) else {}
+    scopes = load_scopes(s.user_id for s in subscriptions) if subscriptions else {}
+    needs_orders = scopes or any(set(s.scope) - {TEAM} for s in subscriptions)
+    orders = _orders_of(alerts) if needs_orders else {}
     limited = _users_limited_to_sources(subscriptions, alerts)
     Notification.objects.bulk_create(
         [
@@ -40,6 +50,7 @@ def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
             and (not s.severities or a.severity in s.severities)
             and (rules.get(a.rule_id) in s.rules if s.rules else s.rule_id in {None, a.rule_id})
             and _is_in_scope(s.scope, a, orders.get(a.order_id or 0, {}))
+            and _is_visible(scopes.get(s.user_id), orders.get(a.order_id or 0))
         ],
         ignore_conflicts=True,
     )
@@ -73,4 +84,16 @@ def _is_in_scope(scope: Mapping[str, str], alert: Alert, order: Mapping[str, Any
     """Whether an alert has all values of a scope; one without an order has none of an order."""
     return all(
         (alert.team if name == TEAM else order.get(name)) == value for name, value in scope.items()
+    )
+
+
+def _is_visible(scope: DataScope | None, order: Mapping[str, Any] | None) -> bool:
+    """Whether the person who added a subscription sees the order of an alert.
+
+    A person with a scope sees no alert without an order.
+    """
+    if scope is None:
+        return True
+    return order is not None and scope.covers(
+        channel=order["channel"], warehouse=order["warehouse"], customer_no=order["customer_no"]
     )

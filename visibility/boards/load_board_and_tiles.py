@@ -13,6 +13,7 @@ from visibility.boards.tile import Tile
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import InvalidTileSetting
 from visibility.boards.tile_table import TileReader, TileTable
+from visibility.db.data_scope import active_scope
 from visibility.models.permission import Permission
 
 log = get_logger(__name__)
@@ -138,7 +139,8 @@ def load_tile(
     if kind is None:
         return LoadedTile(code=code, title=code, width=1, failed=True)
     width = tile_columns(entry)
-    if kind.permission not in permissions:
+    is_outside_scope = active_scope() is not None and not kind.is_about_orders
+    if kind.permission not in permissions or is_outside_scope:
         return LoadedTile(code=code, title=kind.title, width=width, denied=True)
     shown = LoadedTile(
         code=code,

@@ -29,6 +29,8 @@ class Tile(ABC):
     kinds: ClassVar[tuple[str, ...]]
     settings: ClassVar[tuple[Setting, ...]] = ()
     permission: ClassVar[Permission] = Permission.BOARDS
+    # Whether it shows orders. A person with a scope does not see the others.
+    is_about_orders: ClassVar[bool] = True
     # In columns; a board has four.
     width: ClassVar[int] = 2
     # The list that the title and the menu of the tile link to.

@@ -17,6 +17,7 @@ from django.http import QueryDict
 from structlog.stdlib import get_logger
 
 from visibility.db.change_feed import append_changes
+from visibility.db.data_scope import limited_to
 from visibility.db.database_time import database_now
 from visibility.db.lock_keys import LockKey
 from visibility.export.list_files import (
@@ -35,6 +36,7 @@ from visibility.models.permission import Permission
 from visibility.pipeline.shutdown_flag import stopping
 from visibility.screens.list_registry import LISTS
 from visibility.screens.lists.list_definition import UnknownSort, Viewer
+from visibility.storage.person_scopes import load_scope
 
 log = get_logger(__name__)
 STORED_FOR = timedelta(days=7)
@@ -152,8 +154,9 @@ def _attempt(export: BackgroundExport) -> None:
     assert export.started_at is not None
     try:
         with tempfile.TemporaryFile() as file:
-            list_export = _list_export(export, export.started_at)
-            rows = write_csv_reporting_progress(list_export, file, _progress_reporter(export))
+            with limited_to(load_scope(export.owner_id)):
+                list_export = _list_export(export, export.started_at)
+                rows = write_csv_reporting_progress(list_export, file, _progress_reporter(export))
             file.seek(0)
             _store_file(export, list_export, iter(lambda: file.read(FILE_CHUNK_SIZE), b""), rows)
     except AttemptSuperseded:

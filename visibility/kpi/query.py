@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from visibility.db.data_scope import active_scope
 from visibility.kpi import duration_histogram_buckets, open_order_counts_and_ages
 from visibility.kpi.dimensions import (
     DIMENSIONS,
@@ -49,6 +50,11 @@ __all__ = [
 ]
 # More values of a dimension cannot be chosen as a filter, only entered in an address.
 MAX_DIMENSION_VALUES = 200
+_TABLE_AND_ORDER = {
+    # With cells, or without: a person with a scope.
+    True: ("visibility_kpicell", "sum(orders)", "grouping = {grouping} AND "),
+    False: ("visibility_kpifact", "count(*) FILTER (WHERE excluded = '')", ""),
+}
 
 
 def summaries_by_kpi(
@@ -191,12 +197,14 @@ def dimension_values_with_most_orders(
     span: DaySpan, dimensions: Collection[Dimension] = SHARED_DIMENSIONS
 ) -> dict[Dimension, list[str]]:
     """The values of some dimensions in a date range, those with the most orders, sorted."""
+    table, count, condition = _TABLE_AND_ORDER[active_scope() is None]
     with connection.cursor() as cursor:
         cursor.execute(
             " UNION ALL ".join(
-                f"(SELECT '{name}', {name} FROM visibility_kpicell "  # noqa: S608  # only own names
-                f"WHERE grouping = {stored_grouping_bitmask({name})} AND day BETWEEN %s AND %s "
-                f"GROUP BY {name} ORDER BY sum(orders) DESC, {name} LIMIT {MAX_DIMENSION_VALUES})"
+                f"(SELECT '{name}', {name} FROM {table} WHERE "  # noqa: S608  # only own names
+                f"{condition.format(grouping=stored_grouping_bitmask({name}))}"
+                f"day BETWEEN %s AND %s GROUP BY {name} ORDER BY {count} DESC, {name} "
+                f"LIMIT {MAX_DIMENSION_VALUES})"
                 for name in dimensions
             ),
             [span.start, span.end] * len(dimensions),

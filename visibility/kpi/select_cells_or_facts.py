@@ -1,4 +1,7 @@
-"""The rows that a KPI value is summed from: stored cells, or facts if there are no such cells."""
+"""The rows that a KPI value is summed from: stored cells, or facts if there are no such cells.
+
+Cells sum over all orders, so the values of a person with a scope are summed from facts.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
@@ -6,6 +9,7 @@ from typing import Any
 
 from django.db import connection
 
+from visibility.db.data_scope import active_scope
 from visibility.kpi.dimensions import COLUMNS, Dimension, stored_grouping_bitmask
 from visibility.kpi.duration_histogram_buckets import (
     GAMMA,
@@ -47,7 +51,7 @@ def select_sql_of_cells_or_facts(
     caller must sum them. Raises TooManyFacts.
     """
     condition = "".join(f" AND {name} = %s" for name in values)
-    grouping = stored_grouping_bitmask({*values, *by})
+    grouping = stored_grouping_bitmask({*values, *by}) if active_scope() is None else None
     parameters: list[Any] = [list(codes), start, end, *values.values()]
     if grouping is not None:
         return (

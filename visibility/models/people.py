@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 # A working day, and a week.
@@ -88,6 +89,33 @@ class SecuritySettings(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(id=1), name="security_settings_one_row")
         ]
+
+
+class PersonScope(models.Model):
+    """The orders that a person sees; without a row, all. An empty dimension does not limit."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="order_scope",
+    )
+    channels = ArrayField(models.CharField(max_length=60), default=list)
+    warehouses = ArrayField(models.CharField(max_length=100), default=list)
+    # Numbers of customers.
+    customers = ArrayField(models.CharField(max_length=100), default=list)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~models.Q(channels=[], warehouses=[], customers=[]),
+                name="person_scope_limits",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"scope of user {self.user_id}"
 
 
 class ThrottleScope(StrEnum):

@@ -15,7 +15,14 @@ from structlog.stdlib import get_logger
 import visibility.notify.channels
 from connectors.sdk.load_plugins_of_package import load_plugins
 from connectors.sdk.payload import PayloadError
-from visibility.models.alerts import NOT_STOPPED, Notification, NotificationState, Subscription
+from visibility.db.data_scope import DataScope
+from visibility.models.alerts import (
+    NOT_STOPPED,
+    Alert,
+    Notification,
+    NotificationState,
+    Subscription,
+)
 from visibility.notify.channel import Channel, DeliveryFailed, OutgoingMessage
 from visibility.notify.check_and_encrypt_channel_settings import (
     UnreadableChannelSecrets,
@@ -26,6 +33,7 @@ from visibility.notify.check_and_encrypt_channel_settings import (
 from visibility.notify.delivery_log import record_accepted, record_failed, record_written
 from visibility.notify.notification_texts import compose_message_for_notifications
 from visibility.notify.sending_schedule import postpone_new_notifications
+from visibility.storage.person_scopes import load_scope
 
 log = get_logger(__name__)
 MAX_ATTEMPTS = 20
@@ -34,6 +42,7 @@ MAX_PAUSE = timedelta(hours=2)
 MIN_INTERVAL = timedelta(seconds=30)
 MAX_PER_MESSAGE = 5_000
 MAX_ERROR_LENGTH = 500
+OUTSIDE_SCOPE = "The order is outside the orders that this person sees."
 
 
 @cache
@@ -150,6 +159,9 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
     if len(rows) < len(batch.attempts):
         return 0
     subscription = rows[0].subscription
+    rows = _cancel_outside_scope(rows, load_scope(subscription.user_id))
+    if not rows:
+        return 0
     try:
         message = compose_message_for_notifications(rows, message_id=str(batch.id), sent_at=now)
         sent = send_and_record(subscription, message, rows)
@@ -159,6 +171,26 @@ def _send_batch(batch: NotificationBatch, now: datetime) -> int:
     state = NotificationState.SENT if sent.is_accepted else NotificationState.WRITTEN
     _queryset_of_notifications(rows).update(state=state, sent_at=now, error="")
     return len(rows)
+
+
+def _cancel_outside_scope(
+    rows: Sequence[Notification], scope: DataScope | None
+) -> list[Notification]:
+    """Cancel what the person may no longer see: the scope changed, or the order."""
+    if scope is None:
+        return list(rows)
+    visible = [row for row in rows if _is_in_scope(row.alert, scope)]
+    _queryset_of_notifications([row for row in rows if row not in visible]).update(
+        state=NotificationState.CANCELLED, error=OUTSIDE_SCOPE
+    )
+    return visible
+
+
+def _is_in_scope(alert: Alert, scope: DataScope) -> bool:
+    order = getattr(alert.order, "order", None)
+    return order is not None and scope.covers(
+        channel=order.channel, warehouse=order.warehouse, customer_no=order.customer_no
+    )
 
 
 @dataclass(frozen=True, slots=True)

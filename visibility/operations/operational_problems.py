@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from visibility.db.data_scope import limited_to
 from visibility.formatting import count_with_noun, format_duration, format_relative_time
 from visibility.kpi.record_kpi_errors_and_retry import kpi_failures_with_order_counts
 from visibility.kpi.registry import kpi_registry
@@ -84,7 +85,8 @@ def current_problems(now: datetime) -> Sequence[Problem]:
 
 def processing_lag_notices(now: datetime) -> Sequence[Problem]:
     """One notice if pages show stale data, for everyone who reads figures. Runs one statement."""
-    with connection.cursor() as cursor:
+    # For everyone, whatever orders they see: the delay concerns all messages alike.
+    with limited_to(None), connection.cursor() as cursor:
         cursor.execute(SELECT_OLDEST_UNPROCESSED, {"now": now})
         since: datetime | None = cursor.fetchone()[0]
     if since is None or now - since < MAX_LAG:

@@ -1,8 +1,10 @@
 """Queue messages for the subscriptions that follow the state of an alert, such as a pager."""
 
+from visibility.db.data_scope import limited_to
 from visibility.models.alerts import NOT_STOPPED, Alert, Notification, Subscription
 
 
+@limited_to(None)  # all followers, also those that the person does not see
 def queue_for_followers(alert: Alert, transition: str) -> None:
     """Queue a message for each follower that received this alert before.
 

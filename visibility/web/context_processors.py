@@ -24,7 +24,13 @@ from visibility.web.demo_tour_pages import tour_reader
 from visibility.web.page_access import may_open
 from visibility.web.people.second_factor_middleware import LACKS_SECOND_FACTOR
 from visibility.web.permission_labels import ROLE_TITLES
-from visibility.web.permissions import Permission, UserRole, has_permission, roles
+from visibility.web.permissions import (
+    Permission,
+    UserRole,
+    data_scope,
+    has_permission,
+    roles,
+)
 from visibility.web.screen_registry import SCREENS, NavigationEntry, navigation_entries
 
 MAX_SHOWN = 99
@@ -80,6 +86,8 @@ class UserSummary:
     name: str
     initials: str
     role: str
+    # Which orders the user sees; empty: all.
+    scope: str = ""
 
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
@@ -159,4 +167,10 @@ def user_summary(user: User) -> UserSummary:
     name = user.get_full_name() or user.get_username()
     initials = "".join(token[0] for token in name.split()[:2]).upper()
     titles = [title for role, title in ROLE_TITLES.items() if role in roles(user)]
-    return UserSummary(name, initials, ", ".join(titles) or "No role yet")
+    scope = data_scope(user)
+    return UserSummary(
+        name,
+        initials,
+        ", ".join(titles) or "No role yet",
+        scope.describe() if scope else "",
+    )

@@ -10,12 +10,16 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from visibility.db.data_scope import DataScope
 from visibility.models.audit import API_TOKEN_NAME
 from visibility.models.permission import Permission as Permission
+from visibility.storage.person_scopes import load_group_names_and_scope, load_scope
 
 # Attribute of a user object of a request with an API token.
 TOKEN_PERMISSIONS = "_token_permissions"  # noqa: S105  # a name
 
+# Attributes of a user object, cached for its request.
+ROLE_NAMES, DATA_SCOPE = "_role_names", "_data_scope"
 # Attribute of a view with the permissions that protect it.
 REQUIRED_PERMISSIONS = "required_permissions"
 
@@ -67,6 +71,25 @@ ROLE_PERMISSIONS: dict[Permission, frozenset[UserRole]] = {
     Permission.SUBSCRIPTIONS_EDIT: frozenset({OP, AD}),
     Permission.ADMINISTER: frozenset({AD}),
 }
+# A person with a scope never has these: what they show or change belongs to no order.
+NEVER_WITH_SCOPE = frozenset(
+    {
+        Permission.KPIS_NOTE,
+        Permission.MESSAGE_BODIES,
+        Permission.SOURCES_SEE,
+        Permission.SOURCES_EDIT,
+        Permission.PARKED_SEE,
+        Permission.PARKED_REPLAY,
+        Permission.MATCHING_SEE,
+        Permission.MATCHING_EDIT,
+        Permission.MAPPINGS_SEE,
+        Permission.MAPPINGS_EDIT,
+        Permission.RULES_EDIT,
+        Permission.ADMINISTER,
+    }
+)
+# Only people with one of these roles can have a scope.
+ROLES_WITH_SCOPE = frozenset({CS, EX, OP})
 HOME_PAGES = {
     CS: "/orders?open=1",
     EX: "/numbers",
@@ -80,12 +103,39 @@ def roles(user: User | AnonymousUser) -> frozenset[UserRole]:
     """The roles of a user; a superuser is an administrator."""
     if not user.is_authenticated or not user.is_active:
         return frozenset()
-    names: set[str] | None = user.__dict__.get("_role_names")
+    names: set[str] | None = user.__dict__.get(ROLE_NAMES)
     if names is None:
-        names = {group.name for group in user.groups.all()}
-        user.__dict__["_role_names"] = names  # cached for this request
+        if "groups" in user.__dict__.get("_prefetched_objects_cache", {}):
+            names = {group.name for group in user.groups.all()}
+            user.__dict__[ROLE_NAMES] = names
+        else:
+            names = _load_names_and_scope(user)
     granted = {UserRole(name) for name in names if name in set(UserRole)}
     return frozenset(granted | ({AD} if user.is_superuser else set()))
+
+
+def data_scope(user: User) -> DataScope | None:
+    """The orders that the user sees; None: all. Loaded together with the roles."""
+    if DATA_SCOPE not in user.__dict__:
+        if ROLE_NAMES in user.__dict__:
+            user.__dict__[DATA_SCOPE] = load_scope(user.pk)
+        else:
+            _load_names_and_scope(user)
+    scope: DataScope | None = user.__dict__[DATA_SCOPE]
+    return scope
+
+
+def reload_access(user: User) -> None:
+    """Forget roles and scope, which may have changed in this request."""
+    user.__dict__.pop(ROLE_NAMES, None)
+    user.__dict__.pop(DATA_SCOPE, None)
+
+
+def _load_names_and_scope(user: User) -> set[str]:
+    """Load the names of the groups and the scope, and keep them for this request."""
+    names, user.__dict__[DATA_SCOPE] = load_group_names_and_scope(user.pk)
+    user.__dict__[ROLE_NAMES] = names
+    return names
 
 
 def has_permission(user: User | AnonymousUser, permission: Permission) -> bool:
@@ -93,7 +143,9 @@ def has_permission(user: User | AnonymousUser, permission: Permission) -> bool:
     token_permissions: frozenset[Permission] | None = user.__dict__.get(TOKEN_PERMISSIONS)
     if token_permissions is not None and permission not in token_permissions:
         return False
-    return bool(roles(user) & ROLE_PERMISSIONS[permission])
+    if not roles(user) & ROLE_PERMISSIONS[permission]:
+        return False
+    return permission not in NEVER_WITH_SCOPE or data_scope(user) is None  # type: ignore[arg-type]  # a user with a role is no anonymous one
 
 
 def limit_to_token(user: User, permissions: frozenset[Permission], name: str) -> User:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import IdentifierScheme
+from visibility.db.data_scope import active_scope
 from visibility.models import Identifier, Order, TrackingLink
 from visibility.models.audit import append_audit_entry
 from visibility.screens.tracking.orders_of_link import NAME_LENGTH, tracking_path
@@ -15,6 +16,10 @@ from visibility.web.board_changes import Author
 
 MIN_DAYS, DEFAULT_DAYS, MAX_DAYS = 1, 30, 366
 MAX_LISTED = 50
+WITHOUT_PO = (
+    "The order has no PO or no customer number, or you do not see all orders of the customer, so a "
+    "link can show only this order."
+)
 
 
 class TrackingLinkRejected(Exception):
@@ -35,10 +40,11 @@ def create_tracking_link(
     if not MIN_DAYS <= days <= MAX_DAYS:
         sentence = f"A link is valid for {MIN_DAYS} to {MAX_DAYS} days."
         raise TrackingLinkRejected("days", sentence)
+    if covers_po and not may_show_po(order):
+        raise TrackingLinkRejected("covers_po", WITHOUT_PO)
     po = _purchase_order_number(order) if covers_po else ""
-    if covers_po and not (po and order.customer_no):
-        sentence = "The order has no PO or no customer number, so a link can show only this order."
-        raise TrackingLinkRejected("covers_po", sentence)
+    if covers_po and not po:
+        raise TrackingLinkRejected("covers_po", WITHOUT_PO)
     with transaction.atomic():
         link = TrackingLink.objects.create(
             name=secrets.token_urlsafe(NAME_LENGTH * 3 // 4),
@@ -51,6 +57,13 @@ def create_tracking_link(
         )
         _audit("tracking_link.created", link, by)
     return link, tracking_path(link)
+
+
+def may_show_po(order: Order) -> bool:
+    """Whether a link can show all orders of the PO, which may be more than its creator sees."""
+    scope = active_scope()
+    sees_all = scope is None or not (scope.channels or scope.warehouses)
+    return sees_all and bool(order.customer_po and order.customer_no)
 
 
 def revoke_tracking_link(order_id: int, number: int, *, by: Author) -> TrackingLink | None:

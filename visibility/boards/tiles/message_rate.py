@@ -57,6 +57,7 @@ class MessageRate(Tile):
     code = "message_rate"
     title = "Message volume"
     kinds = ("source", "order")
+    is_about_orders = False
     href = "/messages"
     definition = (
         "Messages received per minute in the last 60 full minutes. Dashed: the mean rate of this "

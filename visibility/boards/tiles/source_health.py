@@ -18,6 +18,7 @@ class SourceHealthTile(Tile):
     code = "source_health"
     title = "Sources"
     kinds = ("source", "order")
+    is_about_orders = False
     href = "/sources"
     definition = (
         "The state of each source, the worst first, and its last message. No data: nothing came "

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Max
 
 from visibility.alerts.load_source_evidence import load_source_evidence
+from visibility.db.data_scope import limited_to
 from visibility.models import RejectedRequestCount, Source
 from visibility.screens.sources.role_and_state_labels import STATE_TONES, SourceState
 from visibility.screens.sources.state import (
@@ -50,6 +51,7 @@ class SourceCounts:
         return 0 < self.expected == self.reporting
 
 
+@limited_to(None)  # when a source reported is no secret of any order
 def load_source_chips(now: datetime, *, limit: int = MAX_SOURCES) -> list[SourceChip]:
     """The first sources by title."""
     recent_rejections = RejectedRequestCount.objects.filter(last_at__gte=now - REJECTED_WITHIN)

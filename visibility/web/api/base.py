@@ -16,6 +16,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from visibility.db.data_scope import set_active_scope
 from visibility.db.database_time import database_now
 from visibility.models import ApiToken
 from visibility.web.api.query_params import QueryParameter, parse_query
@@ -24,6 +25,7 @@ from visibility.web.audit_denied_requests import record_denied_request
 from visibility.web.permissions import (
     Permission,
     UserRole,
+    data_scope,
     granted_permissions,
     has_permission,
     roles,
@@ -52,6 +54,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         result = find_token_user(text.strip(), database_now())
         if result is None:
             raise AuthenticationFailed(INVALID_TOKEN)
+        set_active_scope(data_scope(result[0]))
         return result
 
     def authenticate_header(self, request: Request) -> str:

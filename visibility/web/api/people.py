@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,74 +19,29 @@ from visibility.models import AccountLink
 from visibility.notify.account_links import account_link_path
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
-    EnumField,
-    PermissionFilteredSerializer,
     Rfc3339Field,
     serialize,
 )
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
+from visibility.web.api.people_serializers import (
+    InvitationBody,
+    PersonChangeBody,
+    PersonSerializer,
+    PersonWithLinkSerializer,
+)
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidFieldsInput
 from visibility.web.api.query_params import QueryParameter, enum_param
 from visibility.web.api.request_body_serializers import (
     EmptyBody,
-    RequestBody,
     parse_body,
     read_body,
 )
 from visibility.web.board_changes import Author
 from visibility.web.people import accounts, people_list
 from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownPerson
-from visibility.web.people.people_list import FACTOR_TITLES, PeopleFilter, Person, PersonState
+from visibility.web.people.people_list import PeopleFilter, Person
 from visibility.web.permissions import Permission, UserRole
-
-MAX_TEXT = 254
-
-
-class PersonSerializer(PermissionFilteredSerializer):
-    """An account. `teams`: slugs. `last_sign_in_at`: null if the person never signed in."""
-
-    id = serializers.IntegerField(source="user.pk")
-    username = serializers.CharField(source="user.username")
-    first_name = serializers.CharField(source="user.first_name")
-    last_name = serializers.CharField(source="user.last_name")
-    email = serializers.CharField(source="user.email")
-    state = EnumField(PersonState)
-    roles = serializers.ListField(child=EnumField(UserRole))
-    teams = serializers.ListField(child=serializers.CharField(), source="team_slugs")
-    second_factors = serializers.ListField(child=EnumField(FACTOR_TITLES))
-    last_sign_in_at = Rfc3339Field(source="last_sign_in", allow_null=True)
-    created_at = Rfc3339Field(source="user.date_joined")
-
-
-class PersonWithLinkSerializer(PersonSerializer):
-    """A person with a new link. No later response contains `link`, which sets a password once."""
-
-    link = serializers.CharField(required=False)
-    link_expires_at = Rfc3339Field()
-    link_is_emailed = serializers.BooleanField()
-
-
-class PersonChangeBody(RequestBody):
-    """The fields to change. `teams` replaces all teams, `role` all roles."""
-
-    first_name = serializers.CharField(required=False, max_length=150)
-    last_name = serializers.CharField(required=False, max_length=150)
-    email = serializers.CharField(required=False, allow_blank=True, max_length=MAX_TEXT)
-    role = serializers.ChoiceField([role.value for role in UserRole], required=False)
-    teams = serializers.ListField(
-        child=serializers.CharField(max_length=60), required=False, max_length=200
-    )
-
-
-class InvitationBody(PersonChangeBody):
-    """A new account."""
-
-    username = serializers.CharField(max_length=150)
-    first_name = serializers.CharField(max_length=150)
-    last_name = serializers.CharField(max_length=150)
-    role = serializers.ChoiceField([role.value for role in UserRole])
-
 
 ROLE = enum_param("role", "Only people with this role.", UserRole)
 STATE = QueryParameter(

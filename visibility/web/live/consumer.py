@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from visibility.web.live.hub import Subscriber, hub_of_this_process
 from visibility.web.live.ready_frames import SCOPE_KEY
 from visibility.web.people.second_factor import lacks_second_factor, session_has_second_factor
-from visibility.web.permissions import Permission, has_permission, roles
+from visibility.web.permissions import Permission, data_scope, has_permission, roles
 
 MAX_FRAME_BYTES = 65_536
 MAX_FRAMES_PER_SECOND = 20
@@ -118,4 +118,5 @@ def authenticated_subscriber(scope: Any) -> Subscriber | None:
         roles(user),
         session_has_second_factor(user, session),
         writer=scope.get(SCOPE_KEY),
+        data_scope=data_scope(user),
     )

@@ -21,8 +21,10 @@ from redis.exceptions import RedisError
 from structlog.stdlib import get_logger
 
 from visibility.db.change_feed import latest_change_number
+from visibility.db.data_scope import DataScope
 from visibility.models import Change
 from visibility.notify.publish_change_number import redis_channel_name
+from visibility.storage.person_scopes import load_scopes
 from visibility.web.live.ready_frames import ReadyFrameWriter, encode_text_frame
 from visibility.web.people import second_factor
 from visibility.web.permissions import UserRole, roles
@@ -50,7 +52,7 @@ class Subscriber:
     user_id: int
     session_key: str
     auth_hash: str
-    # The roles at the handshake. With other ones, the page has to load again.
+    # The roles and the scope at the handshake. With other ones, the page has to load again.
     roles: frozenset[UserRole] = frozenset()
     has_second_factor: bool = False
     # None means: close, the user is no longer authorized.
@@ -60,6 +62,7 @@ class Subscriber:
     writer: ReadyFrameWriter | None = None
     # A message was taken from the queue, and the server has not accepted it yet.
     is_sending: bool = False
+    data_scope: DataScope | None = None
 
     def send_frame_or_enqueue(self, frame: bytes, text: str, head: int) -> None:
         """Write a message at once if no other one waits before it, or else queue it."""
@@ -109,7 +112,7 @@ def changes_since(last: int) -> tuple[int, set[str], dict[str, list[int]]]:
 
 
 def still_authorized(subscribers: Sequence[Subscriber]) -> set[Subscriber]:
-    """Return those whose session is still valid, and whose user has the same roles.
+    """Return those whose session is still valid, and whose user has the same roles and scope.
 
     Also leave out those without a second factor, if one is required now.
     """
@@ -124,12 +127,14 @@ def still_authorized(subscribers: Sequence[Subscriber]) -> set[Subscriber]:
         pk__in={subscriber.user_id for subscriber in subscribers}, is_active=True
     ).prefetch_related("groups")
     current = {user.pk: (user.get_session_auth_hash(), roles(user)) for user in users}
+    scopes = load_scopes(current)
     return {
         subscriber
         for subscriber in subscribers
         if subscriber.session_key in sessions
         and (subscriber.has_second_factor or not needs_second_factor)
         and current.get(subscriber.user_id) == (subscriber.auth_hash, subscriber.roles)
+        and scopes.get(subscriber.user_id) == subscriber.data_scope
     }
 
 
@@ -209,18 +214,28 @@ class Hub:
         last = self.head
         self.head, kinds, ids = await database_sync_to_async(changes_since)(last)
         if self.head != last:
-            self.broadcast(encode_message("change", self.head, kinds=sorted(kinds), ids=ids))
+            self.broadcast(
+                encode_message("change", self.head, kinds=sorted(kinds), ids=ids),
+                encode_message("change", self.head, kinds=sorted(kinds)),
+            )
         elif time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
-            self.broadcast(encode_message("heartbeat", self.head))
+            heartbeat = encode_message("heartbeat", self.head)
+            self.broadcast(heartbeat, heartbeat)
         else:
             return sent_at
         return time.monotonic()
 
-    def broadcast(self, text: str) -> None:
-        """Send one message to every socket, or queue it where the socket is not ready."""
-        frame = encode_text_frame(text)
+    def broadcast(self, text: str, text_for_scopes: str) -> None:
+        """Send one message to every socket, or queue it where the socket is not ready.
+
+        `text_for_scopes` is for people with a scope: without the IDs of orders of others.
+        """
+        frame, frame_for_scopes = encode_text_frame(text), encode_text_frame(text_for_scopes)
         for subscriber in self.subscribers:
-            subscriber.send_frame_or_enqueue(frame, text, self.head)
+            if subscriber.data_scope is None:
+                subscriber.send_frame_or_enqueue(frame, text, self.head)
+            else:
+                subscriber.send_frame_or_enqueue(frame_for_scopes, text_for_scopes, self.head)
 
     async def wake_on_redis_broadcast(self) -> None:
         """Wake the poll loop for each published change; reconnect with a back-off of up to 5 s."""

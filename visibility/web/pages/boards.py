@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,10 +17,13 @@ from visibility.boards.stored_boards import (
     start_board_slug,
 )
 from visibility.db.change_feed import latest_change_number
+from visibility.db.data_scope import limited_to
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id, parse_row_version
+from visibility.models import ScreenLink
 from visibility.operations.operational_problems import processing_lag_notices
 from visibility.screens.save_conflicts import conflict_with_latest_entry, latest_change
+from visibility.storage.person_scopes import load_scope
 from visibility.web.arrange_form import arrange_context, settings_by_label, settings_of_board
 from visibility.web.list_page_context import viewer_of_request
 from visibility.web.permissions import (
@@ -119,6 +123,13 @@ def screen_page(request: HttpRequest, token: str) -> HttpResponse:
     link = find_valid_link(token, now)
     if link is None:
         raise Http404
+    with limited_to(load_scope(link.created_by_id)):
+        return _render_screen(request, link, newest=newest, now=now)
+
+
+def _render_screen(
+    request: HttpRequest, link: ScreenLink, *, newest: int, now: datetime
+) -> HttpResponse:
     stored = [load_stored_board(slug, user_id=link.created_by_id) for slug in link.boards]
     boards = [board for board in stored if board is not None]
     if not boards:

@@ -31,6 +31,7 @@ from visibility.web.people import accounts, people_list
 from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownPerson
 from visibility.web.people.form_values import entered_person_values, stored_person_values
 from visibility.web.people.people_list import PeopleFilter, Person
+from visibility.web.people.scope_changes import DIMENSIONS
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import (
     Permission,
@@ -41,6 +42,7 @@ from visibility.web.permissions import (
 
 LIST_URL = "/people"
 MAX_TEAMS = 200
+MAX_SCOPE_TEXT = 50_000
 TEXT_FIELDS = ("username", "first_name", "last_name", "email", "role")
 
 
@@ -156,7 +158,19 @@ def _filter_of(request: HttpRequest) -> PeopleFilter:
 
 def _posted_values(request: HttpRequest) -> PersonValues:
     texts = {name: request.POST.get(name, "").replace("\0", "")[:400] for name in TEXT_FIELDS}
-    return PersonValues(**texts, teams=[slug[:60] for slug in request.POST.getlist("teams")])
+    # A form of an older page has no fields of the scope, which then stays.
+    scope = {
+        name: request.POST[name].replace("\0", "")[:MAX_SCOPE_TEXT].splitlines()
+        for name in DIMENSIONS
+        if name in request.POST
+    }
+    return PersonValues(
+        **texts,
+        teams=[slug[:60] for slug in request.POST.getlist("teams")],
+        channels=scope.get("channels"),
+        warehouses=scope.get("warehouses"),
+        customers=scope.get("customers"),
+    )
 
 
 def _form_context(request: HttpRequest, error: InvalidPerson | None = None) -> dict[str, Any]:
@@ -183,7 +197,9 @@ def _render_person(
     stored, conflict = stored_person_values(person), None
     if "first_name" not in request.POST or not (error or conflicting):
         names = {name: getattr(person.user, name) for name in ("first_name", "last_name", "email")}
-        context["entered"] = {**names, "role": person.roles[0] if person.roles else ""}
+        scope = {name: "\n".join(getattr(person, name)) for name in DIMENSIONS}
+        role = person.roles[0] if person.roles else ""
+        context["entered"] = {**names, **scope, "role": role}
         context["chosen_teams"] = [slug for slug, _ in person.teams]
     if conflicting:
         # Teams are also changed on their own pages.

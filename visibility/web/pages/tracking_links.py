@@ -25,6 +25,7 @@ from visibility.web.tracking_links import (
     MIN_DAYS,
     TrackingLinkRejected,
     create_tracking_link,
+    may_show_po,
     revoke_tracking_link,
     tracking_links_of_order,
 )
@@ -45,8 +46,7 @@ def tracking_panel(request: HttpRequest, order: Order, now: datetime) -> Trackin
     """The panel of an order; None for users who may not share orders. One statement."""
     if not has_permission(request.user, Permission.ORDERS_SHARE):
         return None
-    may_show_po = bool(order.customer_po and order.customer_no)
-    return TrackingPanel(tracking_links_of_order(order.pk, now), may_show_po)
+    return TrackingPanel(tracking_links_of_order(order.pk, now), may_show_po(order))
 
 
 @require_POST

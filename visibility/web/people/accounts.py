@@ -6,13 +6,10 @@ themselves.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, User
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -23,8 +20,17 @@ from visibility.notify.account_links import create_account_link, end_account_lin
 from visibility.notify.change_and_test_subscriptions import cancel_notifications_of_user
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 from visibility.web.board_changes import Author
+from visibility.web.people.account_texts import set_texts, username_taken
+from visibility.web.people.person_values import PersonValues as PersonValues
+from visibility.web.people.scope_changes import (
+    NO_SCOPE,
+    new_scope,
+    scope_errors,
+    store_scope,
+    stored_scope,
+)
 from visibility.web.people.sessions import end_sessions
-from visibility.web.permissions import UserRole, roles
+from visibility.web.permissions import ROLES_WITH_SCOPE, UserRole, reload_access, roles
 
 LAST_ADMINISTRATOR = "This is the last active administrator. Make someone else one first."
 OWN_ROLE = "You cannot change your own role. Another administrator can."
@@ -43,49 +49,45 @@ class UnknownPerson(Exception):
     """There is no such person."""
 
 
-@dataclass(frozen=True, slots=True)
-class PersonValues:
-    """What administrators enter; None stays as it is. `teams`: slugs."""
-
-    username: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    email: str | None = None
-    role: str | None = None
-    teams: Sequence[str] | None = None
-
-
 def invite_person(values: PersonValues, *, by: Author) -> tuple[User, AccountLink]:
     """Create an account without password, and the link that sets one. Raises InvalidPerson."""
     with transaction.atomic():
         user = User(username=(values.username or "").strip(), is_active=True)
         user.set_unusable_password()
-        errors = _set_texts(user, values)
+        errors = set_texts(user, values)
         if values.role not in set(UserRole):
             errors.append(SettingError("role", "Choose a role."))
         teams = _find_teams(values.teams or (), errors)
+        scope = new_scope(values.scope, NO_SCOPE)
+        role = UserRole(values.role) if values.role in set(UserRole) else None
+        errors += scope_errors(scope, NO_SCOPE, role)
         if errors:
             raise InvalidPerson(errors)
         try:
             with transaction.atomic():
                 user.save()
         except IntegrityError:
-            raise InvalidPerson([_username_taken(user.username)]) from None
+            raise InvalidPerson([username_taken(user.username)]) from None
         _set_role(user, UserRole(values.role or ""))
         user.teams.set(teams)
+        if scope != stored_scope(user):
+            store_scope(user, scope, now=by.now)
         link = _create_link(user, AccountLinkPurpose.INVITATION, by)
         _audit("person.invited", user, by, describe_person(user))
     return user, link
 
 
 def change_person(user_id: int, values: PersonValues, *, by: Author) -> User:
-    """Change names, email address, role and teams. Raises InvalidPerson, UnknownPerson."""
+    """Change names, email address, role, teams and scope. Raises InvalidPerson, UnknownPerson."""
     with transaction.atomic():
         user = lock_person(user_id)
         before = describe_person(user)
-        errors = _set_texts(user, values)
+        errors = set_texts(user, values)
         teams = None if values.teams is None else _find_teams(values.teams, errors)
         errors += _role_errors(user, values.role, by)
+        before_scope = stored_scope(user)
+        scope = new_scope(values.scope, before_scope)
+        errors += scope_errors(scope, before_scope, _role_after(user, values.role))
         if errors:
             raise InvalidPerson(errors)
         if user.email != before["email"]:
@@ -93,6 +95,8 @@ def change_person(user_id: int, values: PersonValues, *, by: Author) -> User:
         user.save(update_fields=["first_name", "last_name", "email"])
         if values.role is not None and {UserRole(values.role)} != roles(user):
             _set_role(user, UserRole(values.role))
+        if scope != before_scope:
+            store_scope(user, scope, now=by.now)
         if teams is not None:
             user.teams.set(teams)
             Team.objects.filter(default_owner=user).exclude(
@@ -186,7 +190,7 @@ def end_sessions_of_person(user_id: int, *, by: Author) -> int:
 
 def describe_person(user: User) -> dict[str, Any]:
     """What the audit log contains of an account."""
-    user.__dict__.pop("_role_names", None)  # may have changed in this request
+    reload_access(user)
     granted = roles(user) if user.is_active else ()
     return {
         "first_name": user.first_name,
@@ -194,6 +198,7 @@ def describe_person(user: User) -> dict[str, Any]:
         "email": user.email,
         "roles": sorted(role.value for role in granted),
         "teams": sorted(user.teams.values_list("title", flat=True)),
+        **stored_scope(user),
     }
 
 
@@ -211,7 +216,7 @@ def _role_errors(user: User, role: str | None, by: Author) -> list[SettingError]
         return []
     if role not in set(UserRole):
         return [SettingError("role", "Choose a role.")]
-    user.__dict__.pop("_role_names", None)
+    reload_access(user)
     if {UserRole(role)} == roles(user):
         return []
     if user.pk == by.user.pk:
@@ -219,6 +224,13 @@ def _role_errors(user: User, role: str | None, by: Author) -> list[SettingError]
     if role != UserRole.ADMIN and _is_last_administrator(user):
         return [SettingError("role", LAST_ADMINISTRATOR)]
     return []
+
+
+def _role_after(user: User, role: str | None) -> UserRole | None:
+    """The role that decides about a scope: the entered one, or one that cannot have any."""
+    if role is not None:
+        return UserRole(role) if role in set(UserRole) else None
+    return next(iter(roles(user) - ROLES_WITH_SCOPE), next(iter(roles(user)), None))
 
 
 def _is_last_administrator(user: User) -> bool:
@@ -237,46 +249,7 @@ def _set_role(user: User, role: UserRole) -> None:
     if user.is_superuser and role != UserRole.ADMIN:
         user.is_superuser = user.is_staff = False
         user.save(update_fields=["is_superuser", "is_staff"])
-    user.__dict__.pop("_role_names", None)
-
-
-def _set_texts(user: User, values: PersonValues) -> list[SettingError]:
-    errors = []
-    if user.pk is None:
-        errors += _username_errors(user.username)
-    for name, title in (("first_name", "first name"), ("last_name", "last name")):
-        text = getattr(values, name)
-        if text is not None:
-            setattr(user, name, text.strip())
-        if not getattr(user, name) and (user.pk is None or text is not None):
-            errors.append(SettingError(name, f"Enter the {title}."))
-        elif len(getattr(user, name)) > 150 or not getattr(user, name).isprintable():
-            errors.append(SettingError(name, f"Enter a {title} of at most 150 characters."))
-    if values.email is not None:
-        user.email = values.email.strip()
-        try:
-            if user.email:
-                validate_email(user.email)
-        except ValidationError:
-            errors.append(SettingError("email", "Enter an email address, such as ada@example.com."))
-    return errors
-
-
-def _username_errors(username: str) -> list[SettingError]:
-    try:
-        User._meta.get_field("username").clean(username, None)
-    except ValidationError:
-        sentence = "Enter 1 to 150 letters, digits and @ . + - _, such as ada.lovelace."
-        return [SettingError("username", sentence)]
-    if User.objects.filter(username__iexact=username).exists():
-        return [_username_taken(username)]
-    return []
-
-
-def _username_taken(username: str) -> SettingError:
-    return SettingError(
-        "username", f"There is an account with the username {username[:80]} already."
-    )
+    reload_access(user)
 
 
 def _find_teams(slugs: Sequence[str], errors: list[SettingError]) -> list[Team]:

@@ -1,12 +1,13 @@
 """The values of the forms of a team and of a person, by label, to compare two versions of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.contrib.auth.models import User
 
 from visibility.models import Team
 from visibility.web.people.accounts import PersonValues
 from visibility.web.people.people_list import Person
+from visibility.web.people.scope_changes import DIMENSIONS, new_scope
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import UserRole
 
@@ -35,9 +36,9 @@ def stored_team_values(team: Team) -> dict[str, str]:
 
 def stored_person_values(person: Person) -> dict[str, str]:
     user = person.user
-    return _person_values(
-        (user.first_name, user.last_name, user.email), person.role_titles, person.team_slugs
-    )
+    texts = (user.first_name, user.last_name, user.email)
+    scope = {name: getattr(person, name) for name in DIMENSIONS}
+    return _person_values(texts, person.role_titles, person.team_slugs, scope)
 
 
 def entered_person_values(entered: PersonValues, stored: Person) -> dict[str, str]:
@@ -46,15 +47,20 @@ def entered_person_values(entered: PersonValues, stored: Person) -> dict[str, st
     role = entered.role
     title = ROLE_TITLES[UserRole(role)] if role in set(UserRole) else role or ""
     shown = stored.role_titles if role is None else title
-    return _person_values(texts, shown, entered.teams or ())
+    stored_scope = {name: getattr(stored, name) for name in DIMENSIONS}
+    return _person_values(texts, shown, entered.teams or (), new_scope(entered.scope, stored_scope))
 
 
 def _person_values(
-    texts: tuple[str, str, str], role: str, team_slugs: Sequence[str]
+    texts: tuple[str, str, str],
+    role: str,
+    team_slugs: Sequence[str],
+    scope: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
     titles = Team.objects.filter(slug__in=list(team_slugs)).order_by("title")
     return {
         **dict(zip(("First name", "Last name", "Email address"), texts, strict=True)),
         "Role": role,
         "Teams": ", ".join(titles.values_list("title", flat=True)),
+        **{name.capitalize(): ", ".join(scope[name]) for name in DIMENSIONS},
     }

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
+from visibility.db.data_scope import DataScope
+from visibility.storage.person_scopes import load_scopes
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import UserRole
 
@@ -36,6 +38,7 @@ class Person:
     roles: tuple[UserRole, ...]
     teams: tuple[tuple[str, str], ...]
     second_factors: tuple[str, ...]
+    scope: DataScope | None = None
 
     @property
     def state(self) -> PersonState:
@@ -62,6 +65,18 @@ class Person:
     @property
     def team_slugs(self) -> list[str]:
         return [slug for slug, _ in self.teams]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return self.scope.channels if self.scope else ()
+
+    @property
+    def warehouses(self) -> tuple[str, ...]:
+        return self.scope.warehouses if self.scope else ()
+
+    @property
+    def customers(self) -> tuple[str, ...]:
+        return self.scope.customers if self.scope else ()
 
     @property
     def factor_titles(self) -> str:
@@ -129,8 +144,15 @@ def _describe(rows: QuerySet[User]) -> list[Person]:
     authenticators = Authenticator.objects.filter(user__in=users, type__in=FACTOR_TITLES)
     for user_id, code in authenticators.values_list("user_id", "type"):
         factors.setdefault(user_id, set()).add(code)
+    scopes = load_scopes(user.pk for user in users)
     return [
-        Person(user, _roles_of(user), _teams_of(user), tuple(sorted(factors.get(user.pk, ()))))
+        Person(
+            user,
+            _roles_of(user),
+            _teams_of(user),
+            tuple(sorted(factors.get(user.pk, ()))),
+            scopes.get(user.pk),
+        )
         for user in users
     ]
 

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, which applies the scope of the current context."""
