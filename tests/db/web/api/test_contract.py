@@ -170,6 +170,8 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "kpi-targets": ("kpi-targets", {EX, OP, AD}, None),
     "kpi-notes/{note}": ("kpi-notes/{note_id}", {EX, OP, AD}, None),
     "notifications": ("notifications", ALL, None),
+    "single-sign-on": ("single-sign-on", {AD}, None),
+    "single-sign-on/test": ("single-sign-on/test", {AD}, {}),
     "mail-server": ("mail-server", {AD}, None),
     "mail-server/test": ("mail-server/test", {AD}, {"to": "ada@example.com"}),
     "outgoing-addresses": ("outgoing-addresses", {AD}, None),

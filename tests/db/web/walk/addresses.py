@@ -21,6 +21,7 @@ SIGNED_IN = frozenset(
 STEPS = frozenset(
     {
         *("signin/code", "signin/cancel", "signin/passkey"),
+        "signin/single-sign-on/callback",
         *("account/confirm", "account/confirm/code", "account/confirm/passkey"),
         "account/second-factor/app",
         "account/second-factor/app/remove",
@@ -68,6 +69,11 @@ POST_ONLY = frozenset(
         "people/<int:number>/remove-second-factors",
         "kpi-targets/<int:number>/end",
         "outgoing-addresses/<int:number>/remove",
+        "signin/single-sign-on",
+        "people/single-sign-on/test",
+        "people/single-sign-on/try",
+        "people/single-sign-on/link",
+        "people/single-sign-on/delete",
         "mail-server/test",
         "mail-server/delete",
         "setup/close",
@@ -160,6 +166,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "people/new": ["/people/new"],
     "people/<int:number>": ["/people/{person}"],
     "people/security": ["/people/security"],
+    "people/single-sign-on": ["/people/single-sign-on"],
     "teams": ["/teams"],
     "audit": ["/audit", "/audit?area=rule&text=nothing"],
     "audit/export": ["/audit/export"],
