@@ -116,6 +116,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "people/<int:number>/reactivate",
         "people/<int:number>/end-sessions",
         "people/<int:number>/remove-second-factors",
+        "people/<int:number>/unlink",
         "setup/close",
         "tokens/<int:number>/revoke",
         "account/sessions/end-others",

@@ -192,19 +192,19 @@ def test_only_administrators_see_and_change_it(server: LocalIdentityProvider) ->
 
 def test_addresses_and_keys_are_read(admin: Client, server: LocalIdentityProvider) -> None:
     store_provider(server)
-    page = text_of(admin.post(f"{PAGE}/test"))
+    page = shown_after(admin, admin.post(f"{PAGE}/test"))
     assert "The addresses and keys of Acme can be read." in page
     assert f"{server.issuer}/token" in page
     assert server.requests == ["/.well-known/openid-configuration", "/keys"]
-    assert "Last read without an error" in text_of(admin.get(PAGE))
+    assert "Last read without an error" in text_of(confirmed_session("other").get(PAGE))
     server.change_discovery = lambda document: document | {"jwks_uri": f"{server.issuer}/none"}
-    page = text_of(admin.post(f"{PAGE}/test"))
+    page = shown_after(admin, admin.post(f"{PAGE}/test"))
     assert "/none answered with status 404 instead of the list of keys." in page
     assert IdentityProvider.objects.get().tested_at is None
     server.change_discovery = lambda document: (
         document | {"jwks_uri": "https://169.254.169.254/keys"}
     )
-    page = text_of(admin.post(f"{PAGE}/test"))
+    page = shown_after(admin, admin.post(f"{PAGE}/test"))
     assert "169.254.169.254 is not a public address" in page
     entries = AuditEntry.objects.filter(action="single_sign_on.tested").order_by("pk")
     assert [entry.detail["successful"] for entry in entries] == [True, False, False]
@@ -215,7 +215,7 @@ def test_provider_of_the_private_network_needs_permission(
 ) -> None:
     store_provider(server)
     settings.OUTGOING_ALLOWED = []
-    assert "is not a public address" in text_of(admin.post(f"{PAGE}/test"))
+    assert "is not a public address" in shown_after(admin, admin.post(f"{PAGE}/test"))
     assert server.requests == []
 
 

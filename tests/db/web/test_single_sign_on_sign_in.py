@@ -164,6 +164,16 @@ def test_account_belongs_to_one_subject(
     text = shown_after(client, sign_in_at(client, server))
     assert "belongs to another person of the identity provider" in text
     assert refusals() == ["linked_to_other"]
+    # It is the same person with a new account at the provider.
+    admin = signed_in(UserRole.ADMIN, "ida")
+    assert f"linked to {server.issuer}" in admin.get(f"/people/{grace.pk}").content.decode()
+    admin.post(f"/people/{grace.pk}/unlink")
+    assert AuditEntry.objects.get(action="person.unlinked").object == "grace"
+    sign_in_at(client, server)
+    assert SocialAccount.objects.get().uid == "subject-2"
+    answer = admin.post(f"/api/v1/people/{grace.pk}/unlink", {}, "application/json")
+    assert (answer.status_code, SocialAccount.objects.count()) == (200, 0)
+    assert client.get("/orders").status_code == 302
 
 
 def test_address_of_several_accounts_opens_none(
@@ -185,6 +195,7 @@ def test_deactivated_person_is_refused(
     User.objects.filter(pk=grace.pk).update(is_active=False)
     assert "This account is deactivated" in shown_after(client, sign_in_at(client, server))
     assert (signed_in_as(client), refusals()) == ("", ["deactivated"])
+    assert AuditEntry.objects.get(action="session.refused").object == "grace"
 
 
 def test_role_follows_the_groups_at_each_sign_in(

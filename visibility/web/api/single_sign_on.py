@@ -21,6 +21,7 @@ from visibility.web.api.common_serializers import (
     serialize,
 )
 from visibility.web.api.idempotency import run_idempotently
+from visibility.web.api.people import person_action
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import (
     EmptyBody,
@@ -38,6 +39,7 @@ from visibility.web.people.single_sign_on.change_identity_provider import (
     remove_identity_provider,
 )
 from visibility.web.people.single_sign_on.check_identity_provider import check_identity_provider
+from visibility.web.people.single_sign_on.links import unlink_person
 from visibility.web.people.single_sign_on.read_provider_values import (
     MAX_GROUP_LENGTH,
     MAX_LENGTHS,
@@ -182,6 +184,14 @@ class SingleSignOnView(ApiView):
             return ApiResponse.with_json_body(content)
 
         return run_idempotently(request, body, do)
+
+
+UnlinkPersonView = person_action(
+    "person_unlink",
+    unlink_person,
+    "Remove the link of an account to the identity provider, and end all sessions.",
+    session_methods=frozenset({"POST"}),
+)
 
 
 class SingleSignOnTestView(ApiView):

@@ -144,6 +144,7 @@ urlpatterns = [
     path("people/<int:person_id>/deactivate", people.DeactivatePersonView.as_view()),
     path("people/<int:person_id>/reactivate", people.ReactivatePersonView.as_view()),
     path("people/<int:person_id>/end-sessions", people.EndPersonSessionsView.as_view()),
+    path("people/<int:person_id>/unlink", single_sign_on.UnlinkPersonView.as_view()),
     path("people/<int:person_id>/remove-second-factors", people.RemoveSecondFactorsView.as_view()),
     path("teams", teams.TeamListView.as_view()),
     path("teams/<slug:slug>", teams.TeamView.as_view()),

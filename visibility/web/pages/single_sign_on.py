@@ -41,11 +41,15 @@ from visibility.web.people.single_sign_on.form_values import (
     text_fields,
     values_by_label,
 )
-from visibility.web.people.single_sign_on.match_person import link_own_account
+from visibility.web.people.single_sign_on.links import link_own_account
 from visibility.web.people.single_sign_on.read_provider_values import FIELDS, SECRET
 from visibility.web.people.single_sign_on.refusals import SignInRefused
 from visibility.web.people.single_sign_on.sign_in import address_at_provider
-from visibility.web.people.single_sign_on.test_sign_in_result import load_test_result
+from visibility.web.people.single_sign_on.test_sign_in_result import (
+    load_check,
+    load_test_result,
+    store_check,
+)
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
@@ -80,9 +84,10 @@ def single_sign_on(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require_permission(Permission.ADMINISTER)
 def test_addresses_and_keys(request: HttpRequest) -> HttpResponse:
-    """`POST /people/single-sign-on/test`: read what the provider publishes, and show it."""
-    check = check_identity_provider(current_identity_provider(), by=_author(request))
-    return _render_page(request, check=check)
+    """`POST /people/single-sign-on/test`: read what the provider publishes."""
+    row = current_identity_provider()
+    store_check(request, row, check_identity_provider(row, by=_author(request)))
+    return HttpResponseRedirect(SETTINGS_PAGE)
 
 
 @require_POST
@@ -95,7 +100,8 @@ def try_sign_in(request: HttpRequest) -> HttpResponse:
     try:
         address = address_at_provider(request, row, tester=signed_in_user(request).pk)
     except SignInRefused as error:
-        return _render_page(request, check=ProviderCheck(False, error.sentence))
+        store_check(request, row, ProviderCheck(False, error.sentence))
+        return HttpResponseRedirect(SETTINGS_PAGE)
     return render_way_to_provider(request, row, address)
 
 
@@ -137,7 +143,6 @@ def _render_page(
     errors: Sequence[SettingError] = (),
     is_conflict: bool = False,
     is_unconfirmed: bool = False,
-    check: ProviderCheck | None = None,
 ) -> HttpResponse:
     stored = current_identity_provider()
     now = database_now()
@@ -166,7 +171,7 @@ def _render_page(
         "is_secret_missing": bool(entered and entered[SECRET]),
         "is_unconfirmed": is_unconfirmed,
         "conflict": conflict,
-        "check": check,
+        "check": load_check(request, stored),
         "tested": displayed_time(stored.tested_at, now),
         "result": load_test_result(request, stored),
         "redirect_address": redirect_address(),

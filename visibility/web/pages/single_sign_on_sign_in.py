@@ -20,6 +20,7 @@ from visibility.web.people.single_sign_on.change_identity_provider import (
     current_identity_provider,
     enabled_identity_provider,
 )
+from visibility.web.people.single_sign_on.links import find_linked_person
 from visibility.web.people.single_sign_on.match_person import find_or_create_person
 from visibility.web.people.single_sign_on.provider_identity import ProviderIdentity
 from visibility.web.people.single_sign_on.refusals import Reason, SignInRefused
@@ -96,7 +97,8 @@ def render_way_to_provider(
 
     The content security policy forbids forms whose answer redirects to another site.
     """
-    context = {"provider": row, "address": address}
+    # Without navigation, whose live updates would request this address of a form.
+    context = {"provider": row, "address": address, "nav": ()}
     return render(request, "single_sign_on/continue.html", context)
 
 
@@ -134,7 +136,9 @@ def _audit_refusal(
 ) -> None:
     """Record who was refused and why. An email address that is not verified is not stored."""
     email = identity.email if identity and identity.email_is_verified else ""
-    user = User.objects.filter(email__iexact=email).first() if email else None
+    user = find_linked_person(identity) if identity else None
+    if user is None and email:
+        user = User.objects.filter(email__iexact=email).order_by("pk").first()
     append_audit_entry(
         "session.refused",
         user=user,

@@ -118,6 +118,7 @@ NEEDED: dict[str, set[Permission]] = {
     "people/{leaver}/link": {P.ADMINISTER},
     "people/{leaver}/end-sessions": {P.ADMINISTER},
     "people/{leaver}/remove-second-factors": {P.ADMINISTER},
+    "people/{leaver}/unlink": {P.ADMINISTER},
     "people/{leaver}/deactivate": {P.ADMINISTER},
     "people/{leaver}/reactivate": {P.ADMINISTER},
     "security": {P.ADMINISTER},
@@ -163,6 +164,7 @@ WITHOUT_TOKEN = {
     "people/{leaver}/link",
     "people/{leaver}/reactivate",
     "people/{leaver}/remove-second-factors",
+    "people/{leaver}/unlink",
 }
 NEW_ADMINISTRATOR = {"username": "eve", "first_name": "E", "last_name": "V", "role": "admin"}
 
@@ -351,6 +353,7 @@ def test_a_token_cannot_create_tokens(person: Callable[[UserRole], User]) -> Non
         ("post", "people/{own}/link", {}),
         ("post", "people/{clerk}/reactivate", {}),
         ("post", "people/{own}/remove-second-factors", {}),
+        ("post", "people/{own}/unlink", {}),
         ("patch", "security", {"second_factor_is_required": False}),
         ("patch", "single-sign-on", {"is_enabled": True}),
         ("delete", "single-sign-on", {}),

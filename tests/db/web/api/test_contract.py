@@ -138,6 +138,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {AD},
         {},
     ),
+    "people/{leaver}/unlink": ("people/{person_id}/unlink", {AD}, {}),
     "people/{leaver}/deactivate": ("people/{person_id}/deactivate", {AD}, {}),
     "people/{leaver}/reactivate": ("people/{person_id}/reactivate", {AD}, {}),
     "security": ("security", {AD}, None),

@@ -67,6 +67,7 @@ POST_ONLY = frozenset(
         "people/<int:number>/reactivate",
         "people/<int:number>/end-sessions",
         "people/<int:number>/remove-second-factors",
+        "people/<int:number>/unlink",
         "kpi-targets/<int:number>/end",
         "outgoing-addresses/<int:number>/remove",
         "signin/single-sign-on",

@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from visibility.models import IdentityProvider, UnknownPeople
-from visibility.web.board_changes import Author
 from visibility.web.people.account_roles import (
     is_administrator,
     is_last_administrator,
@@ -22,6 +21,7 @@ from visibility.web.people.account_roles import (
 )
 from visibility.web.people.accounts import describe_person
 from visibility.web.people.allauth_adapters import audit_account
+from visibility.web.people.single_sign_on.links import find_linked_person, link_account
 from visibility.web.people.single_sign_on.provider_identity import ProviderIdentity
 from visibility.web.people.single_sign_on.refusals import Reason, SignInRefused
 from visibility.web.permissions import UserRole, roles
@@ -55,12 +55,8 @@ def role_of_groups(provider: IdentityProvider, groups: Sequence[str]) -> UserRol
 def match_person(provider: IdentityProvider, identity: ProviderIdentity) -> MatchedPerson:
     """Find the account and the role, and change nothing. Raises SignInRefused."""
     role = role_of_groups(provider, identity.groups)
-    link = (
-        SocialAccount.objects.filter(provider=identity.issuer, uid=identity.subject)
-        .select_related("user")
-        .first()
-    )
-    user = link.user if link else _find_by_email(identity)
+    linked = find_linked_person(identity)
+    user = linked or _find_by_email(identity)
     if user is None:
         _check_creation(provider, identity, role)
         return MatchedPerson(None, False, role)
@@ -68,15 +64,15 @@ def match_person(provider: IdentityProvider, identity: ProviderIdentity) -> Matc
         raise SignInRefused(
             Reason.DEACTIVATED, "This account is deactivated. Ask an administrator."
         )
-    if link is None:
+    if linked is None:
         _check_first_link(user, identity)
     if not provider.group_roles:
-        return MatchedPerson(user, link is not None, None)
+        return MatchedPerson(user, linked is not None, None)
     if role != UserRole.ADMIN and is_last_administrator(user):
-        return MatchedPerson(user, link is not None, None)
+        return MatchedPerson(user, linked is not None, None)
     if role is None:
         raise _no_role(provider)
-    return MatchedPerson(user, link is not None, None if roles(user) == {role} else role)
+    return MatchedPerson(user, linked is not None, None if roles(user) == {role} else role)
 
 
 def find_or_create_person(provider: IdentityProvider, identity: ProviderIdentity) -> User:
@@ -104,32 +100,6 @@ def find_or_create_person(provider: IdentityProvider, identity: ProviderIdentity
                 issuer=identity.issuer,
             )
     return user
-
-
-def link_account(user: User, issuer: str, subject: str) -> None:
-    """Link an account to a subject, with an audit entry."""
-    SocialAccount.objects.create(user=user, provider=issuer, uid=subject, extra_data={})
-    audit_account("person.linked", user, issuer=issuer, subject=subject)
-
-
-def link_own_account(issuer: str, subject: str, *, by: Author) -> bool:
-    """Link the account of an administrator who proved to be the subject; False if it is not free.
-
-    The account and the subject have one link each.
-    """
-    with transaction.atomic():
-        lock_administrators()
-        rows = SocialAccount.objects.filter(provider=issuer)
-        if rows.filter(user=by.user).exists() or rows.filter(uid=subject).exists():
-            return False
-        link_account(by.user, issuer, subject)
-    return True
-
-
-def is_link_possible(user: User, identity: ProviderIdentity) -> bool:
-    """Whether neither the account nor the subject has a link."""
-    rows = SocialAccount.objects.filter(provider=identity.issuer)
-    return not (rows.filter(user=user).exists() or rows.filter(uid=identity.subject).exists())
 
 
 def _find_by_email(identity: ProviderIdentity) -> User | None:

@@ -62,7 +62,8 @@ def check_issuer_address(issuer: str) -> None:
     try:
         check_url_scheme_port_and_no_credentials(issuer)
         address = urlsplit(issuer)
-        resolve_to_allowed_ip_addresses(address.hostname or "", address.port or HTTPS_PORT)
+        port = address.port or (HTTPS_PORT if address.scheme == "https" else HTTP_PORT)
+        resolve_to_allowed_ip_addresses(address.hostname or "", port)
     except ForbiddenAddress as error:
         raise ValueError(f"This address is refused: {error}.") from None
     except ConnectionError:

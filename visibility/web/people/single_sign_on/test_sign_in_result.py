@@ -1,20 +1,25 @@
-"""What a tested sign-in would do: stored in the session of the administrator, and shown to them."""
+"""Results of tests: stored in the session of the administrator, and shown on the page."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from visibility.models import IdentityProvider
-from visibility.web.people.single_sign_on.check_identity_provider import value_as_text
-from visibility.web.people.single_sign_on.match_person import is_link_possible, match_person
+from visibility.web.people.single_sign_on.check_identity_provider import (
+    ProviderCheck,
+    value_as_text,
+)
+from visibility.web.people.single_sign_on.links import is_link_possible
+from visibility.web.people.single_sign_on.match_person import match_person
 from visibility.web.people.single_sign_on.provider_identity import ProviderIdentity
 from visibility.web.people.single_sign_on.refusals import SignInRefused
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import roles
 
-RESULT = "single_sign_on_test"  # in the session
+RESULT, CHECK = "single_sign_on_test", "single_sign_on_check"  # in the session
 RESULT_SECONDS = 900
 MAX_CLAIMS = 60
 
@@ -33,10 +38,24 @@ def store_test_result(
 
 def load_test_result(request: HttpRequest, row: IdentityProvider) -> dict[str, Any] | None:
     """The result of the last quarter of an hour, if the settings are still the same."""
-    result: dict[str, Any] | None = request.session.get(RESULT)
-    if not result or result["version"] != row.version:
+    return _load(request, row, RESULT)
+
+
+def store_check(request: HttpRequest, row: IdentityProvider, check: ProviderCheck) -> None:
+    """Store what a check of the addresses and keys read, for the page that shows it."""
+    request.session[CHECK] = {"at": time.time(), "version": row.version, **asdict(check)}
+
+
+def load_check(request: HttpRequest, row: IdentityProvider) -> dict[str, Any] | None:
+    """The check of the last quarter of an hour, if the settings are still the same."""
+    return _load(request, row, CHECK)
+
+
+def _load(request: HttpRequest, row: IdentityProvider, key: str) -> dict[str, Any] | None:
+    stored: dict[str, Any] | None = request.session.get(key)
+    if not stored or stored["version"] != row.version:
         return None
-    return result if time.time() - result["at"] < RESULT_SECONDS else None
+    return stored if time.time() - stored["at"] < RESULT_SECONDS else None
 
 
 def _describe(
