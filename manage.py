@@ -48,8 +48,13 @@ def main() -> int:
     # Accept `import-ocel` for the module import_ocel.
     sys.argv[1:2] = [command if command.startswith("-") else command.replace("-", "_")]
     sys.argv = instance_lock_and_environment.apply_instance_environment(sys.argv)
+    import django
     from django.core.management import execute_from_command_line
 
+    from visibility import gc_tuning
+
+    with gc_tuning.without_collection():
+        django.setup()
     execute_from_command_line(sys.argv)
     return 0
 

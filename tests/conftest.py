@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests import empty_tables, shifted_clock
+from tests import database_template, empty_tables, shifted_clock
 from tests.effort import FULL
 from visibility.db.database_time import database_now
 
@@ -29,6 +29,11 @@ def _delete_rows(test_case: TransactionTestCase) -> None:
 setattr(TransactionTestCase, "_fixture_teardown", _delete_rows)  # noqa: B010 - it is private
 
 
+def pytest_sessionfinish() -> None:
+    """Leave no template on a server that stays."""
+    database_template.drop_template()
+
+
 @pytest.fixture(scope="session")
 def run_seed(request: pytest.FixtureRequest) -> int:
     """The seed of the run, which pytest-randomly prints and `-p randomly_seed=` repeats."""
@@ -36,9 +41,13 @@ def run_seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """The test database has a clock that can be shifted."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """The test database has a clock that can be shifted, and is a copy of the run's template."""
     shifted_clock.prepare_database()
+    with django_db_blocker.unblock():
+        database_template.use_template()
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,12 @@ Nothing is compiled or preloaded, and the offset is read again at each call. Wha
 records, such as the start of a transaction in pg_stat_activity, keeps the true time.
 
 `--days=all` runs every test marked `calendar` that uses the database once today and once on each
-of DAYS, with a time zone of the United States; `--days=<name>,<name>` on those alone.
+of DAYS, with a time zone of the United States; `--days=<name>,<name>` on those alone. `--days=some`
+takes today and SOME_DAYS of them, chosen by the seed of the run, so that runs in turn cover all.
 `--all-tests` does so with every database test, marked or not.
 """
 
+import random
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ DAYS = {
     "dst-ends": datetime(2027, 11, 7, 7, 30, tzinfo=UTC),  # 01:30 for the second time
     "leap-day": datetime(2028, 2, 29, 18, 0, tzinfo=UTC),  # 12:00 on 29 February
 }
+SOME_DAYS = 2
 FUNCTIONS = "".join(
     f"""
 CREATE OR REPLACE FUNCTION public.{name}() RETURNS timestamptz LANGUAGE sql {kind} AS $$
@@ -48,7 +51,7 @@ CREATE OR REPLACE FUNCTION public.{name}() RETURNS timestamptz LANGUAGE sql {kin
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The two options."""
     group = parser.getgroup("shifted clock")
-    group.addoption("--days", default="", help=f"all, or some of {', '.join(DAYS)}")
+    group.addoption("--days", default="", help=f"all, some, or names of {', '.join(DAYS)}")
     group.addoption("--all-tests", action="store_true", help="shift tests without the mark, too")
 
 
@@ -60,9 +63,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     if not marked("django_db") and not {"db", "transactional_db"} & set(metafunc.fixturenames):
         return
-    names = ["today", *DAYS] if wanted == "all" else wanted.split(",")
+    names = chosen_days(wanted, metafunc.config.getoption("randomly_seed", 0))
     metafunc.fixturenames.append("shifted_day")
     metafunc.parametrize("shifted_day", names, indirect=True)
+
+
+def chosen_days(wanted: str, seed: int) -> list[str]:
+    """The names of the days of an option; equal seeds choose equal days."""
+    if wanted == "all":
+        return ["today", *DAYS]
+    if wanted == "some":
+        return ["today", *random.Random(seed).sample(list(DAYS), SOME_DAYS)]
+    return wanted.split(",")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Name the chosen days: a failure on one of them is repeated by its name."""
+    if config.getoption("days") != "some":
+        return None
+    days = chosen_days("some", config.getoption("randomly_seed", 0))
+    return f"days of calendar tests: {', '.join(days)}"
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,8 @@
 
 import shutil
 
-BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Chromium without its own windows comes first: it needs a third of the CPU time.
+BROWSER_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Chromium's sandbox does not work as root. The browser only opens the product's own pages.
 BROWSER_FLAGS = ("--no-sandbox",)
 

@@ -5,10 +5,11 @@ Two processors are enough for three: tests often wait for servers.
     manage.py test                       everything
     manage.py test unit                  plain Python only: no server is started
     manage.py test db processes browser  these lanes
-    manage.py test --full                more seeds, more examples, every mutation of the samples
+    manage.py test --full                more seeds, more examples, every mutation of the samples,
+                                         all days of `tests/shifted_clock.py`
 
-Other arguments go to pytest. Tests marked `calendar` also run on the days of
-`tests/shifted_clock.py`, unless files or `--days` are given.
+Other arguments go to pytest. Tests marked `calendar` also run on two of those days, unless files or
+`--days` are given.
 """
 
 import os
@@ -38,7 +39,7 @@ def pytest_arguments(argv: list[str]) -> list[str]:
     names_file = any(Path(item.partition("::")[0]).exists() for item in others)
     arguments = [f"tests/{lane}" for lane in lanes]
     if not names_file and not _has_option(others, "--days"):
-        arguments.append("--days=all")
+        arguments.append("--days=all" if "--full" in argv else "--days=some")
     if not names_file and not _has_option(others, "-n", "--numprocesses", "--pdb"):
         # One file is quicker in one process, and easier to debug.
         arguments += ["-n", "3"]

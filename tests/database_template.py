@@ -1,0 +1,71 @@
+"""Run the migrations once: the test database of each process is a copy of one template.
+
+The first process of pytest-xdist that needs a database makes the template; the others wait for it.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+
+RUN_ID = "PYTEST_XDIST_TESTRUNUID"
+
+
+def use_template() -> None:
+    """Let Django copy the template, which is made first if this run has none yet."""
+    run = os.environ.get(RUN_ID)
+    if run is None:  # the only process of the run
+        return
+    name = template_name()
+    with _state_file(name).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if file.read() != run:
+            _create(name)
+            file.truncate(0)
+            file.write(run)
+    connection.settings_dict["TEST"]["TEMPLATE"] = name
+
+
+def template_name() -> str:
+    """The name is that of the test database without the suffix of a process."""
+    name: str = connection.settings_dict["NAME"]
+    return f"test_{name}_template"
+
+
+def _create(name: str) -> None:
+    # Django's own steps make the template as they make a test database.
+    settings = connection.settings_dict
+    before = settings["NAME"], settings["TEST"]["NAME"]
+    settings["TEST"]["NAME"] = name
+    try:
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        _close_connections()
+    finally:
+        settings["NAME"], settings["TEST"]["NAME"] = before
+
+
+def _close_connections() -> None:
+    """PostgreSQL copies only a database without connections."""
+    connection.close()
+    close_pool: Any = getattr(connection, "close_pool", None)
+    if close_pool is not None:
+        close_pool()
+
+
+def drop_template() -> None:
+    """Remove the template, if this run made it. The controller of pytest-xdist calls it."""
+    state = _state_file(template_name())
+    if RUN_ID not in os.environ and state.exists():
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as admin:
+            name = sql.Identifier(template_name())
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
+        state.unlink()
+
+
+def _state_file(name: str) -> Path:
+    return Path(os.environ["DATA_DIR"]) / f"{name}.run"
