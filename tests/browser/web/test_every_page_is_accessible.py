@@ -1,4 +1,4 @@
-"""axe finds nothing on any page of the URL registry, in both themes and three widths.
+"""axe finds nothing on any page of the URL registry, in both themes, and all fit three widths.
 
 The pages are those of `tests/db/web/walk/addresses.py`, in which every URL pattern must be: a page
 that is added is walked here, too.
@@ -30,7 +30,6 @@ TABLET_WIDTH = 1100
 # Colors depend on the theme and layout on the width, so each is checked with one of the other.
 VIEWS: Sequence[tuple[int, Literal["light", "dark"]]] = (
     (DESKTOP_WIDTH, "light"),
-    (TABLET_WIDTH, "dark"),
     (NARROW_WIDTH, "dark"),
 )
 # What is no page: files, pieces of a page, and answers for machines.
@@ -91,6 +90,8 @@ def test_no_page_of_the_registry_has_a_violation(
         if answer.status >= 400:
             problems.append(f"{address}: {answer.status}")
         page.evaluate(REMOVE_REPEATED_ROWS)
+        page.set_viewport_size({"width": TABLET_WIDTH, "height": 900})
+        problems += [f"{address} at {TABLET_WIDTH}: {each}" for each in horizontal_overflow(page)]
         for width, theme in VIEWS:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
