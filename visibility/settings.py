@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "channels",
     "rest_framework",
@@ -180,6 +181,9 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Throughline"
 MFA_TOTP_TOLERANCE = 1
+# Sign-in at an identity provider: see docs/decisions/0070-single-sign-on.md.
+SOCIALACCOUNT_ADAPTER = "visibility.web.people.single_sign_on.allauth_provider.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",

@@ -36,6 +36,7 @@ from visibility.models.demo_tour import DemoTourEntry
 from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
+from visibility.models.identity_provider import IdentityProvider, UnknownPeople
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
 from visibility.models.kpi_notes import KpiNote
 from visibility.models.kpi_targets import KpiTarget
@@ -168,6 +169,7 @@ __all__ = [
     "IdempotencyKey",
     "Identifier",
     "IdentityDecision",
+    "IdentityProvider",
     "IgnoredTerm",
     "ImportPart",
     "ImportRow",
@@ -242,6 +244,7 @@ __all__ = [
     "TrackingLink",
     "TrackingSubscriber",
     "UnitFactor",
+    "UnknownPeople",
     "UnmatchedObject",
     "UnstoredRequest",
     "UnusableSource",

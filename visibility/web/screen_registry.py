@@ -49,6 +49,7 @@ class Screen:
 # In the order of the navigation. The first URL pattern that matches wins.
 SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
+    Screen("single_sign_on_sign_in"),
     Screen("session_expiry"),
     Screen("account_links"),
     Screen("account"),
@@ -176,6 +177,7 @@ SCREENS: tuple[Screen, ...] = (
     ),
     Screen("teams"),
     Screen("security"),
+    Screen("single_sign_on"),
     Screen("outgoing_addresses"),
     Screen("mail_server"),
     Screen(

@@ -29,9 +29,12 @@ from visibility.models import (
     WorkCalendar,
     find_or_create_team,
 )
+from visibility.models.identity_provider import IdentityProvider
 from visibility.models.kpi_targets import KpiTarget
 from visibility.models.list_views import SavedView
 from visibility.models.manifests import Manifest
+from visibility.web.board_changes import Author
+from visibility.web.people.single_sign_on.change_identity_provider import change_identity_provider
 from visibility.web.permissions import UserRole
 
 PASSWORD = "a-long-password-for-tests-1"
@@ -138,6 +141,19 @@ def mail_server_page() -> str:
         },
     )
     return "/mail-server"
+
+
+def single_sign_on_page() -> str:
+    values = {
+        "name": "Acme",
+        "issuer": "https://93.184.215.14",
+        "client_id": "throughline",
+        "client_secret": "of a test",
+        "group_roles": [{"group": "it", "role": "admin"}],
+    }
+    by = Author(user_of_role(UserRole.ADMIN, "ada"), database_now())
+    change_identity_provider(values, version=None, by=by)
+    return "/people/single-sign-on"
 
 
 def team_page() -> str:
@@ -379,6 +395,16 @@ FORMS = {
         lambda: str(SecuritySettings.objects.get().idle_minutes),
         mine_text="30 min",
         changed_text="1 h",
+        needs_password=True,
+    ),
+    "single sign-on": Form(
+        single_sign_on_page,
+        "single-sign-on-form",
+        "name",
+        "My name",
+        "Their name",
+        " ",
+        lambda: IdentityProvider.objects.get().name,
         needs_password=True,
     ),
 }

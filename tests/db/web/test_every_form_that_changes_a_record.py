@@ -28,6 +28,7 @@ CHECKED = {
     "brand": "organization/tracking-page",
     "manifest": "manifests/<slug:slug>/save",
     "limits of sessions": "people/security",
+    "single sign-on": "people/single-sign-on",
 }
 # Forms with a test of their own.
 TESTED_ELSEWHERE = {
@@ -75,6 +76,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "subscriptions/<int:number>/deliveries/<int:attempt_id>/resend",
         "people/new",
         "people/<int:number>/link",
+        "people/single-sign-on/link",
         "teams",
         "outgoing-addresses",
         "tokens",
@@ -91,6 +93,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "subscriptions/<int:number>/delete",
         "outgoing-addresses/<int:number>/remove",
         "mail-server/delete",
+        "people/single-sign-on/delete",
         "exports/<int:export_id>/delete",
         "saved-views/<int:view_id>/delete",
     },
@@ -113,6 +116,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "people/<int:number>/reactivate",
         "people/<int:number>/end-sessions",
         "people/<int:number>/remove-second-factors",
+        "people/<int:number>/unlink",
         "setup/close",
         "tokens/<int:number>/revoke",
         "account/sessions/end-others",
@@ -139,6 +143,9 @@ CANNOT_LOSE_AN_UPDATE = {
         "account/notifications/test",
         "subscriptions/<int:number>/test",
         "mail-server/test",
+        "signin/single-sign-on",
+        "people/single-sign-on/test",
+        "people/single-sign-on/try",
     },
     "The link works once, and the password of the account is asked for.": {
         "account/link/<str:token>",

@@ -74,6 +74,7 @@ EVERY_PAGE: Mapping[str, str] = {
     "people": "/people",
     "person-new": "/people/new",
     "security": "/people/security",
+    "single-sign-on": "/people/single-sign-on",
     "teams": "/teams",
     "audit": "/audit",
     "tour": "/tour",

@@ -32,6 +32,7 @@ from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownP
 from visibility.web.people.form_values import entered_person_values, stored_person_values
 from visibility.web.people.people_list import PeopleFilter, Person
 from visibility.web.people.scope_changes import DIMENSIONS
+from visibility.web.people.single_sign_on.links import linked_issuers, unlink_person
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import (
     Permission,
@@ -144,6 +145,7 @@ ACTIONS: dict[str, tuple[Callable[..., object], str]] = {
         accounts.remove_second_factors,
         "The second factors of {name} are removed, and all sessions ended.",
     ),
+    "unlink": (unlink_person, "The link of {name} is removed, and all sessions ended."),
 }
 
 
@@ -222,6 +224,7 @@ def _render_person(
         "one": person,
         "last_sign_in": displayed_time(person.last_sign_in, now),
         "joined": displayed_time(person.user.date_joined, now),
+        "linked_issuers": linked_issuers(person.user),
         "is_self": person.user.pk == signed_in_user(request).pk,
         "mail": AccountLink.objects.filter(user=person.user)
         .exclude(mail_state="none")

@@ -33,6 +33,9 @@ from visibility.storage.organization import is_checklist_closed, organization_na
 from visibility.web.database_unavailable import RETRY_SECONDS
 from visibility.web.people.local_paths import local_path_or_empty as local_path_or_empty
 from visibility.web.people.sessions import record_session
+from visibility.web.people.single_sign_on.change_identity_provider import (
+    enabled_identity_provider,
+)
 from visibility.web.people.throttle import forgive_attempt, take_attempt, wait_sentence
 from visibility.web.permissions import HOME_PAGES, UserRole, roles, signed_in_user
 
@@ -156,6 +159,7 @@ class SignInView(LoginView):
             "demo_people": demo_people(),
             "has_users": User.objects.exists(),
             "sends_mail": has_mail_server(),
+            "identity_provider": enabled_identity_provider(),
         }
 
 

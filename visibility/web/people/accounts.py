@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from connectors.sdk.settings import SettingError
 from visibility.models import AccountLink, AccountLinkPurpose, Team
@@ -20,6 +19,11 @@ from visibility.notify.account_links import create_account_link, end_account_lin
 from visibility.notify.change_and_test_subscriptions import cancel_notifications_of_user
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 from visibility.web.board_changes import Author
+from visibility.web.people.account_roles import (
+    is_last_administrator,
+    lock_administrators,
+    set_role,
+)
 from visibility.web.people.account_texts import set_texts, username_taken
 from visibility.web.people.person_values import PersonValues as PersonValues
 from visibility.web.people.scope_changes import (
@@ -68,7 +72,7 @@ def invite_person(values: PersonValues, *, by: Author) -> tuple[User, AccountLin
                 user.save()
         except IntegrityError:
             raise InvalidPerson([username_taken(user.username)]) from None
-        _set_role(user, UserRole(values.role or ""))
+        set_role(user, UserRole(values.role or ""))
         user.teams.set(teams)
         if scope != stored_scope(user):
             store_scope(user, scope, now=by.now)
@@ -94,7 +98,7 @@ def change_person(user_id: int, values: PersonValues, *, by: Author) -> User:
             end_account_links(user, by.now)  # they may have been sent to the old address
         user.save(update_fields=["first_name", "last_name", "email"])
         if values.role is not None and {UserRole(values.role)} != roles(user):
-            _set_role(user, UserRole(values.role))
+            set_role(user, UserRole(values.role))
         if scope != before_scope:
             store_scope(user, scope, now=by.now)
         if teams is not None:
@@ -124,7 +128,7 @@ def deactivate_person(user_id: int, *, by: Author) -> User:
         if user.is_active:
             if user.pk == by.user.pk:
                 raise InvalidPerson([SettingError("", OWN_ACCOUNT)])
-            if _is_last_administrator(user):
+            if is_last_administrator(user):
                 raise InvalidPerson([SettingError("", LAST_ADMINISTRATOR)])
             user.is_active = False
             user.save(update_fields=["is_active"])
@@ -204,7 +208,7 @@ def describe_person(user: User) -> dict[str, Any]:
 
 def lock_person(user_id: int) -> User:
     """Lock an account, and wait for other changes of administrators."""
-    Group.objects.select_for_update().filter(name=UserRole.ADMIN).first()
+    lock_administrators()
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise UnknownPerson(user_id)
@@ -221,7 +225,7 @@ def _role_errors(user: User, role: str | None, by: Author) -> list[SettingError]
         return []
     if user.pk == by.user.pk:
         return [SettingError("role", OWN_ROLE)]
-    if role != UserRole.ADMIN and _is_last_administrator(user):
+    if role != UserRole.ADMIN and is_last_administrator(user):
         return [SettingError("role", LAST_ADMINISTRATOR)]
     return []
 
@@ -231,25 +235,6 @@ def _role_after(user: User, role: str | None) -> UserRole | None:
     if role is not None:
         return UserRole(role) if role in set(UserRole) else None
     return next(iter(roles(user) - ROLES_WITH_SCOPE), next(iter(roles(user)), None))
-
-
-def _is_last_administrator(user: User) -> bool:
-    administrators = User.objects.filter(
-        Q(is_superuser=True) | Q(groups__name=UserRole.ADMIN), is_active=True
-    )
-    is_administrator = administrators.filter(pk=user.pk).exists()
-    return is_administrator and not administrators.exclude(pk=user.pk).exists()
-
-
-def _set_role(user: User, role: UserRole) -> None:
-    """Replace the roles of a user by one."""
-    group, _ = Group.objects.get_or_create(name=role.value)
-    user.groups.remove(*user.groups.filter(name__in=list(UserRole)).exclude(pk=group.pk))
-    user.groups.add(group)
-    if user.is_superuser and role != UserRole.ADMIN:
-        user.is_superuser = user.is_staff = False
-        user.save(update_fields=["is_superuser", "is_staff"])
-    reload_access(user)
 
 
 def _find_teams(slugs: Sequence[str], errors: list[SettingError]) -> list[Team]:

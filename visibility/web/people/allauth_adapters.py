@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -16,11 +17,13 @@ from visibility.db.database_time import database_now
 from visibility.db.encrypt_texts import decrypt_text, encrypt_text
 from visibility.models.audit import append_audit_entry
 from visibility.web.people.local_paths import local_path_or_empty
-from visibility.web.people.second_factor import may_remove
+from visibility.web.people.second_factor import ACCEPTED_FROM_PROVIDER, may_remove
 
 ENCRYPTION_PURPOSE = "second factor"
 # Who signed in, or confirmed their password, so recently need not do it again.
 CONFIRMATION_SECONDS = 900
+SECOND_FACTOR_STAGE = "allauth.mfa.stages.AuthenticateStage"
+SINGLE_SIGN_ON = "socialaccount"  # allauth's name of the method
 MESSAGES = {
     "mfa/messages/totp_activated.txt": "The authenticator app is set up.",
     "mfa/messages/totp_deactivated.txt": "The authenticator app is removed.",
@@ -54,9 +57,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def is_safe_url(self, url: str | None) -> bool:
         return bool(local_path_or_empty(url or ""))
 
+    def get_login_stages(self) -> list[str]:
+        """Without our second factor if that of the identity provider counts."""
+        stages: list[str] = super().get_login_stages()
+        if self.request.META.get(ACCEPTED_FROM_PROVIDER):
+            stages.remove(SECOND_FACTOR_STAGE)
+        return stages
+
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
-        audit_account("session.signed_in", user)
+        if request.META.get(ACCEPTED_FROM_PROVIDER):
+            record_authentication(request, user, "mfa", type="identity_provider")
+        records = get_authentication_records(request, user)
+        issuers = [record["provider"] for record in records if record["method"] == SINGLE_SIGN_ON]
+        audit_account("session.signed_in", user, **({"issuer": issuers[-1]} if issuers else {}))
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         messages.error(request, "This account is deactivated. Ask an administrator.")

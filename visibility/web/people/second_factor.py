@@ -19,6 +19,9 @@ from visibility.models import SecuritySettings
 from visibility.models.audit import append_audit_entry
 from visibility.web.board_changes import Author
 
+# In `META` of the request that ends a sign-in: the identity provider asked for a second factor,
+# and an administrator accepts that.
+ACCEPTED_FROM_PROVIDER = "throughline.second_factor_accepted_from_provider"
 FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 

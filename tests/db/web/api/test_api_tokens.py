@@ -48,6 +48,8 @@ NEEDED: dict[str, set[Permission]] = {
     "organization": {P.ADMINISTER},
     "organization/brand": {P.ADMINISTER},
     "notifications": {P.ALERTS_SEE},
+    "single-sign-on": {P.ADMINISTER},
+    "single-sign-on/test": {P.ADMINISTER},
     "mail-server": {P.ADMINISTER},
     "mail-server/test": {P.ADMINISTER},
     "outgoing-addresses": {P.ADMINISTER},
@@ -116,6 +118,7 @@ NEEDED: dict[str, set[Permission]] = {
     "people/{leaver}/link": {P.ADMINISTER},
     "people/{leaver}/end-sessions": {P.ADMINISTER},
     "people/{leaver}/remove-second-factors": {P.ADMINISTER},
+    "people/{leaver}/unlink": {P.ADMINISTER},
     "people/{leaver}/deactivate": {P.ADMINISTER},
     "people/{leaver}/reactivate": {P.ADMINISTER},
     "security": {P.ADMINISTER},
@@ -161,6 +164,7 @@ WITHOUT_TOKEN = {
     "people/{leaver}/link",
     "people/{leaver}/reactivate",
     "people/{leaver}/remove-second-factors",
+    "people/{leaver}/unlink",
 }
 NEW_ADMINISTRATOR = {"username": "eve", "first_name": "E", "last_name": "V", "role": "admin"}
 
@@ -349,7 +353,10 @@ def test_a_token_cannot_create_tokens(person: Callable[[UserRole], User]) -> Non
         ("post", "people/{own}/link", {}),
         ("post", "people/{clerk}/reactivate", {}),
         ("post", "people/{own}/remove-second-factors", {}),
+        ("post", "people/{own}/unlink", {}),
         ("patch", "security", {"second_factor_is_required": False}),
+        ("patch", "single-sign-on", {"is_enabled": True}),
+        ("delete", "single-sign-on", {}),
         ("patch", "mail-server", {"host": "smtp.example.com"}),
         ("delete", "mail-server", {}),
     ],

@@ -1,0 +1,92 @@
+"""A stored identity provider, and the steps of a sign-in at it as a browser makes them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.builders.identity_provider import CLIENT_ID, CLIENT_SECRET, LocalIdentityProvider
+from tests.builders.users import user_of_role
+from visibility.db.database_time import database_now
+from visibility.models import IdentityProvider
+from visibility.web.board_changes import Author
+from visibility.web.pages import single_sign_on_sign_in
+from visibility.web.people.single_sign_on.change_identity_provider import change_identity_provider
+from visibility.web.permissions import UserRole
+from visibility.web.request_limit import RequestLimit
+
+START, CALLBACK = "/signin/single-sign-on", "/signin/single-sign-on/callback"
+
+
+@contextmanager
+def running_provider(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LocalIdentityProvider]:
+    """A provider that the product may call, with no sign-ins counted yet."""
+    cache.clear()
+    limit = RequestLimit(60, clock=lambda: 0.0)
+    monkeypatch.setattr(single_sign_on_sign_in, "requests_per_address", limit)
+    running = LocalIdentityProvider()
+    settings.OUTGOING_ALLOWED = [running.address]
+    settings.PUBLIC_URL = "http://testserver"
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def provider_values(server: LocalIdentityProvider, **values: Any) -> dict[str, Any]:
+    """What an administrator enters, as the API names it."""
+    return {
+        "name": "Acme",
+        "issuer": server.issuer,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "is_enabled": True,
+        **values,
+    }
+
+
+def store_provider(server: LocalIdentityProvider, **values: Any) -> IdentityProvider:
+    """Enter the provider as the administrator `ida`."""
+    by = Author(user_of_role(UserRole.ADMIN, "ida"), database_now())
+    return change_identity_provider(provider_values(server, **values), version=None, by=by)
+
+
+def address_on(page: Any) -> str:
+    """The address at the provider to which the page leads."""
+    match = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', page.content.decode())
+    assert match, page.content.decode()
+    return unescape(match[1])
+
+
+def leave(client: Client, server: LocalIdentityProvider, next_url: str = "") -> str:
+    """Click the button on the sign-in page; return where the provider sends the browser."""
+    page = client.post(START, {"next": next_url})
+    assert page.status_code == 200
+    return server.visit(address_on(page))
+
+
+def come_back(client: Client, location: str) -> Any:
+    """Follow the redirect of the provider."""
+    target = urlsplit(location)
+    assert target.path == CALLBACK
+    return client.get(f"{target.path}?{target.query}")
+
+
+def sign_in_at(client: Client, server: LocalIdentityProvider, next_url: str = "") -> Any:
+    """The answer of the callback."""
+    return come_back(client, leave(client, server, next_url))
+
+
+def shown_after(client: Client, answer: Any) -> str:
+    """The text of the page to which an answer redirects."""
+    assert answer.status_code == 302
+    return " ".join(client.get(answer["Location"]).content.decode().split())

@@ -1,0 +1,1 @@
+"""Sign-in at an identity provider by OpenID Connect: its settings, tokens, and who is signed in."""
