@@ -26,7 +26,7 @@ LEDGER = CHECKOUT / "tests" / "flakes.tsv"
 LAST_FAILED = CHECKOUT / ".pytest_cache" / "v" / "cache" / "lastfailed"
 NO_FLAKE = "-"
 # More failures than this have a common cause and are not run again.
-MAX_RERUNS = 3
+MAX_RERUNS = 6
 RUNS = 10
 
 

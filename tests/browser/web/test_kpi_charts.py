@@ -78,6 +78,9 @@ def test_nothing_moves_when_charts_are_drawn(
     live_server: LiveServer, context: BrowserContext
 ) -> None:
     page = context.new_page()
+    # A font that comes late is used on the next page: it must be here before boxes are compared.
+    page.goto(f"{live_server.url}/numbers")
+    page.evaluate("document.fonts.load('1rem Inter').then(() => document.fonts.ready)")
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.route("**/plotly-cartesian.min.js", lambda route: route.abort())

@@ -188,7 +188,7 @@ def test_thirty_sign_ins_at_once_are_bounded_and_delay_no_webhook(
     product: Product, client: httpx2.Client, name: str
 ) -> None:
     """Each for another account: further guesses for one account are refused without a hash."""
-    send_order(client, 1)
+    undisturbed = statistics.median(send_order(client, n) for n in range(1, 10))
     audited = AuditEntry.objects.filter(action="session.refused")
     before, count = resident_bytes(product), audited.count()
     with ThreadPoolExecutor(SIGN_INS) as pool:
@@ -201,7 +201,8 @@ def test_thirty_sign_ins_at_once_are_bounded_and_delay_no_webhook(
     assert set(statuses) <= {200, 503}
     assert statuses.count(200) >= SIGN_INS // 3
     assert resident_bytes(product) - before < 250 * MEBIBYTE
-    assert statistics.median(delays) < 0.5
+    # `make bench` measures how much slower. Waiting for all sign-ins takes far longer.
+    assert statistics.median(delays) < 10 * max(undisturbed, 0.05)
     assert audited.count() - count == statuses.count(200)
 
 

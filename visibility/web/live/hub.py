@@ -230,12 +230,12 @@ class Hub:
 
         `text_for_scopes` is for people with a scope: without the IDs of orders of others.
         """
-        frame, frame_for_scopes = encode_text_frame(text), encode_text_frame(text_for_scopes)
+        frames: dict[str, bytes] = {}
         for subscriber in self.subscribers:
-            if subscriber.data_scope is None:
-                subscriber.send_frame_or_enqueue(frame, text, self.head)
-            else:
-                subscriber.send_frame_or_enqueue(frame_for_scopes, text_for_scopes, self.head)
+            message = text if subscriber.data_scope is None else text_for_scopes
+            if message not in frames:
+                frames[message] = encode_text_frame(message)
+            subscriber.send_frame_or_enqueue(frames[message], message, self.head)
 
     async def wake_on_redis_broadcast(self) -> None:
         """Wake the poll loop for each published change; reconnect with a back-off of up to 5 s."""
