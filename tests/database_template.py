@@ -5,8 +5,8 @@ The first process of pytest-xdist that needs a database makes the template; the 
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from django.db import connection
@@ -44,17 +44,16 @@ def _create(name: str) -> None:
     settings["TEST"]["NAME"] = name
     try:
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        _close_connections()
+        close_connections()  # PostgreSQL copies only a database without connections
     finally:
         settings["NAME"], settings["TEST"]["NAME"] = before
 
 
-def _close_connections() -> None:
-    """PostgreSQL copies only a database without connections."""
+def close_connections() -> None:
+    """Close the connection of this thread, and those that the pool holds."""
     connection.close()
-    close_pool: Any = getattr(connection, "close_pool", None)
-    if close_pool is not None:
-        close_pool()
+    with suppress(AttributeError):
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's alone
 
 
 def drop_template() -> None:

@@ -14,7 +14,6 @@ takes today and SOME_DAYS of them, chosen by the seed of the run, so that runs i
 
 import random
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,11 +118,11 @@ def shifted_day(request: pytest.FixtureRequest, db: None, settings: Any) -> Iter
 def _for_new_connections(statement: str) -> None:
     from django.db import connection
 
+    from tests.database_template import close_connections
+
     with connection.cursor() as cursor:
         cursor.execute(statement)
-    connection.close()
-    with suppress(AttributeError):
-        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's alone
+    close_connections()
 
 
 def prepare_database() -> None:
@@ -136,6 +135,8 @@ def prepare_database() -> None:
 def _make_functions(**_: object) -> None:
     from django.db import connection
 
+    from tests.database_template import close_connections
+
     database = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('search_path') LIKE '%pg_catalog%'")
@@ -144,4 +145,4 @@ def _make_functions(**_: object) -> None:
         cursor.execute(FUNCTIONS)
         # A schema before pg_catalog hides its functions; new tables still go to `public`.
         cursor.execute(f"ALTER DATABASE {database} SET search_path = public, pg_catalog")
-        cursor.execute("SET search_path = public, pg_catalog")
+    close_connections()  # Those the pool opened before have PostgreSQL's functions.

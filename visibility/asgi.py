@@ -1,6 +1,5 @@
 """ASGI entry point: intake in plain ASGI, live sockets in Channels, Django for the rest."""
 
-import gc
 import os
 from typing import Any
 
@@ -8,26 +7,25 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "visibility.settings")
 
 import django
 from django.core.asgi import get_asgi_application
+from django.urls import get_resolver
 
-# Loading makes objects that stay: collection would take a fifth of the time.
-gc.disable()
-django.setup()
-django_application = get_asgi_application()
+from visibility import gc_tuning
 
-from channels.routing import ProtocolTypeRouter  # noqa: E402
-from django.urls import get_resolver  # noqa: E402
+with gc_tuning.without_collection():
+    django.setup()
+    django_application = get_asgi_application()
+    # Load the pages now, not during the first request.
+    get_resolver().url_patterns  # noqa: B018  # it is a property that loads them
 
-from visibility import gc_tuning  # noqa: E402
-from visibility.web.intake.cloudevents_endpoint import EVENTS_PATH, CloudEventsEndpoint  # noqa: E402
-from visibility.web.intake.limit_body_and_headers import call_with_limited_body  # noqa: E402
-from visibility.web.intake.source_cache import SourceCache  # noqa: E402
-from visibility.web.intake.webhook_endpoint import PREFIX, WebhookEndpoint  # noqa: E402
-from visibility.web.live.routing import websocket_application  # noqa: E402
+from channels.routing import ProtocolTypeRouter
 
-# Load the pages now, not during the first request.
-get_resolver().url_patterns  # noqa: B018  # it is a property that loads them
+from visibility.web.intake.cloudevents_endpoint import EVENTS_PATH, CloudEventsEndpoint
+from visibility.web.intake.limit_body_and_headers import call_with_limited_body
+from visibility.web.intake.source_cache import SourceCache
+from visibility.web.intake.webhook_endpoint import PREFIX, WebhookEndpoint
+from visibility.web.live.routing import websocket_application
+
 gc_tuning.freeze_loaded_objects()
-gc.enable()
 _source_cache: SourceCache | None = None
 _webhooks: WebhookEndpoint | None = None
 _events: CloudEventsEndpoint | None = None

@@ -16,7 +16,7 @@ from tests.builders.identity_provider import CLIENT_ID, CLIENT_SECRET, LocalIden
 from tests.builders.users import user_of_role
 from visibility.db.database_time import database_now
 from visibility.models import IdentityProvider
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.pages import single_sign_on_sign_in
 from visibility.web.people.single_sign_on.change_identity_provider import change_identity_provider
 from visibility.web.permissions import UserRole

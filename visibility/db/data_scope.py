@@ -4,10 +4,14 @@
 (`visibility/db/scoped_postgresql`) applies it to each connection before its next statement.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
+
+# Each dimension of a scope, and its column of the order.
+DIMENSIONS = {"channels": "channel", "warehouses": "warehouse", "customers": "customer_no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +26,22 @@ class DataScope:
     warehouses: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
 
-    def covers(self, *, channel: str, warehouse: str, customer_no: str) -> bool:
-        """Whether an order with these values is in the scope."""
+    def covers(self, order: Mapping[str, Any]) -> bool:
+        """Whether an order with these values, by column, is in the scope."""
         return all(
-            not values or value in values
-            for values, value in (
-                (self.channels, channel),
-                (self.warehouses, warehouse),
-                (self.customers, customer_no),
-            )
+            not values or order[DIMENSIONS[name]] in values
+            for name, values in self.by_dimension().items()
         )
+
+    def by_dimension(self) -> dict[str, tuple[str, ...]]:
+        """The values of each of DIMENSIONS."""
+        return {name: getattr(self, name) for name in DIMENSIONS}
 
     def describe(self) -> str:
         """The limits in words, such as "channel b2b; warehouses DAL and HOU"."""
-        dimensions = (
-            ("channel", "channels", self.channels),
-            ("warehouse", "warehouses", self.warehouses),
-            ("customer", "customers", self.customers),
-        )
         return "; ".join(
-            f"{singular if len(values) == 1 else plural} {_join(values)}"
-            for singular, plural, values in dimensions
+            f"{name.removesuffix('s') if len(values) == 1 else name} {_join(values)}"
+            for name, values in self.by_dimension().items()
             if values
         )
 

@@ -9,14 +9,11 @@ import hashlib
 
 from django.db.backends.utils import CursorWrapper
 
+from visibility.db.data_scope import DIMENSIONS
+
 SCHEMA = "visibility_scoped"
 # The settings of a connection. An empty one is no number and no array: statements then fail.
-SETTINGS = (
-    "throughline.scope_user",
-    "throughline.scope_channels",
-    "throughline.scope_warehouses",
-    "throughline.scope_customers",
-)
+SETTINGS = ("throughline.scope_user", *(f"throughline.scope_{name}" for name in DIMENSIONS))
 _USER = "current_setting('throughline.scope_user')::int"
 
 
@@ -26,14 +23,7 @@ def _values_of(setting: str, column: str) -> str:
     return f"(({value} = '{{}}') OR o.{column} = ANY (({value}::text[])::text[]))"
 
 
-ORDER_IN_SCOPE = " AND ".join(
-    _values_of(setting, column)
-    for setting, column in (
-        ("channels", "channel"),
-        ("warehouses", "warehouse"),
-        ("customers", "customer_no"),
-    )
-)
+ORDER_IN_SCOPE = " AND ".join(_values_of(name, column) for name, column in DIMENSIONS.items())
 _ORDER = (
     "EXISTS (SELECT FROM public.visibility_order AS o"  # only own texts
     " WHERE o.object_id = {} AND " + ORDER_IN_SCOPE.replace("{", "{{").replace("}", "}}") + ")"
@@ -75,8 +65,8 @@ def _covers_object(column: str) -> str:
     return f"{SCHEMA}.covers_object(t.{column})"
 
 
-def _exists(table: str, condition: str) -> str:
-    return f"EXISTS (SELECT FROM public.{table} AS x WHERE {condition})"  # own texts
+def _exists(table: str, condition: str, *, alias: str = "x") -> str:
+    return f"EXISTS (SELECT FROM public.{table} AS {alias} WHERE {condition})"  # own texts
 
 
 _ALERT = _exists("visibility_alert", "x.id = t.alert_id AND " + _ORDER.format("x.order_id"))
@@ -126,9 +116,10 @@ LIMITED_TABLES = {
     "visibility_notification": _ALERT,
     "visibility_alertmention": _exists(
         "visibility_alertentry",
-        "x.id = t.entry_id AND "
+        "entry.id = t.entry_id AND "
         + _exists("visibility_alert", "x.id = entry.alert_id AND " + _ORDER.format("x.order_id")),
-    ).replace("AS x WHERE x.id = t.entry_id", "AS entry WHERE entry.id = t.entry_id"),
+        alias="entry",
+    ),
     "visibility_subscription": f"t.user_id = {_USER}",
     "visibility_deliveryattempt": _exists(
         "visibility_subscription", f"x.id = t.subscription_id AND x.user_id = {_USER}"

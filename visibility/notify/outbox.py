@@ -188,9 +188,7 @@ def _cancel_outside_scope(
 
 def _is_in_scope(alert: Alert, scope: DataScope) -> bool:
     order = getattr(alert.order, "order", None)
-    return order is not None and scope.covers(
-        channel=order.channel, warehouse=order.warehouse, customer_no=order.customer_no
-    )
+    return order is not None and scope.covers(vars(order))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from connectors.sdk.settings import SettingError
 from visibility.db.keyed_seal import seal_text
 from visibility.models import ApiToken
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.permissions import (
     Permission,
     granted_permissions,

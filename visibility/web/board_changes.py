@@ -4,8 +4,7 @@ Each change is checked, stored and audited in one transaction, for the pages and
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -24,6 +23,7 @@ from visibility.boards.stored_boards import (
 from visibility.models import Board, BoardSharing, StartBoard
 from visibility.models.audit import append_audit_entry
 from visibility.models.teams import Team
+from visibility.web.author import Author
 
 MAX_TITLE_LENGTH = 120
 
@@ -42,14 +42,6 @@ class BoardChanged(Exception):
 
 class UnknownBoard(Exception):
     """There is no such board, or the user may not see it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who changes a board, and when."""
-
-    user: User
-    now: datetime
 
 
 def change_board(

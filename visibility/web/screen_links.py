@@ -17,7 +17,10 @@ from visibility.boards.stored_boards import load_stored_board
 from visibility.db.keyed_seal import seal_text
 from visibility.models import Board, ScreenLink
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author, InvalidBoard
+from visibility.web.author import Author
+from visibility.web.board_changes import (
+    InvalidBoard,
+)
 from visibility.web.permissions import Permission, has_permission
 
 PURPOSE = "screen link"

@@ -12,7 +12,7 @@ from visibility.db.data_scope import active_scope
 from visibility.models import Identifier, Order, TrackingLink
 from visibility.models.audit import append_audit_entry
 from visibility.screens.tracking.orders_of_link import NAME_LENGTH, tracking_path
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 
 MIN_DAYS, DEFAULT_DAYS, MAX_DAYS = 1, 30, 366
 MAX_LISTED = 50

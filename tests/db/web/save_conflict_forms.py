@@ -33,7 +33,7 @@ from visibility.models.identity_provider import IdentityProvider
 from visibility.models.kpi_targets import KpiTarget
 from visibility.models.list_views import SavedView
 from visibility.models.manifests import Manifest
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people.single_sign_on.change_identity_provider import change_identity_provider
 from visibility.web.permissions import UserRole
 

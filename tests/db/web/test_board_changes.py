@@ -19,7 +19,11 @@ from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, Board, ScreenLink
 from visibility.models.teams import Team
 from visibility.web import board_changes
-from visibility.web.board_changes import Author, BoardChanged, InvalidBoard
+from visibility.web.author import Author
+from visibility.web.board_changes import (
+    BoardChanged,
+    InvalidBoard,
+)
 from visibility.web.permissions import UserRole
 from visibility.web.screen_links import screen_link_path
 

@@ -34,7 +34,7 @@ from visibility.models import (
 from visibility.notify import outbox
 from visibility.pipeline import job_functions
 from visibility.pipeline.record_and_retention_jobs import send_account_mails
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.live import hub as hubs
 from visibility.web.people import accounts
 from visibility.web.people.people_list import PersonState, load_person

@@ -20,7 +20,7 @@ from visibility.db.database_time import database_now
 from visibility.models import AccountLinkPurpose, AuditEntry
 from visibility.notify.account_links import account_link_path, create_account_link
 from visibility.web.api_tokens import create_api_token
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.live import hub as hubs
 from visibility.web.people import second_factor, second_factor_middleware
 from visibility.web.permissions import UserRole

@@ -103,11 +103,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def _statements(scope: DataScope | None, own_path: LiteralString) -> sql.Composable:
     """SET takes no snapshot, so it may come before SET TRANSACTION ISOLATION LEVEL."""
-    values: Sequence[str] = ("", "", "", "")
+    values: Sequence[str] = [""] * len(SETTINGS)
     path: sql.Composable = sql.SQL("SET search_path TO ") + sql.SQL(own_path)
     if scope is not None:
-        lists = (scope.channels, scope.warehouses, scope.customers)
-        values = (str(scope.user_id), *map(_array_literal, lists))
+        values = (str(scope.user_id), *map(_array_literal, scope.by_dimension().values()))
         path = sql.SQL("SET search_path TO {}").format(sql.Identifier(SCHEMA))
     settings = [
         sql.SQL("SET {} TO {}").format(sql.SQL(name), sql.Literal(value))

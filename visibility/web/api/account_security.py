@@ -13,8 +13,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.database_time import database_now
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_author, current_user
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
     Rfc3339Field,
@@ -29,7 +28,7 @@ from visibility.web.api.request_body_serializers import (
     parse_body,
     read_body,
 )
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people import second_factor, sessions
 from visibility.web.people.session_limits import (
     MAX_IDLE_MINUTES,
@@ -101,13 +100,12 @@ class SecurityView(ApiView):
 
         The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
         """
-        if is_reauthentication_required(request._request, app="allauth.mfa"):
-            raise PermissionDenied(UNCONFIRMED)
+        require_confirmation(request)
         body = read_body(request)
 
         def do() -> ApiResponse:
             values = parse_body(SecurityBody, body)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             with transaction.atomic():
                 _change(values, by)
             return ApiResponse.with_json_body(_security())
@@ -180,3 +178,9 @@ def _security() -> dict[str, Any]:
         **current_limits(),
     }
     return serialize(SecuritySerializer, content)
+
+
+def require_confirmation(request: Request) -> None:
+    """Raise PermissionDenied unless the session was confirmed within the last 15 minutes."""
+    if is_reauthentication_required(request._request, app="allauth.mfa"):
+        raise PermissionDenied(UNCONFIRMED)

@@ -10,10 +10,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
-from visibility.db.database_time import database_now
 from visibility.models import ApiToken
 from visibility.web import api_tokens
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_author, current_user
 from visibility.web.api.common_serializers import (
     EnumField,
     PermissionFilteredSerializer,
@@ -30,7 +29,6 @@ from visibility.web.api.request_body_serializers import (
     parse_body,
     read_body,
 )
-from visibility.web.board_changes import Author
 from visibility.web.permissions import Permission
 
 
@@ -108,7 +106,7 @@ class ApiTokenListView(ApiListView):
             if isinstance(request.auth, ApiToken):
                 raise PermissionDenied("An API token cannot create tokens. Sign in instead.")
             values = parse_body(ApiTokenBody, body)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             try:
                 token, text = api_tokens.create_api_token(
                     values["title"],
@@ -143,7 +141,7 @@ class ApiTokenView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             token = api_tokens.revoke_api_token(token_id, by=by)
             if token is None:
                 raise Http404

@@ -22,6 +22,7 @@ from visibility.models import ApiToken
 from visibility.web.api.query_params import QueryParameter, parse_query
 from visibility.web.api_tokens import find_token_user, still_grants
 from visibility.web.audit_denied_requests import record_denied_request
+from visibility.web.author import Author
 from visibility.web.permissions import (
     Permission,
     UserRole,
@@ -171,6 +172,11 @@ def current_user(request: Request) -> User:
     """The signed-in user, typed."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def current_author(request: Request) -> Author:
+    """The signed-in user, now. One statement."""
+    return Author(current_user(request), database_now())
 
 
 def user_permissions(request: Request) -> frozenset[Permission]:

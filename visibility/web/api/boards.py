@@ -18,10 +18,9 @@ from visibility.boards.stored_boards import (
 )
 from visibility.boards.tile_registry import tile_registry
 from visibility.boards.tile_settings import COMMON_SETTINGS
-from visibility.db.database_time import database_now
 from visibility.screens.orders.order_scope import OrderScope
 from visibility.web import board_changes
-from visibility.web.api.base import ApiView, current_user, user_permissions
+from visibility.web.api.base import ApiView, current_author, current_user, user_permissions
 from visibility.web.api.board_serializers import (
     BoardBody,
     BoardCopyBody,
@@ -36,7 +35,11 @@ from visibility.web.api.common_serializers import serialize
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import MAX_ID, EmptyBody, parse_body, read_body
-from visibility.web.board_changes import Author, BoardChanged, InvalidBoard, UnknownBoard
+from visibility.web.board_changes import (
+    BoardChanged,
+    InvalidBoard,
+    UnknownBoard,
+)
 from visibility.web.permissions import Permission
 
 
@@ -101,7 +104,7 @@ class BoardView(ApiView):
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
             before = _serialize_board_or_404(request, slug)
-            _answer_errors(lambda: board_changes.delete_board(slug, by=_author(request)))
+            _answer_errors(lambda: board_changes.delete_board(slug, by=current_author(request)))
             return ApiResponse.with_json_body(before)
 
         return run_idempotently(request, body, do)
@@ -120,7 +123,7 @@ class BoardCopyView(ApiView):
         def do() -> ApiResponse:
             title = parse_body(BoardCopyBody, body)["title"]
             copy = _answer_errors(
-                lambda: board_changes.duplicate_board(slug, title, by=_author(request))
+                lambda: board_changes.duplicate_board(slug, title, by=current_author(request))
             )
             return ApiResponse.with_json_body(_serialize_board_or_404(request, copy.slug))
 
@@ -147,7 +150,7 @@ class StartPageView(ApiView):
 
         def do() -> ApiResponse:
             slug = parse_body(StartPageBody, body)["board"] or ""
-            _answer_errors(lambda: board_changes.set_start_board(slug, by=_author(request)))
+            _answer_errors(lambda: board_changes.set_start_board(slug, by=current_author(request)))
             return ApiResponse.with_json_body(_start_page(request))
 
         return run_idempotently(request, body, do)
@@ -186,14 +189,12 @@ def _save_board(request: Request, slug: str, values: dict[str, Any]) -> None:
         return changed
 
     try:
-        board_changes.change_board(slug, change, by=_author(request), version=values.get("version"))
+        board_changes.change_board(
+            slug, change, by=current_author(request), version=values.get("version")
+        )
     except UnknownBoard:
         new = change(StoredBoard(slug, values["title"], (), owner=user))
-        board_changes.create_board(new, by=_author(request))
-
-
-def _author(request: Request) -> Author:
-    return Author(current_user(request), database_now())
+        board_changes.create_board(new, by=current_author(request))
 
 
 def _decimal_to_json_int_or_text(value: Any) -> Any:

@@ -14,10 +14,9 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.database_time import database_now
 from visibility.models import AccountLink
 from visibility.notify.account_links import account_link_path
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_author
 from visibility.web.api.common_serializers import (
     Rfc3339Field,
     serialize,
@@ -37,7 +36,7 @@ from visibility.web.api.request_body_serializers import (
     parse_body,
     read_body,
 )
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people import accounts, people_list
 from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownPerson
 from visibility.web.people.people_list import PeopleFilter, Person
@@ -200,7 +199,7 @@ def respond_with_link(
 
     def do() -> ApiResponse:
         try:
-            user, link = create(body, Author(current_user(request), database_now()))
+            user, link = create(body, current_author(request))
         except InvalidPerson as error:
             raise _input_error(error) from error
         except UnknownPerson:
@@ -226,7 +225,7 @@ def _change_and_respond(
 
     def do() -> ApiResponse:
         try:
-            change(body, Author(current_user(request), database_now()))
+            change(body, current_author(request))
         except InvalidPerson as error:
             raise _input_error(error) from error
         except UnknownPerson:

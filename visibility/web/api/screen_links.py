@@ -7,10 +7,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.database_time import database_now
 from visibility.models import ScreenLink
 from visibility.web import screen_links
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_author
 from visibility.web.api.board_serializers import (
     ScreenLinkBody,
     ScreenLinkListSerializer,
@@ -20,7 +19,9 @@ from visibility.web.api.common_serializers import serialize
 from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import EmptyBody, parse_body, read_body
-from visibility.web.board_changes import Author, InvalidBoard
+from visibility.web.board_changes import (
+    InvalidBoard,
+)
 from visibility.web.permissions import Permission
 
 
@@ -46,7 +47,7 @@ class ScreenLinkListView(ApiView):
 
         def do() -> ApiResponse:
             values = parse_body(ScreenLinkBody, body)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             try:
                 link = screen_links.create_screen_link(
                     values["title"],
@@ -79,7 +80,7 @@ class ScreenLinkView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             link = screen_links.revoke_screen_link(link_id, by=by)
             if link is None:
                 raise Http404

@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.database_time import database_now
 from visibility.models import IdentityProvider, UnknownPeople
-from visibility.web.api.account_security import UNCONFIRMED
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.account_security import require_confirmation
+from visibility.web.api.base import ApiView, current_author
 from visibility.web.api.common_serializers import (
     EnumField,
     PermissionFilteredSerializer,
@@ -29,7 +26,6 @@ from visibility.web.api.request_body_serializers import (
     parse_body,
     read_body,
 )
-from visibility.web.board_changes import Author
 from visibility.web.people.single_sign_on.allauth_provider import redirect_address
 from visibility.web.people.single_sign_on.change_identity_provider import (
     IdentityProviderConflict,
@@ -152,14 +148,14 @@ class SingleSignOnView(ApiView):
 
         The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
         """
-        _require_confirmation(request)
+        require_confirmation(request)
         body = read_body(request)
 
         def do() -> ApiResponse:
             values: dict[str, Any] = parse_body(SingleSignOnBody, body)
             try:
                 saved = change_identity_provider(
-                    values, version=values.pop("version", None), by=_author(request)
+                    values, version=values.pop("version", None), by=current_author(request)
                 )
             except InvalidIdentityProvider as error:
                 raise InvalidFieldsInput(error.errors) from error
@@ -174,12 +170,12 @@ class SingleSignOnView(ApiView):
     )
     def delete(self, request: Request) -> HttpResponse:
         """Remove the identity provider and its secret. The session must be confirmed."""
-        _require_confirmation(request)
+        require_confirmation(request)
         body = read_body(request)
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            remove_identity_provider(by=_author(request))
+            remove_identity_provider(by=current_author(request))
             content = serialize(SingleSignOnSerializer, current_identity_provider())
             return ApiResponse.with_json_body(content)
 
@@ -209,16 +205,7 @@ class SingleSignOnTestView(ApiView):
 
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
-            check = check_identity_provider(current_identity_provider(), by=_author(request))
+            check = check_identity_provider(current_identity_provider(), by=current_author(request))
             return ApiResponse.with_json_body(serialize(ProviderCheckSerializer, check))
 
         return run_idempotently(request, body, do)
-
-
-def _require_confirmation(request: Request) -> None:
-    if is_reauthentication_required(request._request, app="allauth.mfa"):
-        raise PermissionDenied(UNCONFIRMED)
-
-
-def _author(request: Request) -> Author:
-    return Author(current_user(request), database_now())

@@ -9,11 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.database_time import database_now
 from visibility.models import Team
 from visibility.models.teams import MAX_TITLE_LENGTH
 from visibility.screens.save_conflicts import fingerprint_of_values, has_changed_since
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_author
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
     UserSerializer,
@@ -23,7 +22,6 @@ from visibility.web.api.idempotency import run_idempotently
 from visibility.web.api.pagination import PAGING, ApiListView, KeysetRowLoader
 from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import RequestBody, parse_body, read_body
-from visibility.web.board_changes import Author
 from visibility.web.people import team_changes
 from visibility.web.people.form_values import team_version_values
 from visibility.web.people.team_changes import MAX_MEMBERS, InvalidTeam
@@ -97,7 +95,7 @@ class TeamListView(ApiListView):
 
         def do() -> ApiResponse:
             values = parse_body(TeamBody, body)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             try:
                 team = team_changes.create_team(values["title"], by=by)
             except InvalidTeam as error:
@@ -139,7 +137,7 @@ class TeamView(ApiView):
             try:
                 team = team_changes.change_team(
                     slug,
-                    by=Author(current_user(request), database_now()),
+                    by=current_author(request),
                     members=values.get("members"),
                     default_owner=values.get("default_owner"),
                     owner_stays="default_owner" not in values,

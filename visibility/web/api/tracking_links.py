@@ -9,11 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.db.database_time import database_now
 from visibility.models import TrackingLink
 from visibility.screens.tracking.orders_of_link import tracking_path
 from visibility.web import tracking_links
-from visibility.web.api.base import ApiView, current_user
+from visibility.web.api.base import ApiView, current_author
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
     Rfc3339Field,
@@ -28,7 +27,6 @@ from visibility.web.api.request_body_serializers import (
     parse_body,
     read_body,
 )
-from visibility.web.board_changes import Author
 from visibility.web.permissions import Permission
 
 
@@ -91,7 +89,7 @@ class TrackingLinkListView(ApiView):
         def do() -> ApiResponse:
             values: dict[str, Any] = parse_body(TrackingLinkBody, body)
             order = surviving_order_or_404(order_id)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             try:
                 link, _ = tracking_links.create_tracking_link(
                     order, covers_po=values["covers_po"], days=values["days"], by=by
@@ -127,7 +125,7 @@ class TrackingLinkView(ApiView):
         def do() -> ApiResponse:
             parse_body(EmptyBody, body)
             order = surviving_order_or_404(order_id)
-            by = Author(current_user(request), database_now())
+            by = current_author(request)
             link = tracking_links.revoke_tracking_link(order.pk, link_id, by=by)
             if link is None:
                 raise Http404

@@ -13,7 +13,7 @@ from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web import api_tokens
-from visibility.web.board_changes import Author
+from visibility.web.author import author_of
 from visibility.web.permission_labels import PERMISSION_LABELS
 from visibility.web.permissions import (
     Permission,
@@ -39,7 +39,7 @@ def api_token_list(request: HttpRequest) -> HttpResponse:
             request.POST.get("title", "").replace("\0", ""),
             [code[:40] for code in request.POST.getlist("permissions")],
             days=parse_row_id(request.POST.get("days", "")) or 0,
-            by=_author(request),
+            by=author_of(request),
             service_owner=_service_owner(request),
         )
     except api_tokens.InvalidApiToken as error:
@@ -54,7 +54,7 @@ def api_token_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def revoke_api_token(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /tokens/<id>/revoke`."""
-    token = api_tokens.revoke_api_token(number, by=_author(request))
+    token = api_tokens.revoke_api_token(number, by=author_of(request))
     if token is None:
         raise Http404
     messages.success(request, f"The token “{token.title}” is revoked. It is refused from now on.")
@@ -111,10 +111,6 @@ def _service_owner(request: HttpRequest) -> User | None:
     if owner is None:
         raise api_tokens.InvalidApiToken([SettingError("owner", "Choose a person from the list.")])
     return owner
-
-
-def _author(request: HttpRequest) -> Author:
-    return Author(signed_in_user(request), database_now())
 
 
 urlpatterns = [

@@ -24,7 +24,12 @@ from visibility.screens.orders.order_scope import OrderScope
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.web import board_changes, screen_links
 from visibility.web.arrange_form import entered_settings
-from visibility.web.board_changes import Author, BoardChanged, InvalidBoard, UnknownBoard
+from visibility.web.author import author_of
+from visibility.web.board_changes import (
+    BoardChanged,
+    InvalidBoard,
+    UnknownBoard,
+)
 from visibility.web.pages.boards import RefusedSettings, render_board_page
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
@@ -40,10 +45,6 @@ CONFLICT = (
 )
 
 
-def _author(request: HttpRequest) -> Author:
-    return Author(signed_in_user(request), database_now())
-
-
 def _version(request: HttpRequest) -> int | None:
     return parse_row_version(request.POST.get("version", ""))
 
@@ -54,7 +55,7 @@ def _apply(
     """Change the board and say so; None if that was not possible, with the reason as a message."""
     try:
         board = board_changes.change_board(
-            slug, change, by=_author(request), version=_version(request)
+            slug, change, by=author_of(request), version=_version(request)
         )
     except UnknownBoard:
         raise Http404 from None
@@ -119,7 +120,7 @@ def save_settings(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     entered = entered_settings(form, stored)
     try:
-        board_changes.change_board(slug, change, by=_author(request), version=_version(request))
+        board_changes.change_board(slug, change, by=author_of(request), version=_version(request))
     except UnknownBoard:
         raise Http404 from None
     except BoardChanged:
@@ -137,7 +138,7 @@ def duplicate(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /boards/<slug>/duplicate`: a copy that only the user sees, ready to be arranged."""
     title = request.POST.get("title", "").replace("\0", "").strip()
     try:
-        copy = board_changes.duplicate_board(slug, title, by=_author(request))
+        copy = board_changes.duplicate_board(slug, title, by=author_of(request))
     except UnknownBoard:
         raise Http404 from None
     except InvalidBoard as error:
@@ -152,7 +153,7 @@ def duplicate(request: HttpRequest, slug: str) -> HttpResponse:
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /boards/<slug>/delete`; the operations board gets its standard tiles back."""
     try:
-        board_changes.delete_board(slug, by=_author(request))
+        board_changes.delete_board(slug, by=author_of(request))
     except UnknownBoard:
         raise Http404 from None
     is_built_in = slug == OPERATIONS
@@ -166,7 +167,7 @@ def start_here(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /boards/<slug>/start`: start on this board after sign-in, or no longer."""
     wanted = slug if request.POST.get("on") == "1" else ""
     try:
-        board_changes.set_start_board(wanted, by=_author(request))
+        board_changes.set_start_board(wanted, by=author_of(request))
     except UnknownBoard:
         raise Http404 from None
     text = "You start on this board now." if wanted else "You start on the page of your role now."
@@ -187,7 +188,7 @@ def screen_link_list(request: HttpRequest) -> HttpResponse:
                 [slug[:50].replace("\0", "") for slug in form.getlist("boards")],
                 days=parse_row_id(form.get("days", "")) or 0,
                 every=parse_row_id(form.get("every", "")) or 0,
-                by=_author(request),
+                by=author_of(request),
             )
         except InvalidBoard as invalid:
             error = invalid
@@ -220,7 +221,7 @@ def screen_link_list(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.BOARDS_EDIT)
 def revoke_screen_link(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /screen-links/<id>/revoke`."""
-    if screen_links.revoke_screen_link(number, by=_author(request)) is None:
+    if screen_links.revoke_screen_link(number, by=author_of(request)) is None:
         raise Http404
     messages.success(request, "Screen link revoked. Screens that use it stop within 15 seconds.")
     return HttpResponseRedirect("/screen-links")

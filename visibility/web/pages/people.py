@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from visibility.db.data_scope import DIMENSIONS
 from visibility.db.database_time import database_now
 from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.notify.account_links import LIFETIMES, account_link_path
@@ -26,12 +27,11 @@ from visibility.screens.save_conflicts import (
     has_changed_since,
     latest_change_of,
 )
-from visibility.web.board_changes import Author
+from visibility.web.author import author_of
 from visibility.web.people import accounts, people_list
 from visibility.web.people.accounts import InvalidPerson, PersonValues, UnknownPerson
 from visibility.web.people.form_values import entered_person_values, stored_person_values
 from visibility.web.people.people_list import PeopleFilter, Person
-from visibility.web.people.scope_changes import DIMENSIONS
 from visibility.web.people.single_sign_on.links import linked_issuers, unlink_person
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import (
@@ -78,7 +78,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "people/invite.html", _form_context(request))
     try:
-        user, link = accounts.invite_person(_posted_values(request), by=_author(request))
+        user, link = accounts.invite_person(_posted_values(request), by=author_of(request))
     except InvalidPerson as error:
         return render(request, "people/invite.html", _form_context(request, error), status=422)
     return _render_link(request, user, link)
@@ -100,7 +100,7 @@ def person_page(request: HttpRequest, number: int) -> HttpResponse:
     if has_changed_since(request.POST.get(SEEN, ""), stored_person_values(person)):
         return _render_person(request, person, conflicting=values)
     try:
-        accounts.change_person(number, values, by=_author(request))
+        accounts.change_person(number, values, by=author_of(request))
     except InvalidPerson as error:
         return _render_person(request, person, error)
     messages.success(request, f"{person.name} is saved. A new role applies at once.")
@@ -112,7 +112,7 @@ def person_page(request: HttpRequest, number: int) -> HttpResponse:
 def create_link(request: HttpRequest, number: int) -> HttpResponse:
     """`POST /people/<id>/link`: the link is shown once, and sent if there is a mail server."""
     try:
-        user, link = accounts.create_link_for_person(number, by=_author(request))
+        user, link = accounts.create_link_for_person(number, by=author_of(request))
     except InvalidPerson as error:
         return _render_person(request, _person_or_404(number), error)
     except UnknownPerson:
@@ -127,7 +127,7 @@ def change_state_of_person(request: HttpRequest, number: int, action: str) -> Ht
     person = _person_or_404(number)
     change, sentence = ACTIONS[action]
     try:
-        change(number, by=_author(request))
+        change(number, by=author_of(request))
     except InvalidPerson as error:
         return _render_person(request, person, error)
     messages.success(request, sentence.format(name=person.name))
@@ -253,10 +253,6 @@ def _person_or_404(number: int) -> Person:
     if person is None:
         raise Http404
     return person
-
-
-def _author(request: HttpRequest) -> Author:
-    return Author(signed_in_user(request), database_now())
 
 
 urlpatterns = [

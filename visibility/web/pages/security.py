@@ -22,7 +22,7 @@ from visibility.screens.save_conflicts import (
     has_changed_since,
     latest_change,
 )
-from visibility.web.board_changes import Author
+from visibility.web.author import author_of
 from visibility.web.people import people_list, second_factor
 from visibility.web.people.people_list import PeopleFilter
 from visibility.web.people.second_factor import FixedByServer
@@ -31,7 +31,7 @@ from visibility.web.people.session_limits import (
     change_session_limits,
     current_limits,
 )
-from visibility.web.permissions import Permission, require_permission, signed_in_user
+from visibility.web.permissions import Permission, require_permission
 
 PAGE_URL = "/people/security"
 IDLE_MINUTES = (15, 30, 60, 120, 240, 480, 720, 1_440, 4_320, 10_080, 20_160)
@@ -54,9 +54,7 @@ def _change(request: HttpRequest) -> HttpResponse:
         return _change_session_limits(request)
     required = request.POST.get("required") == "yes"
     try:
-        second_factor.change_requirement(
-            required, by=Author(signed_in_user(request), database_now())
-        )
+        second_factor.change_requirement(required, by=author_of(request))
     except FixedByServer:
         return _render(request, status=409)
     messages.success(
@@ -70,7 +68,7 @@ def _change(request: HttpRequest) -> HttpResponse:
 
 @transaction.atomic
 def _change_session_limits(request: HttpRequest) -> HttpResponse:
-    by = Author(signed_in_user(request), database_now())
+    by = author_of(request)
     entered = {name: _integer(request, name) for name in ("idle_minutes", "session_hours")}
     with connection.cursor() as cursor:
         # There may be no row to lock.

@@ -19,7 +19,7 @@ from visibility.screens.save_conflicts import (
     conflict_with_latest_entry,
     latest_change,
 )
-from visibility.web.board_changes import Author
+from visibility.web.author import author_of
 from visibility.web.pages.single_sign_on_sign_in import SETTINGS_PAGE, render_way_to_provider
 from visibility.web.people.single_sign_on.allauth_provider import redirect_address
 from visibility.web.people.single_sign_on.change_identity_provider import (
@@ -70,7 +70,9 @@ def single_sign_on(request: HttpRequest) -> HttpResponse:
         return _render_page(request, entered=values, is_unconfirmed=True)
     try:
         saved = change_identity_provider(
-            values, version=parse_row_version(request.POST.get("version", "")), by=_author(request)
+            values,
+            version=parse_row_version(request.POST.get("version", "")),
+            by=author_of(request),
         )
     except InvalidIdentityProvider as error:
         return _render_page(request, entered=values, errors=error.errors)
@@ -86,7 +88,7 @@ def single_sign_on(request: HttpRequest) -> HttpResponse:
 def test_addresses_and_keys(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/test`: read what the provider publishes."""
     row = current_identity_provider()
-    store_check(request, row, check_identity_provider(row, by=_author(request)))
+    store_check(request, row, check_identity_provider(row, by=author_of(request)))
     return HttpResponseRedirect(SETTINGS_PAGE)
 
 
@@ -114,7 +116,7 @@ def link_to_own_account(request: HttpRequest) -> HttpResponse:
         messages.error(request, CONFIRM_FIRST)
     elif not result or "subject" not in result:
         messages.error(request, "Test the sign-in first.")
-    elif link_own_account(result["issuer"], result["subject"], by=_author(request)):
+    elif link_own_account(result["issuer"], result["subject"], by=author_of(request)):
         messages.success(request, "Your account is linked. You can sign in with the provider.")
     else:
         messages.error(request, "Your account or this person is linked already.")
@@ -127,13 +129,9 @@ def delete_single_sign_on(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/delete`: remove the provider and its secret."""
     if is_reauthentication_required(request, app="allauth.mfa"):
         messages.error(request, CONFIRM_FIRST)
-    elif remove_identity_provider(by=_author(request)):
+    elif remove_identity_provider(by=author_of(request)):
         messages.success(request, "Single sign-on removed. People sign in with their password.")
     return HttpResponseRedirect(SETTINGS_PAGE)
-
-
-def _author(request: HttpRequest) -> Author:
-    return Author(signed_in_user(request), database_now())
 
 
 def _render_page(

@@ -20,11 +20,11 @@ from visibility.screens.save_conflicts import (
     has_changed_since,
     latest_change_of,
 )
-from visibility.web.board_changes import Author
+from visibility.web.author import author_of
 from visibility.web.people import team_changes
 from visibility.web.people.form_values import stored_team_values, team_values_by_label
 from visibility.web.people.team_changes import MAX_MEMBERS, InvalidTeam
-from visibility.web.permissions import Permission, require_permission, signed_in_user
+from visibility.web.permissions import Permission, require_permission
 
 LIST_URL = "/teams"
 
@@ -37,7 +37,7 @@ def team_list(request: HttpRequest) -> HttpResponse:
         return _render_list(request)
     title = request.POST.get("title", "").replace("\0", "")[:400]
     try:
-        team = team_changes.create_team(title, by=_author(request))
+        team = team_changes.create_team(title, by=author_of(request))
     except InvalidTeam as error:
         return _render_list(request, error)
     return HttpResponseRedirect(f"{LIST_URL}/{team.slug}")
@@ -61,7 +61,7 @@ def team_page(request: HttpRequest, slug: str) -> HttpResponse:
     members, default_owner = _entered(request)
     try:
         team_changes.change_team(
-            slug, members=members, default_owner=default_owner, by=_author(request)
+            slug, members=members, default_owner=default_owner, by=author_of(request)
         )
     except InvalidTeam as error:
         return _render_team(request, team, error)
@@ -125,10 +125,6 @@ def _entered(request: HttpRequest) -> tuple[list[int], int | None]:
     """The members and the default owner."""
     members = [parse_row_id(text) or 0 for text in request.POST.getlist("members")]
     return members, parse_row_id(request.POST.get("default_owner", ""))
-
-
-def _author(request: HttpRequest) -> Author:
-    return Author(signed_in_user(request), database_now())
 
 
 urlpatterns = [

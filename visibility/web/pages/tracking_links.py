@@ -9,15 +9,13 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
 from visibility.models import BusinessObject, Order, TrackingLink
-from visibility.web.board_changes import Author
+from visibility.web.author import author_of
 from visibility.web.permissions import (
     Permission,
     has_permission,
     require_permission,
-    signed_in_user,
 )
 from visibility.web.tracking_links import (
     DEFAULT_DAYS,
@@ -59,7 +57,7 @@ def create_link(request: HttpRequest, order_id: int) -> HttpResponse:
     order = _surviving_order_or_404(order_id)
     days = parse_row_id(request.POST.get("days", "")) or 0
     covers_po = request.POST.get("scope") == "po"
-    by = Author(signed_in_user(request), database_now())
+    by = author_of(request)
     try:
         link, address = create_tracking_link(order, covers_po=covers_po, days=days, by=by)
     except TrackingLinkRejected as rejected:
@@ -74,7 +72,7 @@ def create_link(request: HttpRequest, order_id: int) -> HttpResponse:
 def revoke_link(request: HttpRequest, order_id: int, number: int) -> HttpResponse:
     """`POST /orders/<id>/tracking-links/<number>/revoke`, and redirect to the order."""
     order = _surviving_order_or_404(order_id)
-    by = Author(signed_in_user(request), database_now())
+    by = author_of(request)
     if revoke_tracking_link(order.pk, number, by=by) is None:
         raise Http404
     messages.success(request, "The tracking link is revoked. It opens nothing any more.")

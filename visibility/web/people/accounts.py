@@ -13,12 +13,13 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from connectors.sdk.settings import SettingError
+from visibility.db.data_scope import DIMENSIONS
 from visibility.models import AccountLink, AccountLinkPurpose, Team
 from visibility.models.audit import append_audit_entry
 from visibility.notify.account_links import create_account_link, end_account_links
 from visibility.notify.change_and_test_subscriptions import cancel_notifications_of_user
 from visibility.pipeline.job_functions import ask_worker_to_run_job_now
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people.account_roles import (
     is_last_administrator,
     lock_administrators,
@@ -63,8 +64,7 @@ def invite_person(values: PersonValues, *, by: Author) -> tuple[User, AccountLin
             errors.append(SettingError("role", "Choose a role."))
         teams = _find_teams(values.teams or (), errors)
         scope = new_scope(values.scope, NO_SCOPE)
-        role = UserRole(values.role) if values.role in set(UserRole) else None
-        errors += scope_errors(scope, NO_SCOPE, role)
+        errors += scope_errors(scope, NO_SCOPE, _role_after(user, values.role or ""))
         if errors:
             raise InvalidPerson(errors)
         try:
@@ -74,7 +74,7 @@ def invite_person(values: PersonValues, *, by: Author) -> tuple[User, AccountLin
             raise InvalidPerson([username_taken(user.username)]) from None
         set_role(user, UserRole(values.role or ""))
         user.teams.set(teams)
-        if scope != stored_scope(user):
+        if any(scope.values()):
             store_scope(user, scope, now=by.now)
         link = _create_link(user, AccountLinkPurpose.INVITATION, by)
         _audit("person.invited", user, by, describe_person(user))
@@ -89,7 +89,7 @@ def change_person(user_id: int, values: PersonValues, *, by: Author) -> User:
         errors = set_texts(user, values)
         teams = None if values.teams is None else _find_teams(values.teams, errors)
         errors += _role_errors(user, values.role, by)
-        before_scope = stored_scope(user)
+        before_scope = {name: before[name] for name in DIMENSIONS}
         scope = new_scope(values.scope, before_scope)
         errors += scope_errors(scope, before_scope, _role_after(user, values.role))
         if errors:

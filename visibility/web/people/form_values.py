@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from django.contrib.auth.models import User
 
+from visibility.db.data_scope import DIMENSIONS
 from visibility.models import Team
 from visibility.web.people.accounts import PersonValues
 from visibility.web.people.people_list import Person
-from visibility.web.people.scope_changes import DIMENSIONS, new_scope
+from visibility.web.people.scope_changes import new_scope
 from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import UserRole
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from visibility.web.people.scope_changes import DIMENSIONS
+from visibility.db.data_scope import DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)

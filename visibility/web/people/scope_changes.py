@@ -6,18 +6,17 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from connectors.sdk.settings import SettingError
+from visibility.db.data_scope import DIMENSIONS
 from visibility.models import BackgroundExport, Customer, IdempotencyKey, Location, Order
 from visibility.models.people import PersonScope
 from visibility.web.permissions import ROLES_WITH_SCOPE, UserRole, reload_access
 
-# Field of the form and column of the order.
-DIMENSIONS = {"channels": "channel", "warehouses": "warehouse", "customers": "customer_no"}
 MAX_VALUES = 200
 ROLE_HAS_NO_SCOPE = (
     "Only customer service, executives and operations can be limited. Remove the channels, "
     "warehouses and customers, or choose another role."
 )
-NO_SCOPE: Mapping[str, Sequence[str]] = {"channels": (), "warehouses": (), "customers": ()}
+NO_SCOPE: Mapping[str, Sequence[str]] = dict.fromkeys(DIMENSIONS, ())
 
 
 def stored_scope(user: User) -> dict[str, list[str]]:

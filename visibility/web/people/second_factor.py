@@ -17,7 +17,7 @@ from django.http import HttpRequest
 
 from visibility.models import SecuritySettings
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 
 # In `META` of the request that ends a sign-in: the identity provider asked for a second factor,
 # and an administrator accepts that.

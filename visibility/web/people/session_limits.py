@@ -21,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 
 from visibility.models import SecuritySettings
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people.second_factor_middleware import WITHOUT_SESSION, has_api_token
 from visibility.web.people.session_store import (
     STARTED_AT,

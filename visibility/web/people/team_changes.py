@@ -9,7 +9,7 @@ from connectors.sdk.settings import SettingError
 from visibility.models import Team, find_or_create_team
 from visibility.models.audit import append_audit_entry
 from visibility.models.teams import MAX_TITLE_LENGTH
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 
 PAGE_SIZE = 50
 MAX_MEMBERS = 500

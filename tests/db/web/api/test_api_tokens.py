@@ -18,7 +18,7 @@ from visibility.export.list_files import write_list_file
 from visibility.models import AccountLink, ApiToken, AuditEntry, IdempotencyKey
 from visibility.web import list_export_download
 from visibility.web.api_tokens import MAX_TOKENS, create_api_token
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.permission_labels import PERMISSION_LABELS
 from visibility.web.permissions import Permission, UserRole
 

@@ -11,7 +11,7 @@ from visibility.db.encrypt_texts import decrypt_text, encrypt_text
 from visibility.db.lock_keys import LockKey
 from visibility.models import IdentityProvider, UnknownPeople
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people.single_sign_on.read_provider_values import (
     FIELDS,
     READERS,

@@ -9,7 +9,7 @@ from allauth.socialaccount.adapter import get_adapter
 
 from visibility.models import IdentityProvider
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people.single_sign_on.change_identity_provider import OBJECT
 from visibility.web.people.single_sign_on.discovery import read_discovery, read_signing_keys
 from visibility.web.people.single_sign_on.refusals import SignInRefused

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from visibility.models.audit import append_audit_entry
-from visibility.web.board_changes import Author
+from visibility.web.author import Author
 from visibility.web.people.account_roles import lock_administrators
 from visibility.web.people.accounts import lock_person
 from visibility.web.people.allauth_adapters import audit_account
