@@ -102,6 +102,7 @@ from visibility.models.rules_clocks_and_calendars import (
     SlaRule,
     WorkCalendar,
 )
+from visibility.models.saml_provider import SamlProvider, SamlSignIn, SignInProvider
 from visibility.models.source_records import (
     OutgoingRequest,
     SourceField,
@@ -219,12 +220,15 @@ __all__ = [
     "RefoldRequest",
     "RejectedRequestCount",
     "RuleRecheck",
+    "SamlProvider",
+    "SamlSignIn",
     "SavedView",
     "ScreenLink",
     "SecuritySettings",
     "SetupLink",
     "Severity",
     "Shipment",
+    "SignInProvider",
     "SignInThrottle",
     "SlaClock",
     "SlaRule",
