@@ -94,8 +94,8 @@ class Finding:
             )
         if self.named_issuer:
             return (
-                f"No source is named {self.named_issuer}. Connect it under this name, or let the "
-                "messages name the source that issues these numbers."
+                f"No source is named {self.named_issuer}. Connect it under this name. If a setting "
+                "named it and was changed since, let the system send these messages again."
             )
         return DESCRIPTIONS[self.kind][2]
 

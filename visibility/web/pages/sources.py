@@ -226,10 +226,11 @@ def _render_source(
         fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
         secret_errors = [e.sentence for e in errors if e.name == SECRET]
+        shown, more = connector_catalog.separate_own_fields(source.connector, fields)
         context |= {
             "setting_fields": {
-                "shown": [f for f in fields if f.is_required or f.value or f.error],
-                "more": [f for f in fields if not (f.is_required or f.value or f.error)],
+                "shown": shown,
+                "more": more,
                 "has_errors": any(entry.error for entry in entries),
             },
             "new_entries": entries,
