@@ -15,6 +15,7 @@ from visibility.models import (
     ApiToken,
     AuditEntry,
     Board,
+    BusinessObject,
     IdentityDecision,
     InboundMessage,
     KpiNote,
@@ -23,7 +24,6 @@ from visibility.models import (
     MasterImport,
     MessageDiscard,
     MessageReplay,
-    Order,
     SavedView,
     ScreenLink,
     SlaRule,
@@ -39,6 +39,11 @@ MAX_ID = 2**63 - 1
 
 def _all(_: User) -> Q:
     return Q()
+
+
+def _orders_and_merged(_: User) -> Q:
+    """The address of an order that was merged into another leads to that one."""
+    return Q(order__isnull=False) | Q(merged_into__order__isnull=False)
 
 
 def _own_and_shared(user: User) -> Q:
@@ -69,7 +74,7 @@ REPLAY = RecordPage(MessageReplay, "pk", "/messages/replays/{key}")
 DISCARD = RecordPage(MessageDiscard, "pk", "/messages/discards/{key}")
 # The start of the text that names the record; an id or a name follows.
 BY_PREFIX: Mapping[str, RecordPage] = {
-    "order": RecordPage(Order, "pk", "/orders/{key}"),
+    "order": RecordPage(BusinessObject, "pk", "/orders/{key}", limit=_orders_and_merged),
     "alert": RecordPage(Alert, "pk", "/alerts/{key}"),
     "message": RecordPage(InboundMessage, "pk", "/messages/{key}"),
     "rule": RecordPage(SlaRule, "code", "/rules/{key}"),

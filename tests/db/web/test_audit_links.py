@@ -19,6 +19,7 @@ from tests.db.web.walk.access_dataset import Values, build_access_dataset, clien
 from visibility.db.database_time import database_now
 from visibility.models import (
     AuditEntry,
+    BusinessObject,
     IdentityDecision,
     KpiNote,
     KpiTarget,
@@ -87,6 +88,7 @@ EXAMPLES: dict[str, Example] = {
 }
 MORE: tuple[Example, ...] = (
     ("message.discard", {"discard": "{discard}"}, "/messages/discards/{discard}"),
+    ("order.noted", "order {merged}", "/orders/{merged}"),
     ("organization.brand_changed", "organization", "/organization/tracking-page"),
 )
 # Entries that name no record of the product, and why.
@@ -129,6 +131,7 @@ def values() -> Values:
     note_days = {"start": date(2026, 1, 1), "end": date(2026, 1, 2)}
     return values | {
         "own": values["subscription"],
+        "merged": BusinessObject.objects.create(kind="order", merged_into_id=values["order"]).pk,
         "token": new_token(admin, Permission.ORDERS)[0].pk,
         "decision": IdentityDecision.objects.create(
             verdict="distinct", left_label="A", right_label="B", decided_at=now, decided_by=admin
