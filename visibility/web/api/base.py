@@ -1,6 +1,7 @@
 """The base view of the API: authentication, permissions and JSON-only content negotiation."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from django.contrib.auth.models import User
@@ -20,6 +21,7 @@ from visibility.db.data_scope import set_active_scope
 from visibility.db.database_time import database_now
 from visibility.models import ApiToken
 from visibility.web.api.query_params import QueryParameter, parse_query
+from visibility.web.api.revocable_streams import stop_when_refused
 from visibility.web.api_tokens import find_token_user, still_grants
 from visibility.web.audit_denied_requests import record_denied_request
 from visibility.web.author import Author
@@ -138,13 +140,18 @@ class ApiView(GenericAPIView[Any]):
             self.params = parse_query(request, self.declared_query_parameters())
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Send no file if the token was revoked, or lost a permission, while it was written."""
+        """Send no file if the token was revoked, or lost a permission, while it was written.
+
+        If that happens while the file is sent, the transfer ends before the end of the file.
+        """
         token = request.auth if response.streaming else None
-        if isinstance(token, ApiToken) and not still_grants(
-            token, self.required_permissions, database_now()
-        ):
-            response.close()
-            response = self.handle_exception(AuthenticationFailed(INVALID_TOKEN))
+        if isinstance(token, ApiToken):
+            still_allowed = partial(_still_grants_now, token, self.required_permissions)
+            if still_allowed():
+                stop_when_refused(response, still_allowed)
+            else:
+                response.close()
+                response = self.handle_exception(AuthenticationFailed(INVALID_TOKEN))
         return super().finalize_response(request, response, *args, **kwargs)
 
     def declared_query_parameters(self) -> Sequence[QueryParameter]:
@@ -166,6 +173,10 @@ class ApiView(GenericAPIView[Any]):
         )
         super().permission_denied(request, message, code)
         raise AssertionError  # pragma: no cover  # super() always raises
+
+
+def _still_grants_now(token: ApiToken, permissions: Sequence[Permission]) -> bool:
+    return still_grants(token, permissions, database_now())
 
 
 def current_user(request: Request) -> User:
