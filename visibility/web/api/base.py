@@ -21,7 +21,6 @@ from visibility.db.data_scope import set_active_scope
 from visibility.db.database_time import database_now
 from visibility.models import ApiToken
 from visibility.web.api.query_params import QueryParameter, parse_query
-from visibility.web.api.revocable_streams import stop_when_refused
 from visibility.web.api_tokens import find_token_user, still_grants
 from visibility.web.audit_denied_requests import record_denied_request
 from visibility.web.author import Author
@@ -33,6 +32,7 @@ from visibility.web.permissions import (
     has_permission,
     roles,
 )
+from visibility.web.revocable_streams import stop_when_refused
 
 INVALID_TOKEN = "The API token is unknown, expired or revoked."  # noqa: S105  # a sentence
 NEEDS_SESSION = "An API token cannot change who has access. Sign in instead."

@@ -1,4 +1,4 @@
-"""Stop the transfer of a file when the API token of the request is revoked."""
+"""Stop the transfer of a file when the API token or the session of the request ends."""
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
@@ -8,13 +8,13 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-# The token is checked again before a chunk, once a second and after so many chunks.
+# The token or session is checked again before a chunk, once a second and after so many chunks.
 CHUNKS_BETWEEN_CHECKS = 8
 SECONDS_BETWEEN_CHECKS = 1.0
 
 
 class TransferRevoked(RuntimeError):
-    """The token is no longer valid. The server ends the connection, so the file is incomplete."""
+    """The token or the session ended. The server ends the connection, so the file is incomplete."""
 
 
 def stop_when_refused(response: Any, still_allowed: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ class _Check:
     def ask(self) -> None:
         """Raise TransferRevoked if the answer is no."""
         if not self._still_allowed():
-            raise TransferRevoked("The API token was revoked during the transfer.")
+            raise TransferRevoked("The API token or the session ended during the transfer.")
         self._restart()
 
     def ask_and_release_connection(self) -> None:
