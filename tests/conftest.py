@@ -14,6 +14,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests import database_template, empty_tables, shifted_clock
 from tests.effort import FULL
 from visibility.db.database_time import database_now
+from visibility.web.limited_password_hasher import LimitedArgon2PasswordHasher
 
 # More examples in a full run; a deadline per example would fail on a busy machine.
 hypothesis.settings.register_profile("normal", max_examples=100, deadline=None)
@@ -111,6 +112,14 @@ def _session_limits_of_test(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as at_start:
         at_start.setattr(session_limits, "load_session_limits", lambda: defaults)
         session_limits._recent_limits(0)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_password_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with Argon2's least memory; the product's takes 0.2 s of CPU each."""
+    if not request.node.get_closest_marker("expensive_hashes"):
+        monkeypatch.setattr(LimitedArgon2PasswordHasher, "time_cost", 1)
+        monkeypatch.setattr(LimitedArgon2PasswordHasher, "memory_cost", 8)
 
 
 @pytest.fixture

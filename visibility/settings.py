@@ -131,6 +131,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "visibility.web.people.second_factor_middleware.SecondFactorMiddleware",
     "visibility.web.people.session_limits.SessionLimitsMiddleware",
+    "visibility.web.people.download_middleware.EndDownloadsMiddleware",
     "visibility.web.people.scope_middleware.LimitToScopeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",

@@ -99,7 +99,7 @@ def add_source(
     with transaction.atomic():
         source = Source.objects.create(
             slug=slug,
-            title=parse_source_title(title or f"{kind.title} ({slug})"[:MAX_TITLE_LENGTH]),
+            title=parse_source_title(title or _default_title(kind, slug)),
             connector=connector,
             role=config.get(ROLE_SETTING) or kind.role.value,
             config=open_config,
@@ -115,6 +115,11 @@ def add_source(
             "source.add", user=user, object=slug, detail={"connector": connector}, now=now
         )
     return CreatedSource(source, f"{settings.PUBLIC_URL}/hooks/{slug}", chosen)
+
+
+def _default_title(connector: type[Connector], slug: str) -> str:
+    title = connector.title if slug == connector.slug else f"{connector.title} ({slug})"
+    return title[:MAX_TITLE_LENGTH]
 
 
 def change_settings(

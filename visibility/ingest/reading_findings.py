@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from connectors.sdk.connector import Connector
 from connectors.sdk.events import EventType, Flag, ObjectKind
 from connectors.sdk.number_issuers import ISSUED_SCHEMES, ISSUER_SETTING
 
@@ -60,12 +61,18 @@ DESCRIPTIONS: Mapping[FindingKind, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of finding. `reference`: the message, file or order of the example."""
+    """One kind of finding. `reference`: the message, file or order of the example.
+
+    `named_issuer`: the issuer that the number of the example has, which is no source.
+    `issuer_setting`: the setting that names it.
+    """
 
     kind: FindingKind
     count: int
     example: str = ""
     reference: str = ""
+    named_issuer: str = ""
+    issuer_setting: str = ""
 
     @property
     def title(self) -> str:
@@ -75,11 +82,21 @@ class Finding:
     @property
     def setting(self) -> str:
         """The setting that mends it; empty if none does."""
-        return DESCRIPTIONS[self.kind][1]
+        return self.issuer_setting if self.named_issuer else DESCRIPTIONS[self.kind][1]
 
     @property
     def remedy(self) -> str:
         """What to do."""
+        if self.issuer_setting:
+            return (
+                f"No source is named {self.named_issuer}. Enter the name in addresses of the "
+                "source that issues these numbers."
+            )
+        if self.named_issuer:
+            return (
+                f"No source is named {self.named_issuer}. Connect it under this name. If a setting "
+                "named it and was changed since, let the system send these messages again."
+            )
         return DESCRIPTIONS[self.kind][2]
 
 
@@ -92,25 +109,49 @@ class ReadMessage:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What the settings of a source say about its zone and about the issuers of its numbers."""
+
+    zone_is_certain: bool
+    # The setting that names each issuer.
+    issuer_settings: Mapping[str, str]
+
+
+def settings_of_source(connector: type[Connector], config: Mapping[str, Any]) -> SourceSettings:
+    """Return what matters for findings. A zone is certain if the connector or a person states it.
+
+    It is not if the connector has the setting `zone`, and only its default is used.
+    """
+    values = {s.name: str(config.get(s.name) or s.default) for s in connector.settings}
+    issuers = {value.rpartition("@")[2]: name for name, value in values.items() if value}
+    return SourceSettings("zone" not in values or bool(config.get("zone")), issuers)
+
+
 @dataclass(slots=True)
 class _Counter:
+    settings: SourceSettings | None
     counts: dict[FindingKind, int] = field(default_factory=dict)
-    examples: dict[FindingKind, tuple[str, str]] = field(default_factory=dict)
+    examples: dict[FindingKind, tuple[str, ...]] = field(default_factory=dict)
 
-    def add(self, kind: FindingKind, example: str, reference: str) -> None:
+    def add(self, kind: FindingKind, example: str, reference: str, issuer: str = "") -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.examples.setdefault(kind, (example, reference))
+        setting = self.settings.issuer_settings.get(issuer, "") if self.settings else ""
+        self.examples.setdefault(kind, (example, reference, issuer, setting))
 
 
 def find_in_messages(
-    messages: Iterable[ReadMessage], *, issuers: Collection[str] | None = None
+    messages: Iterable[ReadMessage],
+    *,
+    issuers: Collection[str] | None = None,
+    settings: SourceSettings | None = None,
 ) -> dict[FindingKind, Finding]:
     """Return what the events alone show, with the count of each kind and the first example.
 
-    `issuers`: the slugs of all sources; None if they are not known. Objects without an order are
-    those of events that name no order.
+    `issuers`: the slugs of all sources; None if they are not known. `settings`: of the source.
+    Objects without an order are those of events that name no order.
     """
-    counter = _Counter()
+    counter = _Counter(settings)
     for message in messages:
         if NO_ZONE in message.problem:
             kind = FindingKind.TIMES_WITHOUT_ZONE
@@ -134,7 +175,8 @@ def _count_findings_of_event(
     label = f"{event_type} {_first_number(objects)}".strip()
     if event_type == EventType.UNMAPPED:
         counter.add(FindingKind.UNMAPPED_TERMS, str(event.get("raw_type", ""))[:200], reference)
-    if Flag.ZONE_ASSUMED in (event.get("flags") or ()):
+    is_certain = counter.settings is not None and counter.settings.zone_is_certain
+    if Flag.ZONE_ASSUMED in (event.get("flags") or ()) and not is_certain:
         counter.add(FindingKind.TIMES_WITHOUT_ZONE, label, reference)
     kinds = {str(ref.get("kind", "")) for ref in objects}
     if event_type == EventType.SHIPMENT_CONFIRMED and not _has_quantities(event):
@@ -147,7 +189,8 @@ def _count_findings_of_event(
             is_unknown = not issuer or (issuers is not None and issuer not in issuers)
             if scheme in ISSUED_SCHEMES and is_unknown:
                 text = f"{scheme} {number.get('value', '')} of {issuer or 'nobody'}"
-                counter.add(FindingKind.NUMBERS_OF_UNKNOWN_ISSUERS, text[:200], reference)
+                kind = FindingKind.NUMBERS_OF_UNKNOWN_ISSUERS
+                counter.add(kind, text[:200], reference, issuer)
 
 
 def _has_quantities(event: Mapping[str, Any]) -> bool:

@@ -59,6 +59,9 @@ BEGIN
     END LOOP;
     IF to_regclass('visibility_auditentry') IS NOT NULL THEN
         GRANT SELECT, INSERT ON visibility_auditentry TO {APPLICATION_ROLE};
+        -- A backup of a running installation reads the sequence as this role.
+        EXECUTE format('GRANT SELECT ON SEQUENCE %s TO {APPLICATION_ROLE}',
+            pg_get_serial_sequence('visibility_auditentry', 'id'));
     END IF;
     IF to_regclass('visibility_audithead') IS NOT NULL THEN
         GRANT SELECT, UPDATE ON visibility_audithead TO {APPLICATION_ROLE};

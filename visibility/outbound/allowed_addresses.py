@@ -114,6 +114,11 @@ def _check_host(host: str) -> None:
         return
     if address.is_global:
         raise ValueError("This is a public address: it needs no permission.")
+    if address.is_loopback:
+        raise ValueError(
+            "An address of the server itself cannot be allowed here. List it as host:port in "
+            "OUTGOING_ALLOWED on the server."
+        )
     raise ValueError(
         "This address cannot be allowed here: it is not in a private network (10.0.0.0/8, "
         "172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7), or gives out credentials."

@@ -134,14 +134,21 @@ def _texts(row: Organization) -> dict[str, Any]:
 
 def _read_name(raw: object) -> str:
     name = raw.strip() if isinstance(raw, str) else ""
-    if not name or len(name) > MAX_NAME_LENGTH or "\0" in name:
+    if not name:
+        raise ValueError("Enter a name.")
+    if len(name) > MAX_NAME_LENGTH or "\0" in name:
         raise ValueError(f"Enter a name of at most {MAX_NAME_LENGTH} characters.")
     return name
 
 
 def _read_time_zone(raw: object) -> str:
     zone = raw.strip() if isinstance(raw, str) else ""
-    if zone not in known_time_zones():
+    zones = known_time_zones()
+    if zone not in zones:
+        city = "/" + zone.replace(" ", "_").casefold()
+        of_city = [name for name in zones if name.casefold().endswith(city)]
+        if len(of_city) == 1:
+            return of_city[0]
         raise ValueError("Enter the name of a time zone such as America/Chicago.")
     return zone
 

@@ -153,7 +153,7 @@ def find_token_user(text: str, now: datetime) -> tuple[User, ApiToken] | None:
 def still_grants(token: ApiToken, permissions: Collection[Permission], now: datetime) -> bool:
     """Whether a token that was accepted a moment ago is valid, and its owner has these."""
     row = ApiToken.objects.select_related("owner").filter(pk=token.pk).first()
-    if row is None or not row.is_valid_at(now):
+    if row is None or not row.is_valid_at(now) or not row.owner.is_active:
         return False
     return all(has_permission(row.owner, permission) for permission in permissions)
 

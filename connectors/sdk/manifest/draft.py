@@ -27,20 +27,22 @@ UNCHECKED = "CHECK"
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 # What a field is, by its usual names. The first pattern that matches decides.
 USUAL_NAMES: Mapping[str, str] = {
-    "line_id": r"(line|item|position|pos)[ _.-]?(id|no|nr|number|num)|line|linenumber",
+    "line_id": r"(line|item|position|pos)[ _.-]?(id|no|nr|number|num)|line|linenumber|pos",
     "customer_po": r"(customer[ _.-]?)?(po|purchase[ _.-]?order)([ _.-]?(no|nr|number|num))?",
     "order": r"(sales[ _.-]?)?order([ _.-]?(no|nr|number|num|id))?|so[ _.-]?(no|number)|number",
-    "shipment": r"shipment([ _.-]?(no|nr|number|num|id))?|delivery([ _.-]?(no|number))?",
+    "shipment": r"ship(ment)?[ _.-]?(no|nr|number|num|id)|shipment|delivery([ _.-]?(no|number))?",
     "tracking": r"tracking([ _.-]?(no|nr|number|num|code))?|track[ _.-]?no|awb",
     "sscc": r"sscc(18)?",
     "sku": r"sku|item|article|material|part([ _.-]?(no|number))?|product([ _.-]?code)?",
-    "quantity": r"qty|quantity|(shipped|ordered)[ _.-]?(qty|quantity)|qty[ _.-]?(shipped|ordered)",
+    "quantity": r"qty|quantity|(shipped|ordered|picked|packed)([ _.-]?(qty|quantity))?"
+    r"|qty[ _.-]?(shipped|ordered|picked|packed)",
     "unit": r"uom|unit([ _.-]?of[ _.-]?measure)?",
     "description": r"description|item[ _.-]?name|product[ _.-]?name",
     "price": r"(unit[ _.-]?)?price",
     "status": r"(order[ _.-]?|line[ _.-]?)?(status|state)([ _.-]?code)?",
     "customer_no": r"cust(omer)?([ _.-]?(no|nr|number|num|id))?",
     "carrier": r"carrier|scac|ship[ _.-]?via",
+    "warehouse": r"warehouse([ _.-]?(id|code|no|name))?|wh|whse|facility",
     "time": r".*(date|time|shipped|_at|_on)([ _.-]?(utc|gmt))?|(date|created|updated|modified).*",
     "id": r"id|uuid|guid",
 }
@@ -129,7 +131,18 @@ def _field_names_by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, s
                 continue
             meanings[meaning] = name
             break
+    if "time" not in meanings:
+        for name in names:
+            values = [str(record.get(name) or "").strip() for record in records]
+            if name not in meanings.values() and any(map(_is_time, values)):
+                meanings["time"] = name
+                break
     return meanings
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text of any field is a time: a plain number is not, whatever its value."""
+    return not is_number(text) and bool(detect_time_format(text))
 
 
 def _status_codes_of_sample(
@@ -200,7 +213,9 @@ def _object_lines(fields: SampleFields) -> Iterator[str]:
 
 
 def _attribute_lines(fields: SampleFields) -> Iterator[str]:
-    names = [name for name in ("customer_no", "carrier", "status") if name in fields.record]
+    names = [
+        name for name in ("customer_no", "carrier", "warehouse", "status") if name in fields.record
+    ]
     if names:
         yield "attributes:"
         yield from (f"  {name}: {quote_yaml(fields.record[name])}" for name in names)

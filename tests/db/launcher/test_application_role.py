@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
+from psycopg import sql
 
 from tests.builders.sources import SYSTEM_ROLES, create_sources, store_story
 from visibility.launcher.application_role import (
@@ -21,6 +22,7 @@ from visibility.launcher.application_role import (
 )
 from visibility.models import AuditEntry, Order, RefoldRequest
 from visibility.models.audit import append_audit_entry, find_audit_violations
+from visibility.operations.database_copy import ROOT_TABLES, SEQUENCES
 from visibility.pipeline import job_functions, record_and_retention_jobs
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +88,19 @@ def test_role_appends_to_the_audit_log(now: datetime) -> None:
     append_audit_entry("tested", user=olga, object="", detail={}, now=now)
     assert AuditEntry.objects.get().user == olga
     assert find_audit_violations() == []
+
+
+@pytest.mark.usefixtures("as_application_role")
+def test_role_reads_everything_that_a_backup_contains(now: datetime) -> None:
+    append_audit_entry("tested", user=None, object="", detail={}, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(ROOT_TABLES)
+        tables = [name for name, _ in cursor.fetchall()]
+        cursor.execute(SEQUENCES)
+        sequences = [name for (name,) in cursor.fetchall()]
+        assert "visibility_auditentry_id_seq" in sequences
+        for name in (*tables, *sequences):
+            cursor.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(name)))
 
 
 @pytest.mark.usefixtures("as_application_role")

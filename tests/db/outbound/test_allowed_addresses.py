@@ -186,3 +186,10 @@ def test_the_guard_asks_the_list_only_about_private_addresses(
     monkeypatch.setattr(address_guard, "is_allowed_by_administrator", fail)
     resolved["shop.example"] = ["93.184.215.14"]
     assert resolve_to_allowed_ip_addresses("shop.example", 443) == ["93.184.215.14"]
+
+
+def test_an_address_of_the_server_itself_is_for_the_environment(administrator: Client) -> None:
+    for host in ("127.0.0.1", "::1"):
+        answer = administrator.post(PAGE, {"host": host, "port": "8471", "note": ""})
+        assert answer.status_code == 422
+        assert "List it as host:port in OUTGOING_ALLOWED on the server." in answer.content.decode()

@@ -171,6 +171,7 @@ def test_weak_passwords_are_refused_at_the_field(
     assert client.post(address, passwords()).status_code == 302
 
 
+@pytest.mark.expensive_hashes
 def test_a_long_password_is_stored_as_a_hash_and_taken_exactly_as_it_is(client: Client) -> None:
     user = person()
     text = f" {'Straße und Æther, ' * 8}"

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -138,6 +139,43 @@ def test_the_folder_of_a_system_that_sends_files_is_among_the_first_fields(
     assert 'name="drop"' in first
     assert "Enter a path inside /srv/drop; it is created." in first
     assert 'name="drop"' not in integrator.get(FORM).content.decode()
+
+
+def test_a_source_of_files_shows_its_folder_and_no_url(
+    integrator: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.DROP_ROOTS = [str(tmp_path)]
+    form = "/sources/new/northlog_945"
+    missing = integrator.post(form, {"slug": "northlog_945"}).content.decode()
+    assert Source.objects.get().title == "Ship confirmations as CSV (945)"
+    assert "No drop folder is set, so no file can arrive." in missing
+    assert "source-secret" not in missing
+    folder = str(tmp_path / "north")
+    created = integrator.post(form, {"slug": "north", "drop": folder}).content.decode()
+    assert folder in created
+    assert "No drop folder is set" not in created
+    for slug, sentence in (("northlog_945", "No drop folder is set"), ("north", folder)):
+        page = integrator.get(f"/sources/{slug}?tab=settings").content.decode()
+        assert sentence in page
+        assert f"/hooks/{slug}" not in page
+        assert (
+            "Test this source"
+            not in integrator.get(f"/sources/{slug}?tab=requests").content.decode()
+        )
+
+
+@pytest.mark.parametrize(
+    ("public_url", "is_local"), [("http://127.0.0.1:8000", True), ("https://acme.example", False)]
+)
+def test_a_url_that_only_this_machine_reaches_is_marked(
+    integrator: Client, settings: Settings, public_url: str, *, is_local: bool
+) -> None:
+    settings.PUBLIC_URL = public_url
+    page = integrator.post("/sources/new/odoo", {"slug": "odoo"}).content.decode()
+    assert ("Only programs on this machine reach this URL." in page) is is_local
+    later = integrator.get("/sources/odoo?tab=settings").content.decode()
+    assert f"{public_url}/hooks/odoo?token=</code>" in later
+    assert "with the secret of this source at its end" in later
 
 
 def test_the_api_adds_a_source_with_the_same_checks(integrator: Client) -> None:

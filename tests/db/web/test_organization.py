@@ -96,7 +96,7 @@ def test_what_is_saved_in_the_form_is_in_force_and_audited(admin: Client) -> Non
 def test_each_error_is_at_its_field_and_nothing_is_lost(admin: Client) -> None:
     entered = {
         "name": " ",
-        "time_zone": "Chicago",
+        "time_zone": "Gotham",
         "currency": "dollar",
         "week_start": "friday",
         "fiscal_year_start": "13",
@@ -106,7 +106,7 @@ def test_each_error_is_at_its_field_and_nothing_is_lost(admin: Client) -> None:
     html = answer.content.decode()
     assert answer.status_code == 422
     for sentence in (
-        "Enter a name of at most 120 characters.",
+        "Enter a name.",
         "Enter the name of a time zone such as America/Chicago.",
         "Enter the three letters of a currency, such as USD.",
         "Choose monday, sunday, saturday.",
@@ -114,11 +114,20 @@ def test_each_error_is_at_its_field_and_nothing_is_lost(admin: Client) -> None:
         "No calendar has this code.",
     ):
         assert sentence in html
-    assert 'value="Chicago"' in html
+    assert 'value="Gotham"' in html
     assert 'value="dollar"' in html
     assert not Organization.objects.exists()
-    problem = patch(admin, name="x", time_zone="Chicago", currency="12")
+    problem = patch(admin, name="x", time_zone="Gotham", currency="12")
     assert {each["path"] for each in problem.json()["errors"]} == {"time_zone", "currency"}
+
+
+@pytest.mark.parametrize(
+    ("entered", "stored"),
+    [("chicago", "America/Chicago"), ("New York", "America/New_York"), ("UTC", "UTC")],
+)
+def test_a_city_names_its_time_zone(admin: Client, entered: str, stored: str) -> None:
+    assert patch(admin, name="Acme", time_zone=entered).status_code == 200
+    assert Organization.objects.get().time_zone == stored
 
 
 def test_api_changes_only_what_is_given_and_refuses_an_outdated_version(admin: Client) -> None:

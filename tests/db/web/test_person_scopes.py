@@ -110,6 +110,14 @@ def test_a_scope_is_saved_on_the_page_of_the_person_and_audited(
     assert "You see orders of" not in client.get("/orders").content.decode()
 
 
+def test_a_value_is_stored_as_orders_spell_it(admin: Client, orders: tuple[Order, Order]) -> None:
+    user = create_user(CS, "lim")
+    page = f"/people/{user.pk}"
+    form = form_of(user, role=CS.value, channels="B2B", seen=admin.get(page).context["seen"])
+    assert admin.post(page, form).status_code == 302
+    assert PersonScope.objects.get().channels == ["b2b"]
+
+
 @pytest.mark.parametrize(
     ("entered", "field", "sentence"),
     [

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.builders.sources import create_source, store_story
 from tests.builders.users import signed_in
+from tests.product import ROOT
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import InboundMessage, Order, OrderLine, Source, TermUsage
 from visibility.pipeline import job_functions
@@ -79,6 +80,41 @@ def test_numbers_of_issuers_that_are_no_source(integrator: Client, wms: Source) 
     assert "SO-1 of erp" in finding["example"]
     create_source("erp")
     assert "numbers_of_unknown_issuers" not in findings(integrator)
+
+
+def test_an_unknown_issuer_is_mended_by_the_setting_that_names_it(
+    integrator: Client, wms: Source
+) -> None:
+    receive(wms, ("order.received", {"order": "SO-1"}))
+    finding = findings(integrator)["numbers_of_unknown_issuers"]
+    assert finding["setting"] == "order_number"
+    assert "No source is named erp." in finding["remedy"]
+    wms.config = {}
+    wms.save()
+    finding = findings(integrator)["numbers_of_unknown_issuers"]
+    assert finding["setting"] == ""
+    assert "Connect it under this name" in finding["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("connector", "config", "is_finding"),
+    [
+        ("woocommerce", {}, False),  # Its connector states UTC.
+        ("northlog_945", {}, True),
+        ("northlog_945", {"zone": "America/Denver"}, False),
+    ],
+)
+def test_a_zone_that_is_stated_is_no_finding(
+    integrator: Client, connector: str, config: dict[str, str], *, is_finding: bool
+) -> None:
+    folder = ROOT / "connectors/systems" / connector / "samples"
+    name = {"woocommerce": "order_processing.json"}.get(connector, "SHIP_two_orders.csv")
+    source = create_source("north", connector=connector, config=config)
+    body = (folder / name).read_bytes()
+    store_messages([IncomingMessage(source.pk, "k", {}, body)])
+    job_functions.process_messages_and_refold()
+    assert InboundMessage.objects.get().state == "applied"
+    assert ("times_without_zone" in findings(integrator, "north")) is is_finding
 
 
 def test_times_without_zone(integrator: Client) -> None:

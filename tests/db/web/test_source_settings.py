@@ -231,3 +231,12 @@ def test_a_change_of_warehouses_checks_open_orders_again(integrator: Client, wms
     assert not RefoldRequest.objects.exists()
     integrator.post(URL, {"warehouses": "Dallas"})
     assert RefoldRequest.objects.count() == 1
+
+
+def test_the_settings_of_the_system_are_first_even_without_a_value(integrator: Client) -> None:
+    create_source("odoo", connector="odoo", config={"silent_after": "never"})
+    page = integrator.get("/sources/odoo?tab=settings").content.decode()
+    first, _, more = page.partition("<summary>More settings</summary>")
+    for name in ("shop", "silent_after"):
+        assert f'name="{name}"' in first
+    assert 'name="number_issuers"' in more

@@ -101,3 +101,24 @@ def test_an_unreadable_sample_is_an_error(body: bytes, tmp_path: Path) -> None:
     out, err = run("draft", str(path))
     assert not out
     assert str(path) in err
+
+
+def test_a_draft_of_a_hand_made_message_has_its_time_lines_and_warehouse(tmp_path: Path) -> None:
+    message = {
+        "msg": "pick_done",
+        "order": "S00711",
+        "ship_id": "TP-88",
+        "when": "2026-11-30 11:40",
+        "wh": "Dallas",
+        "items": [{"pos": 1, "sku": "A-1", "picked": 2}],
+    }
+    sample = tmp_path / "sample.json"
+    sample.write_text(json.dumps(message))
+    out, _ = run("draft", str(sample), "--name", "drafted")
+    path = tmp_path / "drafted.yaml"
+    path.write_text(out)
+    assert run("lint", str(path)) == (f"{path}: no problems\n", "")
+    (event,) = json.loads(run("try", str(path), str(sample))[0])["events"]
+    assert event["occurred_at"].startswith("2026-11-30T11:40:00")
+    assert event["attributes"]["warehouse"] == "Dallas"
+    assert event["lines"][0]["line_id"] == "1"

@@ -7,6 +7,7 @@ import pytest
 
 from visibility.kpi.query import KpiSummary
 from visibility.kpi.registry import kpi_registry
+from visibility.screens.kpis.kpi_tile import build_tile
 from visibility.screens.kpis.sparklines import HEIGHT, WIDTH, build_sparkline
 from visibility.screens.kpis.value_and_comparison_texts import change_as_chip
 
@@ -79,3 +80,18 @@ def test_change_of_a_small_sample_is_not_judged() -> None:
 def test_no_change_without_two_values() -> None:
     nothing = KpiSummary(None, Decimal(0), Decimal(0), 0)
     assert change_as_chip(FILL, summary(97), nothing, FILL.target) is None
+
+
+@pytest.mark.parametrize(("orders", "tone"), [(29, "unknown"), (30, "late")])
+def test_a_small_sample_is_compared_with_the_target_and_not_judged(orders: int, tone: str) -> None:
+    tile = build_tile(
+        FILL,
+        summary(80, orders=orders),
+        None,
+        target=Decimal("0.96"),
+        end=END,
+        period="",
+        provisional="",
+    )
+    assert "below the 96% target" in tile.target.text
+    assert tile.target.tone == tone

@@ -29,7 +29,12 @@ from visibility.ingest.check_source_settings import (
 )
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.parse_payload_without_storing import try_message
-from visibility.ingest.reading_findings import ReadMessage, find_in_messages, finding_lines
+from visibility.ingest.reading_findings import (
+    ReadMessage,
+    find_in_messages,
+    finding_lines,
+    settings_of_source,
+)
 from visibility.ingest.source_secrets import WeakSecret, is_short
 from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
@@ -173,7 +178,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(result, ensure_ascii=False))
             read.append(ReadMessage(name, result.get("events", ()), result.get("parked", "")))
         # Standard output has one line of JSON for each file.
-        for line in finding_lines(find_in_messages(read).values()):
+        findings = find_in_messages(read, settings=settings_of_source(kind, config))
+        for line in finding_lines(findings.values()):
             self.stderr.write(line)
 
     def _print_reading_report(self, options: dict[str, Any]) -> None:

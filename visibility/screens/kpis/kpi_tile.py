@@ -1,7 +1,7 @@
 """Build the tile of a KPI: value, target, change, population and exclusions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -71,6 +71,8 @@ def build_tile(
         if kpi.unit is KpiUnit.DURATION and current.p90
         else ""
     )
+    compared = texts.compare_to_target(kpi, value, target)
+    is_small_sample = current.orders > 0 and current.is_small_sample
     return KpiTile(
         kpi=kpi,
         value=format_kpi_value(kpi, value),
@@ -79,8 +81,8 @@ def build_tile(
         no_value_reason=texts.no_value_reason(kpi, current) if value is None else "",
         provisional=provisional,
         population=texts.describe_counts_behind_kpi_value(kpi, current),
-        is_small_sample=current.orders > 0 and current.is_small_sample,
-        target=texts.compare_to_target(kpi, value, target),
+        is_small_sample=is_small_sample,
+        target=replace(compared, tone="unknown") if is_small_sample else compared,
         change=texts.compare_to_previous(kpi, current, before, period=period),
         delta=texts.change_as_chip(kpi, current, before, target),
         sparkline=build_sparkline(kpi, weeks, end, target),

@@ -107,9 +107,18 @@ def new_source_fields(
             new_source_of_form(connector), entered=entered, errors=errors
         )
     ]
-    own = connectors_by_slug()[connector].settings
-    first = [f for f in fields if f.setting in (*own, DROP_FOLDER) or f.is_required or f.error]
+    first, more = separate_own_fields(connector, fields)
     first.sort(key=lambda field: not field.is_required)
+    return first, more
+
+
+def separate_own_fields(
+    connector: str, fields: Sequence[SettingField]
+) -> tuple[list[SettingField], list[SettingField]]:
+    """Return the fields of the system and those with a value or an error, and then the others."""
+    kind = connectors_by_slug().get(connector)
+    own = {setting.name for setting in (*(kind.settings if kind else ()), DROP_FOLDER)}
+    first = [f for f in fields if f.name in own or f.is_required or f.value or f.error]
     return first, [f for f in fields if f not in first]
 
 

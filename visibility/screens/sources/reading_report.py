@@ -7,11 +7,13 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from connectors.catalog import connectors_by_slug
 from visibility.ingest.reading_findings import (
     Finding,
     FindingKind,
     ReadMessage,
     find_in_messages,
+    settings_of_source,
 )
 from visibility.models.master import TermUsage
 from visibility.models.orders import OrderLine
@@ -87,12 +89,15 @@ def load_reading_report(source: Source) -> ReadingReport:
     ids = [message_id for message_id, _ in rows]
     events = _load_events(ids)
     issuers = set(Source.objects.values_list("slug", flat=True)[:10_000])
+    connector = connectors_by_slug().get(source.connector)
+    config = source.config_or_empty_if_invalid
     findings = find_in_messages(
         (
             ReadMessage(str(message_id), events.get(message_id, ()), detail)
             for message_id, detail in rows
         ),
         issuers=issuers,
+        settings=settings_of_source(connector, config) if connector else None,
     )
     # Whether an object has an order, and a term a meaning, is known only after the matching.
     findings.pop(FindingKind.OBJECTS_WITHOUT_ORDER, None)

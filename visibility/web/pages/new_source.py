@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,6 +21,7 @@ from visibility.screens.sources.connector_catalog import ConnectorEntry
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 
 MAX_SEARCH_LENGTH = 100
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 # Inputs of the form that are not settings of the connector.
 OWN_INPUTS = frozenset({"csrfmiddlewaretoken", "slug", "title", "secret"})
 
@@ -129,6 +131,8 @@ def _created_context(created: CreatedSource, entry: ConnectorEntry) -> dict[str,
         "source": created.source,
         "connector": entry,
         "url": url,
+        "is_local": urlsplit(url).hostname in LOOPBACK_HOSTS,
+        "uses_secret": entry.accepts_webhooks or entry.polls,
         "waiting_text": "Listening. The first request appears here with the check of its sender.",
         "secret": created.secret,
         "example": connector_catalog.example_request(

@@ -23,6 +23,7 @@ from visibility.ingest.add_source_and_rotate_secret import (
 from visibility.ingest.change_source import change_source, owner_choices
 from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
+from visibility.ingest.file_drop import DROP_SETTING
 from visibility.models import Source
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
@@ -33,8 +34,8 @@ from visibility.screens.save_conflicts import (
     fingerprint_of_values,
     has_changed_since,
 )
+from visibility.screens.sources import connector_catalog, reading_report, settings_form
 from visibility.screens.sources import health as sources
-from visibility.screens.sources import reading_report, settings_form
 from visibility.web import source_history_tabs
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
@@ -225,10 +226,11 @@ def _render_source(
         fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
         secret_errors = [e.sentence for e in errors if e.name == SECRET]
+        shown, more = connector_catalog.separate_own_fields(source.connector, fields)
         context |= {
             "setting_fields": {
-                "shown": [f for f in fields if f.is_required or f.value or f.error],
-                "more": [f for f in fields if not (f.is_required or f.value or f.error)],
+                "shown": shown,
+                "more": more,
                 "has_errors": any(entry.error for entry in entries),
             },
             "new_entries": entries,
@@ -244,11 +246,16 @@ def _render_source(
 def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str, Any]:
     connector = connectors_by_slug().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
+    config = source.config_or_empty_if_invalid
+    query = connector({**config, "source": source.slug}).webhook_url_query("") if connector else ""
     return {
+        "connector": connector_catalog.find_connector(source.connector),
         "setup": connector.setup if connector else "",
         "address": address,
+        "query": query,
+        "drop_folder": config.get(DROP_SETTING, ""),
         "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
-        "config": message_queries.redact_headers_or_settings(source.config_or_empty_if_invalid),
+        "config": message_queries.redact_headers_or_settings(config),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "polls": bool(connector and connector.polls),
         "poll": format_duration(source.poll_every),

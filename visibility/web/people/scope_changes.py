@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models.functions import Lower
 
 from connectors.sdk.settings import SettingError
 from visibility.db.data_scope import DIMENSIONS
@@ -33,7 +34,11 @@ def new_scope(
         name: stored[name] if entered.get(name) is None else entered[name] for name in DIMENSIONS
     }
     return {
-        name: sorted({value.strip() for value in values or () if value.strip()})
+        name: sorted(
+            _as_spelled_by_orders(
+                name, {value.strip() for value in values or () if value.strip()}, stored[name]
+            )
+        )
         for name, values in chosen.items()
     }
 
@@ -69,6 +74,24 @@ def store_scope(user: User, scope: Mapping[str, Sequence[str]], *, now: datetime
     BackgroundExport.objects.filter(owner=user).delete()
     IdempotencyKey.objects.filter(user=user).delete()
     reload_access(user)
+
+
+def _as_spelled_by_orders(name: str, values: set[str], stored: Sequence[str]) -> set[str]:
+    """Replace unknown values by values of orders that differ only in upper and lower case."""
+    unknown = _unknown_values(name, values - set(stored))
+    if not unknown:
+        return values
+    column = DIMENSIONS[name]
+    spellings = (
+        Order.objects.annotate(lower=Lower(column))
+        .filter(lower__in={value.lower() for value in unknown})
+        .values_list("lower", column)
+        .distinct()
+        .order_by(f"-{column}")
+    )
+    by_lower: dict[str, str] = dict(spellings)
+    known = values - set(unknown)
+    return known | {by_lower.get(value.lower(), value) for value in unknown}
 
 
 def _unknown_values(name: str, values: set[str]) -> list[str]:
