@@ -164,7 +164,7 @@ FULL_TABLES = frozenset(
         *("django_session", "django_migrations", "account_emailaddress"),
         *("account_emailconfirmation", "mfa_authenticator", "usersessions_usersession"),
         *("socialaccount_socialaccount", "socialaccount_socialapp", "socialaccount_socialtoken"),
-        "visibility_identityprovider",
+        *("visibility_identityprovider", "visibility_keyreplacement"),
         *("visibility_cache", "visibility_accountlink", "visibility_securitysettings"),
         *("visibility_signinthrottle", "visibility_personscope", "visibility_team"),
         *("visibility_team_members", "visibility_apitoken", "visibility_idempotencykey"),

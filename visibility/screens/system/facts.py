@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 import django
 import redis
+from django.conf import settings
 from django.db import connection
 
 import visibility
 from visibility.models.audit import AuditEntry
 from visibility.models.heartbeats import SCHEDULER, WORKER
 from visibility.notify.publish_change_number import broadcaster
+from visibility.operations.key_replacement.replace import KeyStatus, load_key_status
 from visibility.operations.operational_problems import current_problems
 from visibility.operations.problem import Problem
 from visibility.operations.processes_and_disks import (
@@ -28,6 +30,8 @@ PROCESSES = ("web", WORKER, SCHEDULER)
 # The embedded ones: nothing but their supervisor says that they run.
 SERVERS = ("postgres", "valkey")
 MAX_TABLES = 8
+# Stored values of each kind whose secret key the page looks at.
+MAX_EXAMINED = 2_000
 # Without a backup of the last week, a restore would lose more than most accept.
 MAX_BACKUP_AGE = timedelta(days=7)
 SELECT_DATABASE = """
@@ -115,6 +119,7 @@ class SystemFacts:
     tables: Sequence[TableFacts]
     backup: BackupFacts | None
     is_backup_recent: bool
+    secret_key: KeyStatus
 
 
 def load_system_facts(now: datetime) -> SystemFacts:
@@ -144,6 +149,9 @@ def load_system_facts(now: datetime) -> SystemFacts:
         tables=tables,
         backup=backup,
         is_backup_recent=backup is not None and now - backup.at <= MAX_BACKUP_AGE,
+        secret_key=load_key_status(now, limit=MAX_EXAMINED)
+        if settings.SECRET_KEY_FALLBACKS
+        else KeyStatus(0),
     )
 
 
