@@ -159,11 +159,14 @@ CACHES = {
     }
 }
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
-    for name, options in (
-        ("MinimumLengthValidator", {"min_length": 12}),
-        ("CommonPasswordValidator", {}),
-        ("NumericPasswordValidator", {}),
+    {"NAME": name, "OPTIONS": {"min_length": 12} if name.endswith("LengthValidator") else {}}
+    for name in (
+        "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "django.contrib.auth.password_validation.CommonPasswordValidator",
+        "django.contrib.auth.password_validation.NumericPasswordValidator",
+        "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "visibility.web.people.passwords.known_terms.KnownTermsValidator",
+        "visibility.web.people.passwords.breaches.BreachedPasswordValidator",
     )
 ]
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 import visibility
+from visibility.models import SecuritySettings
 from visibility.models.audit import AuditEntry
 from visibility.models.heartbeats import SCHEDULER, WORKER
 from visibility.notify.publish_change_number import broadcaster
@@ -107,6 +108,25 @@ class BackupFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordCheckFacts:
+    """The comparison of new passwords with those of breaches.
+
+    `failed_at`: the latest password that was accepted without it, and `error` why. `is_reached`: a
+    later one was compared.
+    """
+
+    is_on: bool
+    checked_at: datetime | None = None
+    failed_at: datetime | None = None
+    error: str = ""
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the latest check got an answer."""
+        return self.failed_at is None or (self.checked_at or self.failed_at) > self.failed_at
+
+
+@dataclass(frozen=True, slots=True)
 class SystemFacts:
     """Everything on the page. `versions`: title and text; an empty text: it does not answer."""
 
@@ -120,6 +140,7 @@ class SystemFacts:
     backup: BackupFacts | None
     is_backup_recent: bool
     secret_key: KeyStatus
+    password_check: PasswordCheckFacts
 
 
 def load_system_facts(now: datetime) -> SystemFacts:
@@ -152,6 +173,19 @@ def load_system_facts(now: datetime) -> SystemFacts:
         secret_key=load_key_status(now, limit=MAX_EXAMINED)
         if settings.SECRET_KEY_FALLBACKS
         else KeyStatus(0),
+        password_check=_password_check(),
+    )
+
+
+def _password_check() -> PasswordCheckFacts:
+    row = SecuritySettings.objects.first()
+    if row is None:
+        return PasswordCheckFacts(is_on=False)
+    return PasswordCheckFacts(
+        row.checks_breached_passwords,
+        row.breach_checked_at,
+        row.breach_check_failed_at,
+        row.breach_check_error,
     )
 
 

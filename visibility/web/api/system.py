@@ -92,6 +92,16 @@ class SecretKeySerializer(PermissionFilteredSerializer):
     unreadable = KeyDependenceSerializer(many=True)
 
 
+class PasswordCheckSerializer(PermissionFilteredSerializer):
+    """The comparison with breached passwords. `failed_at`: the latest that was not compared."""
+
+    is_on = serializers.BooleanField()
+    is_reached = serializers.BooleanField()
+    checked_at = Rfc3339Field(allow_null=True)
+    failed_at = Rfc3339Field(allow_null=True)
+    error = serializers.CharField()
+
+
 class SystemSerializer(PermissionFilteredSerializer):
     """The state of the installation. `versions`: an empty text means that it does not answer."""
 
@@ -104,6 +114,7 @@ class SystemSerializer(PermissionFilteredSerializer):
     tables = SystemTableSerializer(many=True)
     backup = SystemBackupSerializer(allow_null=True)
     secret_key = SecretKeySerializer()
+    password_check = PasswordCheckSerializer()
 
     def get_versions(self, facts: SystemFacts) -> dict[str, str]:
         """By title."""

@@ -167,6 +167,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "people/new": ["/people/new"],
     "people/<int:number>": ["/people/{person}"],
     "people/security": ["/people/security"],
+    "people/security/passwords": ["/people/security/passwords"],
     "people/single-sign-on": ["/people/single-sign-on"],
     "teams": ["/teams"],
     "audit": ["/audit", "/audit?area=rule&text=nothing"],
