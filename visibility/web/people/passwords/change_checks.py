@@ -70,7 +70,9 @@ def change_password_checks(values: Mapping[str, object], *, by: Author) -> None:
 
 def _read_url(raw: object) -> str:
     """The address up to the hash. Raises ValueError."""
-    url = parse_storable_text(str(raw or "").strip()) or BREACH_CHECK_URL
+    url = parse_storable_text(str(raw or "").strip())
+    if url in {"", BREACH_CHECK_URL}:
+        return BREACH_CHECK_URL
     if len(url) > MAX_URL_LENGTH - 1 or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError(f"Enter an address of at most {MAX_URL_LENGTH - 1} characters.")
     if "?" in url or "#" in url or not is_safe_scheme(url):
