@@ -165,6 +165,7 @@ FULL_TABLES = frozenset(
         *("account_emailconfirmation", "mfa_authenticator", "usersessions_usersession"),
         *("socialaccount_socialaccount", "socialaccount_socialapp", "socialaccount_socialtoken"),
         *("visibility_identityprovider", "visibility_samlprovider", "visibility_samlsignin"),
+        "visibility_keyreplacement",
         *("visibility_cache", "visibility_accountlink", "visibility_securitysettings"),
         *("visibility_signinthrottle", "visibility_personscope", "visibility_team"),
         *("visibility_team_members", "visibility_apitoken", "visibility_idempotencykey"),

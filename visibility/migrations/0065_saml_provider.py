@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0061_identity_provider"),
+        ("visibility", "0063_key_replacement_and_password_checks"),
     ]
 
     operations = [

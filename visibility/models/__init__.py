@@ -38,6 +38,7 @@ from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.identity_provider import IdentityProvider, UnknownPeople
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
+from visibility.models.key_replacements import KeyReplacement
 from visibility.models.kpi_notes import KpiNote
 from visibility.models.kpi_targets import KpiTarget
 from visibility.models.kpis import (
@@ -177,6 +178,7 @@ __all__ = [
     "ImportState",
     "InboundMessage",
     "Item",
+    "KeyReplacement",
     "KpiCell",
     "KpiFact",
     "KpiFactChange",

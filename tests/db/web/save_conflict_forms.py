@@ -407,6 +407,16 @@ FORMS = {
         changed_text="1 h",
         needs_password=True,
     ),
+    "checks of passwords": Form(
+        lambda: "/people/security",
+        "passwords-form",
+        "refused_password_terms",
+        "Bluefin",
+        "Harbor",
+        "ab",
+        lambda: SecuritySettings.objects.get().refused_password_terms[0],
+        needs_password=True,
+    ),
     "single sign-on": Form(
         single_sign_on_page,
         "single-sign-on-form",

@@ -28,6 +28,7 @@ CHECKED = {
     "brand": "organization/tracking-page",
     "manifest": "manifests/<slug:slug>/save",
     "limits of sessions": "people/security",
+    "checks of passwords": "people/security/passwords",
     "single sign-on": "people/single-sign-on",
     "SAML": "people/single-sign-on/saml",
 }

@@ -1,7 +1,7 @@
 """Load the groups of a view of the inbox, with their numbers."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -160,26 +160,6 @@ def load_group_summary(query: InboxQuery, now: datetime) -> GroupSummary | None:
     )
 
 
-def money_of_view(query: InboxQuery, page: GroupPage, now: datetime) -> Money:
-    """The money at risk of a view by currency: the sum of its groups, if they are on one page."""
-    if page.total != len(page.groups):
-        return money_by_currency(alerts_of_view(query, now))
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for total, currency in (each for group in page.groups for each in group.money):
-        sums[currency] += total
-    return _own_first((total, currency) for currency, total in sums.items())
-
-
-def money_by_currency(alerts: QuerySet[Alert]) -> Money:
-    """The sum of the money at risk for each currency, the own one first. One SQL statement."""
-    sums = alerts.exclude(money=None).values_list("currency").annotate(total=Sum("money"))
-    return _own_first((total, currency) for currency, total in sums.order_by())
-
-
-def _own_first(sums: Iterable[tuple[Decimal, str]]) -> Money:
-    return [MoneySum(*each) for each in own_currency_first(sums)]
-
-
 def _group_rows(query: InboxQuery, now: datetime) -> QuerySet[Any, dict[str, Any]]:
     alerts = annotate_shared_value(alerts_of_view(query, now), query.by, contacts=query.contacts)
     own_currency = Q(currency=organization_currency())
@@ -254,7 +234,10 @@ def _money_of_groups(
         .annotate(total=Sum("money"))
     ):
         sums[group_key(query.by, row)].append(MoneySum(row["total"], row["currency"]))
-    return {key: _own_first(totals) for key, totals in sums.items()}
+    return {
+        key: [MoneySum(*each) for each in own_currency_first(totals)]
+        for key, totals in sums.items()
+    }
 
 
 def _title(query: InboxQuery, row: Mapping[str, Any]) -> str:

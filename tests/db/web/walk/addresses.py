@@ -175,6 +175,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "people/new": ["/people/new"],
     "people/<int:number>": ["/people/{person}"],
     "people/security": ["/people/security"],
+    "people/security/passwords": ["/people/security/passwords"],
     "people/single-sign-on": ["/people/single-sign-on"],
     "people/single-sign-on/saml": ["/people/single-sign-on/saml"],
     "signin/single-sign-on/saml/metadata": ["/signin/single-sign-on/saml/metadata"],

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.http import HttpRequest
 
+from visibility.db.derived_keys import KeyPurpose
 from visibility.db.encrypt_texts import decrypt_text, encrypt_text
 from visibility.models import SamlProvider, SamlSignIn
 from visibility.web.people.saml.messages import new_request_id, sign_in_address
@@ -32,7 +33,7 @@ from visibility.web.people.single_sign_on.sign_in import NOT_FROM_HERE
 SESSION_KEY = "saml_sign_ins"
 MAX_PER_SESSION, MAX_DELETED = 5, 500
 LIFETIME, STORED_FOR = timedelta(minutes=10), timedelta(days=1)
-PURPOSE = "saml sign-in"
+PURPOSE = KeyPurpose.SAML_SIGN_IN
 NOT_REQUESTED = "Sign-ins must begin here: the provider sent an answer without a request."
 
 
