@@ -83,6 +83,15 @@ def _no_organization(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test starts without demo data, and reads it only after it changed it."""
+    from visibility.storage import demo_data
+
+    monkeypatch.setattr(demo_data, "MAX_AGE", math.inf)
+    monkeypatch.setattr(demo_data, "_latest", demo_data.StoredDemoData(None, 0.0))
+
+
+@pytest.fixture(autouse=True)
 def _no_published_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test starts without published manifests, and reads them only after it published one."""
     from connectors import catalog

@@ -1,18 +1,30 @@
-"""Queue a notification for each subscription that selects an alert."""
+"""Queue a notification for each subscription that selects an alert.
+
+Alerts about demo data notify nobody, and neither do alerts about KPIs and about other alerts while
+demo data is counted with own data.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Exists
 
 from visibility.db.data_scope import DataScope, limited_to
 from visibility.models.alerts import NOT_STOPPED, Alert, Notification, Subscription
+from visibility.models.demo_data import DemoData
 from visibility.models.orders import Order
 from visibility.models.rules_clocks_and_calendars import SlaRule
+from visibility.models.sources_and_messages import Source
+from visibility.sla.rule import RuleSubject
+from visibility.storage.demo_data import orders_of_demo_sources
 from visibility.storage.person_scopes import load_scopes
 
 TEAM = "team"
 INTEGRATOR = "integrator"  # the role of this name
+HAS_DEMO_DATA = "has_demo_data"
+# What counts demo orders together with others.
+FIGURES = frozenset({RuleSubject.KPI.value, RuleSubject.ALERT.value})
 
 
 def queue_notifications_of_alert(alert: Alert, transition: str) -> None:
@@ -31,8 +43,12 @@ def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
 
 
 def _queue_notifications_to_all(alerts: Sequence[Alert], transition: str) -> None:
-    enabled = Subscription.objects.filter(NOT_STOPPED, enabled=True)
+    enabled = Subscription.objects.filter(NOT_STOPPED, enabled=True).annotate(
+        **{HAS_DEMO_DATA: Exists(DemoData.objects.all())}
+    )
     subscriptions = list(enabled) if alerts else []
+    if subscriptions and getattr(subscriptions[0], HAS_DEMO_DATA):
+        alerts = _without_demo_data(alerts)
     codes = {code for s in subscriptions for code in s.rules}
     rules: dict[int | None, str] = (
         dict(SlaRule.objects.filter(code__in=codes).values_list("pk", "code")) if codes else {}
@@ -54,6 +70,19 @@ def _queue_notifications_to_all(alerts: Sequence[Alert], transition: str) -> Non
         ],
         ignore_conflicts=True,
     )
+
+
+def _without_demo_data(alerts: Sequence[Alert]) -> list[Alert]:
+    """Return the alerts about own orders, sources and rules. Two statements."""
+    orders = orders_of_demo_sources({alert.order_id for alert in alerts if alert.order_id})
+    sources = set(Source.objects.filter(is_demo=True).values_list("pk", flat=True))
+    return [
+        alert
+        for alert in alerts
+        if alert.order_id not in orders
+        and alert.source_id not in sources
+        and alert.subject not in FIGURES
+    ]
 
 
 def _users_limited_to_sources(

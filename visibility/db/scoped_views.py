@@ -175,6 +175,7 @@ FULL_TABLES = frozenset(
         *("visibility_savedview", "visibility_listcolumnchoice", "visibility_orderlanechoice"),
         *("visibility_backgroundexport", "visibility_backgroundexportchunk"),
         *("visibility_demotourentry", "visibility_organization", "visibility_setuplink"),
+        "visibility_demodata",
         *("visibility_customerbrand", "visibility_mailserver", "visibility_allowedaddress"),
         *("visibility_slarule", "visibility_workcalendar", "visibility_rulerecheck"),
         *("visibility_kpitarget", "visibility_item", "visibility_unitfactor"),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0061_identity_provider"),
+        ("visibility", "0062_demo_data"),
     ]
 
     operations = [

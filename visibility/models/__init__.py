@@ -32,6 +32,7 @@ from visibility.models.decisions_and_merges import (
     MovedAlertEntry,
 )
 from visibility.models.deliveries import DeliveryAttempt
+from visibility.models.demo_data import DemoData, DemoDataState
 from visibility.models.demo_tour import DemoTourEntry
 from visibility.models.events import Event, EventCorrection, EventObjectLink
 from visibility.models.heartbeats import Heartbeat
@@ -159,6 +160,8 @@ __all__ = [
     "CustomerName",
     "DecisionIdentifier",
     "DeliveryAttempt",
+    "DemoData",
+    "DemoDataState",
     "DemoTourEntry",
     "DigestInterval",
     "EditedMessage",

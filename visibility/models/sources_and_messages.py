@@ -78,6 +78,8 @@ class Source(models.Model):
     changed_at = models.DateTimeField(db_default=Now())
     # An archived source receives nothing and is not listed; its history stays.
     archived_at = models.DateTimeField(null=True)
+    # Its messages are demo data, and are removed with it.
+    is_demo = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints: ClassVar = [

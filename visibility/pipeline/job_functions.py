@@ -261,6 +261,12 @@ def terminate_sessions_stuck_in_client_write() -> int:
     return len(pids)
 
 
+def ask_worker_to_go_on_with_demo_data() -> None:
+    """Ask a worker to load or remove demo data, whichever was requested."""
+    ask_worker_to_run_job_now("load_demo_data")
+    ask_worker_to_run_job_now("remove_demo_data")
+
+
 def ask_worker_to_run_job_now(name: str) -> None:
     """Ask a worker to run this job now. A broker that fails raises nothing.
 

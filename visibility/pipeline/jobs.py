@@ -101,6 +101,19 @@ JOBS: tuple[Job, ...] = (
     Job(
         "send_tracking_mails", "visibility.screens.tracking.email_updates.send_due_mails", every=15
     ),
+    # They take minutes, and nothing waits for them. The first is in a layer above.
+    Job(
+        "load_demo_data",
+        "visibility.management.load_demo_data.load_demo_data",
+        every=3,
+        queue=IMPORT_QUEUE,
+    ),
+    Job(
+        "remove_demo_data",
+        "visibility.pipeline.remove_demo_data.remove_demo_data",
+        every=3,
+        queue=IMPORT_QUEUE,
+    ),
     # Of lists with more rows than a direct download has. Both are in a layer above.
     Job(
         "write_background_exports",

@@ -14,6 +14,7 @@ from visibility.screens.alerts.grouping import AlertGrouping
 from visibility.screens.alerts.inbox import InboxViewName, mine_or_unassigned, visible_alerts
 from visibility.screens.help.guide import guide_page_about
 from visibility.screens.setup.demo_tour import TourProgress, load_tour_progress
+from visibility.storage.demo_data import demo_data_state_or_latest_known
 from visibility.storage.organization import is_checklist_closed, time_zone_without_database
 from visibility.web.background_exports import (
     finished_exports_of_session,
@@ -95,6 +96,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     context: dict[str, Any] = {
         "demo": settings.DEMO,
+        "demo_data": SimpleLazyObject(demo_data_state_or_latest_known),
         "TIME_ZONE": time_zone_without_database(),
         "may_open": partial(may_open, user or AnonymousUser()),
     }

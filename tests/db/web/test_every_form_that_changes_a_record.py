@@ -121,7 +121,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "people/<int:number>/end-sessions",
         "people/<int:number>/remove-second-factors",
         "people/<int:number>/unlink",
-        "setup/close",
+        *("setup/close", "setup/demo-data", "setup/demo-data/remove"),
         "tokens/<int:number>/revoke",
         "account/sessions/end-others",
         "track/email/confirm/<str:key>",

@@ -8,6 +8,7 @@ from visibility.models import SlaRule
 from visibility.models.sources_and_messages import SourceActivity
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import OrderRule
+from visibility.storage.demo_data import demo_rule_ids
 
 MAX_SOURCES_NAMED = 3
 
@@ -43,7 +44,8 @@ def load_starter_rules() -> list[StarterRule]:
 
     Two statements; one if there is none.
     """
-    used = set(SlaRule.objects.values_list("kind", flat=True).distinct())
+    own = SlaRule.objects.exclude(pk__in=demo_rule_ids())
+    used = set(own.values_list("kind", flat=True).distinct())
     kinds = [
         kind
         for code, kind in sorted(rule_kinds().items())

@@ -1,14 +1,17 @@
-"""The steps of the set-up, each done or not by what the database contains."""
+"""The steps of the set-up, each done or not by what the database contains.
+
+Demo data does no step: a step is a fact about the customer's own systems.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from visibility.models import (
     InboundMessage,
     MessageState,
-    Order,
     Organization,
     SlaRule,
     Source,
@@ -16,6 +19,7 @@ from visibility.models import (
     Team,
 )
 from visibility.sla.load_enabled_rules import rule_kind_codes_not_about_orders
+from visibility.storage.demo_data import demo_rule_ids, is_own_order_known
 
 PROMISE_URL = "/rules"
 
@@ -78,8 +82,22 @@ def load_checklist(has_page: Callable[[str], bool]) -> SetUpChecklist:
 
 def is_promise_watched() -> bool:
     """Whether a rule about orders is enabled."""
+    return _enabled_order_rules().exists()
+
+
+def is_own_promise_watched() -> bool:
+    """Whether a rule about orders is enabled that did not come with demo data."""
+    return _enabled_order_rules().exclude(pk__in=demo_rule_ids()).exists()
+
+
+def _enabled_order_rules() -> QuerySet[SlaRule]:
     others = rule_kind_codes_not_about_orders()
-    return SlaRule.objects.filter(enabled=True).exclude(kind__in=others).exists()
+    return SlaRule.objects.filter(enabled=True).exclude(kind__in=others)
+
+
+def _is_own_message_read() -> bool:
+    own = Source.objects.filter(is_demo=False)
+    return InboundMessage.objects.filter(state=MessageState.APPLIED, source__in=own).exists()
 
 
 STEPS = (
@@ -93,28 +111,28 @@ STEPS = (
     _StepKind(
         "Connect a source",
         "A shop, an ERP, a warehouse or a carrier sends its messages.",
-        Source.objects.exists,
+        Source.objects.filter(is_demo=False).exists,
         "/sources/new",
         "Connect a source",
     ),
     _StepKind(
         "Read the first message",
         "A message of a source was received and understood.",
-        lambda: InboundMessage.objects.filter(state=MessageState.APPLIED).exists(),
+        _is_own_message_read,
         "/messages",
         "View messages",
     ),
     _StepKind(
         "See the first order on a timeline",
         "A message names an order.",
-        Order.objects.exists,
+        is_own_order_known,
         "/orders",
         "View orders",
     ),
     _StepKind(
         "Watch a promise",
         "An SLA rule about orders opens an alert when a promise is broken.",
-        is_promise_watched,
+        is_own_promise_watched,
         PROMISE_URL,
         "Add an SLA rule",
     ),

@@ -1,9 +1,11 @@
-"""The set-up link, and the checklist of what an installation needs."""
+"""The set-up link, the checklist of what an installation needs, and demo data."""
 
+from collections.abc import Callable
 from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,10 +15,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from visibility.db.database_time import database_now
 from visibility.models.organization import WeekStart
+from visibility.pipeline.job_functions import ask_worker_to_go_on_with_demo_data
+from visibility.preferences.change_demo_data import (
+    DemoDataConflict,
+    load_progress,
+    request_demo_data,
+    request_removal_of_demo_data,
+)
 from visibility.preferences.change_organization import change_organization
 from visibility.screens.calendars.queries import country_choices
 from visibility.screens.rules.starter_rules import load_starter_rules
-from visibility.screens.setup.checklist import PROMISE_URL, is_promise_watched, load_checklist
+from visibility.screens.setup.checklist import PROMISE_URL, is_own_promise_watched, load_checklist
 from visibility.storage.organization import (
     DEFAULT_CURRENCY,
     is_checklist_closed,
@@ -90,8 +99,9 @@ def _render_not_valid(request: HttpRequest, problem: str = "") -> HttpResponse:
 def checklist_page(request: HttpRequest) -> HttpResponse:
     """`/setup`: what is done, and the next step."""
     context = {
+        "demo_progress": None if settings.DEMO else load_progress(),
         "checklist": load_checklist(_has_page),
-        "starters": [] if is_promise_watched() else load_starter_rules(),
+        "starters": [] if is_own_promise_watched() else load_starter_rules(),
         "may_edit": True,
         "promise_url": PROMISE_URL,
         # Without an organization there is nowhere to record it, and much to do.
@@ -117,6 +127,34 @@ def close_checklist(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(CHECKLIST_URL)
 
 
+@require_POST
+@require_permission(Permission.ADMINISTER)
+def load_demo_data(request: HttpRequest) -> HttpResponse:
+    """`POST /setup/demo-data`: let a worker load demo data."""
+    return _request_demo_data(request, request_demo_data, "A worker loads the demo data.")
+
+
+@require_POST
+@require_permission(Permission.ADMINISTER)
+def remove_demo_data(request: HttpRequest) -> HttpResponse:
+    """`POST /setup/demo-data/remove`: let a worker remove all demo data."""
+    sentence = "A worker removes the demo data."
+    return _request_demo_data(request, request_removal_of_demo_data, sentence)
+
+
+def _request_demo_data(
+    request: HttpRequest, change: Callable[..., None], sentence: str
+) -> HttpResponse:
+    try:
+        change(by=signed_in_user(request), now=database_now())
+    except DemoDataConflict as error:
+        messages.warning(request, str(error))
+    else:
+        messages.success(request, sentence)
+        ask_worker_to_go_on_with_demo_data()
+    return HttpResponseRedirect(f"{CHECKLIST_URL}#demo-data")
+
+
 def _has_page(url: str) -> bool:
     try:
         resolve(url)
@@ -128,5 +166,7 @@ def _has_page(url: str) -> bool:
 urlpatterns = [
     path("setup", checklist_page),
     path("setup/close", close_checklist),
+    path("setup/demo-data", load_demo_data),
+    path("setup/demo-data/remove", remove_demo_data),
     path("setup/<str:token>", set_up_with_link),
 ]

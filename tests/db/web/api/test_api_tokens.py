@@ -47,6 +47,7 @@ NEEDED: dict[str, set[Permission]] = {
     "order-lanes": {P.ORDERS},
     "organization": {P.ADMINISTER},
     "organization/brand": {P.ADMINISTER},
+    "demo-data": {P.ADMINISTER},
     "notifications": {P.ALERTS_SEE},
     "single-sign-on": {P.ADMINISTER},
     "single-sign-on/test": {P.ADMINISTER},

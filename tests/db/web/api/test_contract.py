@@ -127,6 +127,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "screen-links": ("screen-links", {OP, AD}, None),
     "organization": ("organization", {AD}, None),
     "organization/brand": ("organization/brand", {AD}, None),
+    "demo-data": ("demo-data", {AD}, None),
     "tokens": ("tokens", ALL, None),
     "people": ("people", {AD}, None),
     "audit": ("audit", {AD}, None),

@@ -139,6 +139,13 @@ FORMS: dict[str, tuple[set[P] | frozenset[P], Fields]] = {
     "/people/single-sign-on/try": (ADMINISTER, {}),
     "/people/single-sign-on/link": (ADMINISTER, {}),
     "/people/single-sign-on/delete": (ADMINISTER, {}),
+    **{
+        f"/people/single-sign-on/saml{step}": (ADMINISTER, {})
+        for step in ("", "/read", "/try", "/link", "/delete")
+    },
+    "/people/security/passwords": (ADMINISTER, {}),
+    "/setup/demo-data": (ADMINISTER, {}),
+    "/setup/demo-data/remove": (ADMINISTER, {}),
     "/outgoing-addresses": (ADMINISTER, {}),
     "/outgoing-addresses/1/remove": (ADMINISTER, {}),
     "/mail-server": (ADMINISTER, {}),
@@ -170,6 +177,8 @@ FORMS_WITHOUT_SIGN_IN = {
     "signin/demo": "Only in the demo.",
     "signin/forgot": "It sends an email to the address of an account.",
     "signin/single-sign-on": "It leads to the identity provider.",
+    "signin/single-sign-on/saml": "It leads to the identity provider.",
+    "signin/single-sign-on/saml/response": "The provider signs it.",
     "signin/code": "After the password: see the tests of second factors.",
     "signin/cancel": "After the password: see the tests of second factors.",
     "signin/passkey": "After the password: see the tests of second factors.",
@@ -244,6 +253,9 @@ OPERATIONS: dict[str, set[P] | frozenset[P]] = {
     "PATCH security": ADMINISTER,
     "PATCH single-sign-on": ADMINISTER,
     "DELETE single-sign-on": ADMINISTER,
+    "PATCH single-sign-on/saml": ADMINISTER,
+    "DELETE single-sign-on/saml": ADMINISTER,
+    "POST single-sign-on/saml/read": ADMINISTER,
     "POST sources": SOURCE,
     "PATCH sources/{slug}": SOURCE,
     "POST sources/{slug}/maintenance": SOURCE,
@@ -261,6 +273,7 @@ OPERATIONS: dict[str, set[P] | frozenset[P]] = {
 WITH_SESSION = {
     *("POST people", "PATCH people/{person_id}", "PATCH security", "POST tokens"),
     *("PATCH single-sign-on", "DELETE single-sign-on", "PATCH mail-server", "DELETE mail-server"),
+    *("PATCH single-sign-on/saml", "DELETE single-sign-on/saml", "POST single-sign-on/saml/read"),
 }
 # Operations for which nobody signs in: the description of the API.
 WITHOUT_SIGN_IN = {"GET schema", "GET docs"}

@@ -85,7 +85,7 @@ POST_ONLY = frozenset(
         "people/single-sign-on/saml/delete",
         "mail-server/test",
         "mail-server/delete",
-        "setup/close",
+        *("setup/close", "setup/demo-data", "setup/demo-data/remove"),
         "tour/hide",
         "tour/show",
         "exports/<int:export_id>/file",
