@@ -180,8 +180,7 @@ FORMS_WITHOUT_SIGN_IN = {
     "signin/single-sign-on/saml": "It leads to the identity provider.",
     "signin/single-sign-on/saml/response": "The provider signs it.",
     "signin/code": "After the password: see the tests of second factors.",
-    "signin/cancel": "After the password: see the tests of second factors.",
-    "signin/passkey": "After the password: see the tests of second factors.",
+    **dict.fromkeys(("signin/cancel", "signin/passkey"), "After the password, as above."),
     "session": "It says when the session of the request ends.",
     "account/link/<str:token>": "The link has a secret.",
     "setup/<str:token>": "The link has a secret.",
@@ -191,6 +190,7 @@ FORMS_WITHOUT_SIGN_IN = {
 }
 # The operations of the API that are not in CALLS of `test_contract.py`.
 OPERATIONS: dict[str, set[P] | frozenset[P]] = {
+    **dict.fromkeys(("POST demo-data", "DELETE demo-data"), ADMINISTER),
     "DELETE tokens/{token_id}": SIGNED_IN,
     "POST tokens": SIGNED_IN,
     "DELETE sessions/{session_id}": SIGNED_IN,
