@@ -68,11 +68,7 @@ class BusinessCentral(Connector):
             SettingType.URL,
             label="OAuth token URL",
         ),
-        Setting(
-            "client_id",
-            "The OAuth client id. The secret of the source is the client secret.",
-            label="OAuth client ID",
-        ),
+        Setting("client_id", "The OAuth client id. The secret of the source is the client secret."),
         Setting(
             "scope",
             "The OAuth scope.",
@@ -103,12 +99,7 @@ class BusinessCentral(Connector):
             SettingType.DATE,
             label="First poll starts at",
         ),
-        Setting(
-            "credit_memos",
-            "Set to yes to also poll sales credit memos.",
-            SettingType.BOOLEAN,
-            label="Poll credit memos",
-        ),
+        Setting("credit_memos", "Set to yes to also poll sales credit memos.", SettingType.BOOLEAN),
         Setting(
             "web_orders",
             "The web shop whose order names (#1001) are external document numbers.",

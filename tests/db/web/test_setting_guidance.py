@@ -79,6 +79,8 @@ def test_a_value_that_names_no_source_is_warned_about(integrator: Client) -> Non
         source.config = {name: value}
         source.save()
         assert f"{name}</code>: No source is named web." in text(integrator, "/sources/odoo")
+    create_source("dock", config={"order_number": "sales_order@web"})
+    assert "order_number</code>: No source is named web." in text(integrator, "/sources/dock")
 
 
 def test_labels_of_settings_are_for_people_and_their_names_are_in_the_hint(
