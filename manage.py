@@ -43,6 +43,12 @@ def main() -> int:
         code = backup_command.main(sys.argv)
         if code is not None:
             return code
+    if command in {"replace_secret_key", "replace-secret-key"}:
+        from visibility.launcher import replace_key_command
+
+        code = replace_key_command.main(sys.argv)
+        if code is not None:
+            return code
     from visibility.launcher import instance_lock_and_environment
 
     # Accept `import-ocel` for the module import_ocel.

@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from visibility.database_settings import build_database_settings_from_url
 from visibility.disk_space import disk_floor
-from visibility.environment import env_boolean, env_integer, env_list, env_text_or_file_content
+from visibility.environment import (
+    env_boolean,
+    env_integer,
+    env_list,
+    env_secret_keys,
+    env_text_or_file_content,
+)
 from visibility.logging_config import FORMATS, configure_structlog_and_return_logging_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +42,10 @@ if len(SECRET_KEY) < 32:
         "SECRET_KEY is missing or shorter than 32 characters. Set SECRET_KEY (or SECRET_KEY_FILE), "
         "or start with `python3 manage.py up`, which creates one."
     )
+# Older keys: what they encrypted or sealed stays readable. See `manage.py replace_secret_key`.
+SECRET_KEY_FALLBACKS = env_secret_keys(
+    "SECRET_KEY_FALLBACKS", default_file=DATA_DIR / "secret.key.fallbacks", newest=SECRET_KEY
+)
 
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", default="127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", default="")
@@ -48,52 +57,10 @@ if TRACE_URL and not (TRACE_URL.startswith(("http://", "https://")) and "{trace_
 # Behind a proxy that terminates TLS: cookies are secure and X-Forwarded-Proto is trusted.
 BEHIND_TLS = env_boolean("BEHIND_TLS", default=False)
 
-
-def build_database_settings_from_url(url: str) -> dict[str, Any]:
-    """`postgresql://user:password@host:port/name`; a socket folder goes in `?host=/folder`."""
-    parsed_url = urlsplit(url)
-    if parsed_url.scheme not in {"postgres", "postgresql"}:
-        raise SystemExit(f"DATABASE_URL must begin with postgresql://, not {parsed_url.scheme}://")
-    query = dict(pair.split("=", 1) for pair in parsed_url.query.split("&") if "=" in pair)
-    return {
-        "ENGINE": "visibility.db.scoped_postgresql",
-        "NAME": unquote(parsed_url.path.lstrip("/")),
-        "USER": unquote(parsed_url.username or ""),
-        "PASSWORD": unquote(parsed_url.password or ""),
-        "HOST": unquote(query.get("host", parsed_url.hostname or "")),
-        "PORT": str(parsed_url.port or query.get("port", "")),
-        "CONN_HEALTH_CHECKS": True,
-        # Django's pool, not CONN_MAX_AGE: under ASGI the latter runs out of connections.
-        "OPTIONS": {
-            # After an outage, reconnect at the next request. By default, the pool first waits for
-            # a pause that grows with the outage.
-            "pool": {
-                "min_size": 1,
-                "max_size": DATABASE_POOL,
-                "timeout": 5,
-                "reconnect_timeout": 1,
-            },
-            # Only statements that ask for it are prepared: see `visibility.db.bulk`.
-            "prepare_threshold": 2**31,
-            # A network that drops all packets must not block a process for hours.
-            "connect_timeout": 3,
-            "keepalives_idle": 20,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-            # Statements are short: JIT compilation and parallel workers would cost more time.
-            # With the keepalives, the server detects a lost client within a minute and frees locks.
-            "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=5 "
-            "-c tcp_keepalives_count=3 -c lock_timeout=10s -c timezone=UTC -c jit=off "
-            "-c max_parallel_workers_per_gather=0 -c idle_in_transaction_session_timeout=30s",
-        },
-    }
-
-
 DATABASE_POOL = env_integer("DATABASE_POOL", default=10)
 DATABASE_URL = env_text_or_file_content("DATABASE_URL", default="postgresql:///visibility")
 REDIS_URL = env_text_or_file_content("REDIS_URL", default="redis://127.0.0.1:6379/0")
-DATABASES = {"default": build_database_settings_from_url(DATABASE_URL)}
+DATABASES = {"default": build_database_settings_from_url(DATABASE_URL, pool_size=DATABASE_POOL)}
 
 INSTALLED_APPS = [
     "visibility.apps.VisibilityConfig",
@@ -126,11 +93,12 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "visibility.web.people.session_user.SessionUserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "visibility.web.people.second_factor_middleware.SecondFactorMiddleware",
     "visibility.web.people.session_limits.SessionLimitsMiddleware",
+    "visibility.web.people.download_middleware.EndDownloadsMiddleware",
     "visibility.web.people.scope_middleware.LimitToScopeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "visibility.web.audit_denied_requests.AuditDeniedRequestsMiddleware",
@@ -192,11 +160,14 @@ CACHES = {
     }
 }
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
-    for name, options in (
-        ("MinimumLengthValidator", {"min_length": 12}),
-        ("CommonPasswordValidator", {}),
-        ("NumericPasswordValidator", {}),
+    {"NAME": name, "OPTIONS": {"min_length": 12} if name.endswith("LengthValidator") else {}}
+    for name in (
+        "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "django.contrib.auth.password_validation.CommonPasswordValidator",
+        "django.contrib.auth.password_validation.NumericPasswordValidator",
+        "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "visibility.web.people.passwords.known_terms.KnownTermsValidator",
+        "visibility.web.people.passwords.breaches.BreachedPasswordValidator",
     )
 ]
 

@@ -1,6 +1,7 @@
 """A stored identity provider, and the steps of a sign-in at it as a browser makes them."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
@@ -8,12 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.builders.identity_provider import CLIENT_ID, CLIENT_SECRET, LocalIdentityProvider
-from tests.builders.users import user_of_role
+from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
 from visibility.models import IdentityProvider
 from visibility.web.author import Author
@@ -23,6 +25,20 @@ from visibility.web.permissions import UserRole
 from visibility.web.request_limit import RequestLimit
 
 START, CALLBACK = "/signin/single-sign-on", "/signin/single-sign-on/callback"
+
+
+def confirmed_session(name: str = "ada") -> Client:
+    """An administrator who confirmed just now, without the time that a password takes."""
+    client = signed_in(UserRole.ADMIN, name)
+    confirm(client, at=time.time())
+    return client
+
+
+def confirm(client: Client, *, at: float) -> None:
+    session = client.session
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": at}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The Compose file is valid, and its containers run the same commands as the supervisor."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -11,6 +12,15 @@ import yaml
 from visibility.launcher import process_plan
 from visibility.launcher.application_role import APPLICATION_ROLE
 from visibility.launcher.instance_lock_and_environment import CHECKOUT
+
+# Settings of the README that the containers do not get, and why.
+NOT_PASSED = {
+    "DATA_DIR": "the image sets it",
+    "STATIC_ROOT": "the image sets it",
+    "DATABASE_FOLDER": "the database is in another container",
+    "DEBUG": "for developers",
+    "DEMO": "no service runs the simulator",
+}
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +98,37 @@ def test_no_secret_has_a_default(compose: Any) -> None:
     assert "${APPLICATION_PASSWORD:?" in described
     assert "${APPLICATION_PASSWORD:-" not in described
     assert "${SECRET_KEY:-" not in described
+
+
+def test_services_get_every_setting_of_the_readme(compose: Any) -> None:
+    text = (CHECKOUT / "README.md").read_text()
+    table = text.partition("| variable | default |")[2].partition("\n\n")[0]
+    names = (
+        {
+            name
+            for row in table.splitlines()
+            for name in re.findall("`([A-Z_]+)`", row.split("|")[1])
+        }
+        if table
+        else set()
+    )
+    assert len(names) > 30
+    for service in ("web", "worker", "scheduler"):
+        assert set(compose["services"][service]["environment"]) == names - set(NOT_PASSED)
+
+
+def test_settings_that_are_not_passed_have_a_value_in_the_image() -> None:
+    image = (CHECKOUT / "Dockerfile").read_text()
+    set_by_image = {name for name, why in NOT_PASSED.items() if "image" in why}
+    assert [name for name in set_by_image if f"{name}=" not in image] == []
+
+
+def test_a_setting_without_a_value_hides_none_of_the_image(compose: Any) -> None:
+    image = (CHECKOUT / "Dockerfile").read_text()
+    environment = compose["services"]["web"]["environment"]
+    unset = [name for name, value in environment.items() if value is None]
+    assert len(unset) > 20
+    assert [name for name in unset if re.search(rf"\b{name}=", image)] == []
 
 
 def test_only_the_web_server_publishes_a_port(compose: Any) -> None:

@@ -55,7 +55,7 @@ TILES = {
     "notable_events",
     "top_alerts",
 }
-CHANNELS = {"email", "pagerduty", "slack", "teams", "webhook"}
+CHANNELS = {"apprise", "email", "pagerduty", "slack", "teams", "webhook"}
 
 
 def test_the_loaders_find_exactly_the_expected_plugins() -> None:

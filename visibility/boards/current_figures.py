@@ -20,7 +20,7 @@ from visibility.screens.orders.at_risk_and_unknown import (
 )
 from visibility.screens.orders.promise_time import past_promise_condition
 from visibility.screens.sources.current_states import SourceChip, SourceCounts, count_sources
-from visibility.storage.organization import organization_time_zone
+from visibility.storage.organization import organization_currency, organization_time_zone
 
 # An order may have several alerts: its value counts once.
 VALUE_AT_RISK = """
@@ -29,7 +29,7 @@ SELECT currency, sum(money), count(*) FROM (
     FROM visibility_alert alert LEFT JOIN visibility_order o ON o.object_id = alert.order_id
     WHERE alert.state = 'open' AND alert.money IS NOT NULL{scope}
     ORDER BY alert.order_id, alert.money DESC
-) AS once GROUP BY currency ORDER BY 2 DESC LIMIT 3
+) AS once GROUP BY currency ORDER BY currency = %s DESC, 2 DESC LIMIT 3
 """
 
 
@@ -111,7 +111,7 @@ def _count_alerts(board: BoardScope, now: datetime) -> dict[str, int]:
 def _load_values_at_risk(board: BoardScope) -> list[ValueAtRisk]:
     scope, parameters = board.orders.sql("o")
     with connection.cursor() as cursor:
-        cursor.execute(VALUE_AT_RISK.format(scope=scope), parameters)
+        cursor.execute(VALUE_AT_RISK.format(scope=scope), [*parameters, organization_currency()])
         return [ValueAtRisk(*row) for row in cursor.fetchall()]
 
 

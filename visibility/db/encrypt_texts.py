@@ -1,10 +1,14 @@
-"""Encrypt texts before they are stored, with keys that are derived from SECRET_KEY."""
+"""Encrypt texts before they are stored, with keys that are derived from SECRET_KEY.
+
+Texts that were encrypted with a key of SECRET_KEY_FALLBACKS are readable, too.
+"""
 
 import base64
-import hashlib
+from collections.abc import Sequence
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from visibility.db.derived_keys import derive_keys
 
 
 class UnreadableCiphertext(ValueError):
@@ -13,17 +17,26 @@ class UnreadableCiphertext(ValueError):
 
 def encrypt_text(content: bytes, *, purpose: str) -> str:
     """Return the ciphertext. Each purpose has its own key, so its texts cannot be exchanged."""
-    return _fernet_with_key_for_purpose(purpose).encrypt(content).decode()
+    return _fernets(purpose)[0].encrypt(content).decode()
 
 
 def decrypt_text(ciphertext: str, *, purpose: str) -> bytes:
     """Return what `encrypt_text` encrypted for this purpose. Raises UnreadableCiphertext."""
     try:
-        return _fernet_with_key_for_purpose(purpose).decrypt(ciphertext.encode())
+        return MultiFernet(_fernets(purpose)).decrypt(ciphertext.encode())
     except InvalidToken:
         raise UnreadableCiphertext("damaged, or encrypted with another SECRET_KEY") from None
 
 
-def _fernet_with_key_for_purpose(purpose: str) -> Fernet:
-    key = f"{purpose}\0{settings.SECRET_KEY}".encode()
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(key).digest()))
+def is_encrypted_with_newest_key(ciphertext: str, *, purpose: str) -> bool:
+    """Whether SECRET_KEY alone decrypts the text."""
+    try:
+        _fernets(purpose)[0].decrypt(ciphertext.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def _fernets(purpose: str) -> Sequence[Fernet]:
+    """One for each secret key, that of SECRET_KEY first."""
+    return [Fernet(base64.urlsafe_b64encode(key)) for key in derive_keys(purpose)]

@@ -8,10 +8,11 @@ from datetime import datetime
 
 import orjson
 
+from visibility.db.derived_keys import KeyPurpose
 from visibility.db.encrypt_texts import UnreadableCiphertext, decrypt_text, encrypt_text
 
 MIN_SECRET_BYTES = 24
-PURPOSE = "throughline source secrets"
+PURPOSE = KeyPurpose.SOURCE_SECRETS
 
 
 class WeakSecret(ValueError):

@@ -22,7 +22,7 @@ from visibility.launcher import (
 from visibility.launcher.backup_passphrase import VARIABLE, read_passphrase
 from visibility.launcher.database_in_use import is_database_in_use
 from visibility.launcher.embedded_servers import DATABASE_NAME
-from visibility.launcher.instance_lock_and_environment import CHECKOUT
+from visibility.launcher.instance_lock_and_environment import CHECKOUT, FALLBACK_KEYS
 from visibility.launcher.reachable_server_folders import ServerLayout
 from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
@@ -75,12 +75,12 @@ def _back_up(
     arguments: list[str],
     environment: Mapping[str, str],
 ) -> None:
-    if not _is_in_use(servers):
+    if not contains_data(servers):
         raise StartError(f"{data} contains no data.")
     key_file = instance_lock_and_environment.ensure_secret_key_file(data)
     url = embedded_servers.database_url(servers)
     keys = {} if os.environ.get("SECRET_KEY") else {"SECRET_KEY_FILE": str(key_file)}
-    _run(supervisor, data, url, ["backup", *arguments], {**keys, **environment})
+    run_django_command(supervisor, data, url, ["backup", *arguments], {**keys, **environment})
 
 
 def _restore(
@@ -92,7 +92,7 @@ def _restore(
 ) -> None:
     if REPLACE_OPTION in arguments:
         arguments = [item for item in arguments if item != REPLACE_OPTION]
-    elif _is_in_use(servers):
+    elif contains_data(servers):
         raise StartError(f"{data} contains data. Replace all of it with {REPLACE_OPTION}.")
     new = data / "restore.new"
     shutil.rmtree(new, ignore_errors=True)
@@ -102,18 +102,21 @@ def _restore(
     url = embedded_servers.database_url(servers, name=RESTORED)
     # Only to start: the key of the backup takes its place.
     key = {"SECRET_KEY": secrets.token_urlsafe(48)}
-    _run(supervisor, data, url, ["restore", *arguments, *options], {**key, **environment})
+    run_django_command(
+        supervisor, data, url, ["restore", *arguments, *options], {**key, **environment}
+    )
     _replace(data, new, servers)
     print_line("restored; start with `python3 manage.py up`")
 
 
-def _run(
+def run_django_command(
     supervisor: Supervisor,
     data: Path,
     url: str,
     arguments: list[str],
     environment: Mapping[str, str],
 ) -> None:
+    """Run a command of Django with this database, and its output in the terminal."""
     supervisor.run_to_completion(
         ProcessDefinition(
             arguments[0],
@@ -134,7 +137,8 @@ def _run(
     )
 
 
-def _is_in_use(servers: ServerLayout) -> bool:
+def contains_data(servers: ServerLayout) -> bool:
+    """Whether the embedded database is in use."""
     with (
         psycopg.connect(embedded_servers.database_url(servers)) as connection,
         connection.cursor() as cursor,
@@ -160,10 +164,12 @@ def _replace(data: Path, new: Path, servers: ServerLayout) -> None:
         with connection.transaction():
             _rename(connection, DATABASE_NAME, REPLACED)
             _rename(connection, RESTORED, DATABASE_NAME)
-    for name in ("secret.key", "mode", "connectors"):
+    for name in ("secret.key", FALLBACK_KEYS, "mode", "connectors"):
         restored, current = new / name, data / name
         if current.is_dir():
             shutil.rmtree(current)
+        elif name == FALLBACK_KEYS:
+            current.unlink(missing_ok=True)
         if restored.exists():
             restored.replace(current)
     with _maintenance(servers) as connection:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+FALLBACK_KEYS = "secret.key.fallbacks"
 
 # Commands that only read code and files. They work without a running instance.
 OFFLINE_COMMANDS = {
@@ -93,6 +94,11 @@ def ensure_secret_key_file(data: Path) -> Path:
     if not path.is_file():
         write_private(path, secrets.token_urlsafe(48) + "\n")
     return path
+
+
+def fallback_keys_file(data: Path) -> Path:
+    """The file with older secret keys of the data folder, which `settings` reads."""
+    return data / FALLBACK_KEYS
 
 
 def write_instance_file(data: Path, environment: dict[str, str]) -> None:

@@ -38,6 +38,7 @@ from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.identity_provider import IdentityProvider, UnknownPeople
 from visibility.models.imports import ImportPart, ImportRow, ImportState, MasterImport
+from visibility.models.key_replacements import KeyReplacement
 from visibility.models.kpi_notes import KpiNote
 from visibility.models.kpi_targets import KpiTarget
 from visibility.models.kpis import (
@@ -102,6 +103,7 @@ from visibility.models.rules_clocks_and_calendars import (
     SlaRule,
     WorkCalendar,
 )
+from visibility.models.saml_provider import SamlProvider, SamlSignIn, SignInProvider
 from visibility.models.source_records import (
     OutgoingRequest,
     SourceField,
@@ -176,6 +178,7 @@ __all__ = [
     "ImportState",
     "InboundMessage",
     "Item",
+    "KeyReplacement",
     "KpiCell",
     "KpiFact",
     "KpiFactChange",
@@ -219,12 +222,15 @@ __all__ = [
     "RefoldRequest",
     "RejectedRequestCount",
     "RuleRecheck",
+    "SamlProvider",
+    "SamlSignIn",
     "SavedView",
     "ScreenLink",
     "SecuritySettings",
     "SetupLink",
     "Severity",
     "Shipment",
+    "SignInProvider",
     "SignInThrottle",
     "SlaClock",
     "SlaRule",

@@ -5,7 +5,6 @@ whose last entries were deleted is detected too.
 """
 
 import hashlib
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,10 +15,11 @@ from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.db.keyed_seal import seal_text
+from visibility.db.derived_keys import KeyPurpose
+from visibility.db.keyed_seal import is_valid_seal, seal_text
 from visibility.db.lock_keys import LockKey
 
-SEAL_PURPOSE = "audit head"
+SEAL_PURPOSE = KeyPurpose.AUDIT_HEAD
 # Attribute of a user object of a request with an API token: the public part of the token.
 API_TOKEN_NAME = "_api_token_name"  # noqa: S105  # a name
 # One statement, so one snapshot: entries that are appended meanwhile do not matter.
@@ -64,9 +64,16 @@ class AuditHead(models.Model):
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the seal fits the other columns and the current SECRET_KEY."""
-        expected = head_seal(self.entries, self.last_entry_id, self.digest)
-        return hmac.compare_digest(self.seal, expected)
+        """Whether the seal fits the other columns and one of the secret keys."""
+        return is_valid_seal(self.seal, self._sealed_text(), purpose=SEAL_PURPOSE)
+
+    @property
+    def is_sealed_with_newest_key(self) -> bool:
+        """Whether SECRET_KEY made the seal."""
+        return self.seal == seal_text(self._sealed_text(), purpose=SEAL_PURPOSE)
+
+    def _sealed_text(self) -> str:
+        return f"{self.entries} {self.last_entry_id} {self.digest}"
 
 
 def head_seal(entries: int, last_entry_id: int, digest: str) -> str:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+BREACH_CHECK_URL = "https://api.pwnedpasswords.com/range/"
 # A working day, and a week.
 DEFAULT_IDLE_MINUTES = 12 * 60
 DEFAULT_SESSION_HOURS = 7 * 24
@@ -80,6 +81,19 @@ class SecuritySettings(models.Model):
     session_hours = models.IntegerField(
         default=DEFAULT_SESSION_HOURS, db_default=DEFAULT_SESSION_HOURS
     )
+    # Words that a password must not mainly consist of, beside names that the product knows.
+    refused_password_terms = ArrayField(
+        models.CharField(max_length=60), default=list, db_default=[]
+    )
+    # Whether new passwords are compared with those of breaches, and where.
+    checks_breached_passwords = models.BooleanField(default=False, db_default=False)
+    breach_check_url = models.CharField(
+        max_length=200, default=BREACH_CHECK_URL, db_default=BREACH_CHECK_URL
+    )
+    # The latest answer, and the latest failure: that password was accepted without the check.
+    breach_checked_at = models.DateTimeField(null=True)
+    breach_check_failed_at = models.DateTimeField(null=True)
+    breach_check_error = models.CharField(max_length=300, default="", db_default="")
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

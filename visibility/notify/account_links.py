@@ -4,7 +4,6 @@ The address is `/account/link/<name><seal>`; the name is random, and the seal is
 row and of the present password, so that a new password ends every link. Neither is stored in full.
 """
 
-import hmac
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,12 +13,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.db.keyed_seal import seal_text
+from visibility.db.derived_keys import KeyPurpose
+from visibility.db.keyed_seal import is_valid_seal, seal_text
 from visibility.models import AccountLink, AccountLinkPurpose, AccountMailState
 from visibility.notify.channel import DeliveryFailed
 from visibility.notify.mail import has_mail_server, send_email
 
-PURPOSE = "account link"
+PURPOSE = KeyPurpose.ACCOUNT_LINK
 NAME_LENGTH, SEAL_LENGTH = 16, 40
 LIFETIMES: Mapping[AccountLinkPurpose, timedelta] = {
     AccountLinkPurpose.INVITATION: timedelta(days=7),
@@ -59,7 +59,8 @@ def create_account_link(
 
 def account_link_path(link: AccountLink) -> str:
     """The path of a link."""
-    return f"/account/link/{link.name}{_seal(link)}"
+    seal = seal_text(_sealed_text(link), purpose=PURPOSE)
+    return f"/account/link/{link.name}{seal[:SEAL_LENGTH]}"
 
 
 def find_account_link(token: str, now: datetime, *, lock: bool = False) -> AccountLink | None:
@@ -69,7 +70,9 @@ def find_account_link(token: str, now: datetime, *, lock: bool = False) -> Accou
     if lock:
         rows = rows.select_for_update(of=("self", "user"))
     link = rows.filter(name=name).first()
-    if link is None or not hmac.compare_digest(_seal(link).encode(), seal.encode()):
+    if link is None or not is_valid_seal(
+        seal, _sealed_text(link), purpose=PURPOSE, length=SEAL_LENGTH
+    ):
         return None
     return link if link.is_valid_at(now) and link.user.is_active else None
 
@@ -137,7 +140,7 @@ def _send(link: AccountLink) -> str:
     return ""
 
 
-def _seal(link: AccountLink) -> str:
+def _sealed_text(link: AccountLink) -> str:
     times = (format_rfc3339(link.created_at), format_rfc3339(link.expires_at))
     values = (link.name, str(link.user_id), link.purpose, *times, link.user.password)
-    return seal_text("\0".join(values), purpose=PURPOSE)[:SEAL_LENGTH]
+    return "\0".join(values)

@@ -192,6 +192,8 @@ def _apply_and_return_changed_values(
         sentence = f"There is no channel {subscription.channel[:40]!r}. Channels: {known}."
         # One whose channel no longer exists can still be disabled.
         errors += [SettingError(CHANNEL, sentence)] if change.enabled is not False else []
+    elif subscription.pk is None and channel.not_installed_sentence():
+        errors.append(SettingError(CHANNEL, channel.not_installed_sentence()))
     elif change.enabled is not False or change.settings:
         changed_names, setting_errors = _apply_channel_settings_if_valid(
             subscription, channel, change.settings

@@ -102,6 +102,10 @@ class Channel(ABC):
         """`webhook`, but `Slack`."""
         return self.title if self.is_proper_name else self.title.lower()
 
+    def not_installed_sentence(self) -> str:
+        """Why it cannot be used without a package, and how to install that; empty if it can."""
+        return ""
+
     def missing_server_sentence(self) -> str:
         """Why no server can accept messages, as a sentence; empty if one is configured.
 

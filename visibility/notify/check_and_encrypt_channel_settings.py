@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 
 from connectors.sdk.settings import ParsedSettings, parse_and_check_settings
+from visibility.db.derived_keys import KeyPurpose
 from visibility.db.encrypt_texts import UnreadableCiphertext, decrypt_text, encrypt_text
 from visibility.notify.channel import Channel
 
-PURPOSE = "throughline subscription secrets"
+PURPOSE = KeyPurpose.SUBSCRIPTION_SECRETS
 HIDDEN = "[secret]"
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
+from visibility.db.derived_keys import KeyPurpose
 from visibility.db.encrypt_texts import UnreadableCiphertext, decrypt_text, encrypt_text
 from visibility.models.mail_server import MailSecurity, MailServer
 from visibility.notify.channel import DeliveryFailed
 from visibility.outbound.smtp_connection import GuardedSmtpBackend
 
 FILE_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-PURPOSE = "throughline mail server password"
+PURPOSE = KeyPurpose.MAIL_SERVER_PASSWORD
 
 
 def is_mail_server_in_environment() -> bool:

@@ -83,8 +83,7 @@ def post_json(
 ) -> str:
     """Post a JSON document and return the answer, `202 Accepted.` or so. Raises DeliveryFailed.
 
-    The receiver has accepted the message if the status is 2xx. `permanent`: the statuses after
-    which it never will.
+    `permanent`: the statuses after which the receiver never accepts a message.
     """
     client = OutgoingHttpClient(RequestBudget(seconds=seconds, requests=1))
     request = HttpRequest(
@@ -94,6 +93,16 @@ def post_json(
         response = client.send(request)
     except ConnectionError as error:
         raise DeliveryFailed(f"The request failed: {error}") from error
+    return answer_if_accepted(response, permanent=permanent)
+
+
+def answer_if_accepted(
+    response: HttpResponse, *, permanent: Collection[int] = (HTTPStatus.GONE,)
+) -> str:
+    """Return the answer of a receiver that accepted the message: the status is 2xx.
+
+    Raises DeliveryFailed for another status. After those of `permanent` it never will.
+    """
     answer = _printable_answer(response)
     if 200 <= response.status < 300:
         return f"{response.status} {answer}".strip()

@@ -31,6 +31,7 @@ from visibility.operations.database_copy import (
 FORMAT = 1
 HEADER, DATABASE, END = "backup.json", "database.json", "end.json"
 TABLES, FILES, SECRET_KEY = "tables", "files", "files/secret.key"
+FALLBACK_KEYS = "files/secret.key.fallbacks"
 Report = Callable[[str, int], None]
 
 
@@ -42,6 +43,7 @@ class BackupSummary:
     demo: bool
     secret_key: str
     rows: dict[str, int]
+    fallback_keys: tuple[str, ...] = ()
 
 
 def write_backup(path: Path, passphrase: str, *, report: Report) -> dict[str, int]:
@@ -63,6 +65,7 @@ def write_backup(path: Path, passphrase: str, *, report: Report) -> dict[str, in
         write(HEADER, json.dumps(header).encode())
         rows = dump_database(write, report)
         write(SECRET_KEY, settings.SECRET_KEY.encode())
+        write(FALLBACK_KEYS, "\n".join(settings.SECRET_KEY_FALLBACKS).encode())
         for file in sorted(settings.CONNECTOR_FOLDER.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 name = file.relative_to(settings.CONNECTOR_FOLDER).as_posix()
@@ -78,6 +81,7 @@ def check_backup(path: Path, passphrase: str) -> BackupSummary:
         BackupError: it is damaged, incomplete or not readable by this version.
     """
     header: dict[str, Any] = {}
+    fallback_keys: tuple[str, ...] = ()
     secret_key, rows = "", None
     with open_backup(path, passphrase) as members:
         for name, content in read_members(members):
@@ -85,6 +89,8 @@ def check_backup(path: Path, passphrase: str) -> BackupSummary:
                 header = _load_json(content)
             elif name == SECRET_KEY:
                 secret_key = content.read().decode()
+            elif name == FALLBACK_KEYS:
+                fallback_keys = tuple(content.read().decode().splitlines())
             elif name == END:
                 rows = _load_json(content)["rows"]
     if header.get("format") != FORMAT:
@@ -92,7 +98,11 @@ def check_backup(path: Path, passphrase: str) -> BackupSummary:
     if rows is None or not secret_key:
         raise BackupError(f"{path} is incomplete.")
     return BackupSummary(
-        datetime.fromisoformat(header["created_at"]), bool(header["demo"]), secret_key, rows
+        datetime.fromisoformat(header["created_at"]),
+        bool(header["demo"]),
+        secret_key,
+        rows,
+        fallback_keys,
     )
 
 

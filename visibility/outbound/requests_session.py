@@ -1,6 +1,6 @@
 """A session of the `requests` library whose requests are sent by the guarded client.
 
-django-allauth speaks to identity providers with `requests`. Here each request passes the address
+django-allauth and Apprise send with `requests`. Here each request passes the address
 guard and the limits of time and size, and no redirect is followed.
 """
 
@@ -13,17 +13,22 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from connectors.sdk.webhook_and_poll_types import HttpRequest
+from connectors.sdk.webhook_and_poll_types import HttpRequest, HttpResponse
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
 
 
 class GuardedRequestsAdapter(BaseAdapter):
-    """Sends through `OutgoingHttpClient`; its errors become those of `requests`."""
+    """Sends through `OutgoingHttpClient`; its errors become those of `requests`.
+
+    `responses`: those that it received. `error`: the text of the last request that failed.
+    """
 
     def __init__(self, budget: RequestBudget) -> None:
         super().__init__()
         self._client = OutgoingHttpClient(budget)
+        self.responses: list[HttpResponse] = []
+        self.error = ""
 
     def send(
         self,
@@ -47,7 +52,9 @@ class GuardedRequestsAdapter(BaseAdapter):
                 )
             )
         except ConnectionError as error:
+            self.error = str(error)
             raise requests.exceptions.ConnectionError(str(error), request=request) from error
+        self.responses.append(answer)
         response = requests.Response()
         response.status_code = answer.status
         response.reason = _reason(answer.status)
@@ -67,10 +74,15 @@ class GuardedRequestsAdapter(BaseAdapter):
 
 def build_guarded_session(*, seconds: float, requests_at_most: int) -> requests.Session:
     """A session for a few requests, which take so many seconds together."""
+    budget = RequestBudget(seconds=seconds, requests=requests_at_most)
+    return mount_on_session(GuardedRequestsAdapter(budget))
+
+
+def mount_on_session(adapter: GuardedRequestsAdapter) -> requests.Session:
+    """A session that sends everything with this adapter."""
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0
-    adapter = GuardedRequestsAdapter(RequestBudget(seconds=seconds, requests=requests_at_most))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

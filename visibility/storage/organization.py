@@ -5,10 +5,11 @@ configuration version, and a block in `use_stored_organization` those that are s
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import Error
@@ -97,6 +98,14 @@ def organization_currency() -> str:
     """The ISO 4217 code of the currency in which the organization counts."""
     row = load_organization()
     return row.currency if row else DEFAULT_CURRENCY
+
+
+def own_currency_first(
+    sums: Iterable[tuple[Decimal, str]],
+) -> list[tuple[Decimal, str]]:
+    """Sums as (amount, currency): that of the organization first, then the largest numbers."""
+    own = organization_currency()
+    return sorted(sums, key=lambda each: (each[1] == own, *each), reverse=True)
 
 
 def start_of_week() -> int:

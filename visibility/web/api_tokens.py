@@ -5,7 +5,6 @@ is stored, so that only the response to its creation contains it. A token calls 
 owner, with the permissions that it lists and its owner still has.
 """
 
-import hmac
 import re
 import secrets
 from collections.abc import Collection, Sequence
@@ -17,7 +16,6 @@ from django.db.models import Q, QuerySet
 
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.settings import SettingError
-from visibility.db.keyed_seal import seal_text
 from visibility.models import ApiToken
 from visibility.models.audit import append_audit_entry
 from visibility.web.author import Author
@@ -28,7 +26,6 @@ from visibility.web.permissions import (
     limit_to_token,
 )
 
-PURPOSE = "api token"
 TOKEN = re.compile(r"(thr_[A-Za-z0-9_-]{12})([A-Za-z0-9_-]{43})")
 MIN_DAYS, DEFAULT_DAYS, MAX_DAYS = 1, 90, 366
 MAX_TITLE_LENGTH = 80
@@ -77,7 +74,7 @@ def create_api_token(
             created_at=by.now,
             expires_at=by.now + timedelta(days=days),
         )
-        token.digest = _digest(token, secret)
+        token.seal(secret)
         token.save(force_insert=True)
         _audit("api_token.created", token, by)
     return token, token.prefix + secret
@@ -140,10 +137,11 @@ def find_token_user(text: str, now: datetime) -> tuple[User, ApiToken] | None:
     if match is None:
         return None
     token = ApiToken.objects.select_related("owner").filter(prefix=match[1]).first()
-    if token is None or not hmac.compare_digest(token.digest, _digest(token, match[2])):
+    if token is None or not token.has_secret(match[2]):
         return None
     if not token.is_valid_at(now) or not token.owner.is_active:
         return None
+    _seal_with_newest_key(token, match[2])
     if token.last_used_at is None or now - token.last_used_at > USE_INTERVAL:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     known = frozenset(Permission(code) for code in token.permissions if code in set(Permission))
@@ -153,7 +151,7 @@ def find_token_user(text: str, now: datetime) -> tuple[User, ApiToken] | None:
 def still_grants(token: ApiToken, permissions: Collection[Permission], now: datetime) -> bool:
     """Whether a token that was accepted a moment ago is valid, and its owner has these."""
     row = ApiToken.objects.select_related("owner").filter(pk=token.pk).first()
-    if row is None or not row.is_valid_at(now):
+    if row is None or not row.is_valid_at(now) or not row.owner.is_active:
         return False
     return all(has_permission(row.owner, permission) for permission in permissions)
 
@@ -164,11 +162,14 @@ def _tokens_visible_to(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(Q(owner=user) | Q(created_by=user))
 
 
-def _digest(token: ApiToken, secret: str) -> str:
-    """Keyed hash of the secret and of what the token grants to whom until when."""
-    values = (secret, token.prefix, str(token.owner_id), *token.permissions)
-    times = (format_rfc3339(token.created_at), format_rfc3339(token.expires_at))
-    return seal_text("\0".join((*values, *times)), purpose=PURPOSE)
+def _seal_with_newest_key(token: ApiToken, secret: str) -> None:
+    """Renew the digests of a token of an older release or an older SECRET_KEY."""
+    before = (token.digest, token.secret_digest)
+    token.seal(secret)
+    if (token.digest, token.secret_digest) != before:
+        ApiToken.objects.filter(pk=token.pk, digest=before[0]).update(
+            digest=token.digest, secret_digest=token.secret_digest
+        )
 
 
 def _audit(action: str, token: ApiToken, by: Author) -> None:

@@ -4,7 +4,6 @@ The address is `/screens/<id>-<seal>`; the seal is a keyed hash of the row. Unkn
 revoked links look alike.
 """
 
-import hmac
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,7 +13,8 @@ from django.db import transaction
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.settings import SettingError
 from visibility.boards.stored_boards import load_stored_board
-from visibility.db.keyed_seal import seal_text
+from visibility.db.derived_keys import KeyPurpose
+from visibility.db.keyed_seal import is_valid_seal, seal_text
 from visibility.models import Board, ScreenLink
 from visibility.models.audit import append_audit_entry
 from visibility.web.author import Author
@@ -23,7 +23,7 @@ from visibility.web.board_changes import (
 )
 from visibility.web.permissions import Permission, has_permission
 
-PURPOSE = "screen link"
+PURPOSE = KeyPurpose.SCREEN_LINK
 TOKEN = re.compile(r"(\d{1,18})-([0-9a-f]{64})")
 MIN_DAYS, DEFAULT_DAYS, MAX_DAYS = 1, 90, 366
 # Seconds per board in a rotation.
@@ -97,7 +97,7 @@ def list_screen_links() -> list[ScreenLink]:
 
 def screen_link_path(link: ScreenLink) -> str:
     """The address of a link."""
-    return f"/screens/{link.pk}-{_seal(link)}"
+    return f"/screens/{link.pk}-{seal_text(_sealed_text(link), purpose=PURPOSE)}"
 
 
 def find_valid_link(token: str, now: datetime) -> ScreenLink | None:
@@ -108,7 +108,9 @@ def find_valid_link(token: str, now: datetime) -> ScreenLink | None:
     match = TOKEN.fullmatch(token)
     rows = ScreenLink.objects.select_related("created_by")
     link = rows.filter(pk=int(match[1])).first() if match else None
-    if match is None or link is None or not hmac.compare_digest(_seal(link), match[2]):
+    if match is None or link is None:
+        return None
+    if not is_valid_seal(match[2], _sealed_text(link), purpose=PURPOSE):
         return None
     if not link.is_valid_at(now) or not has_permission(link.created_by, Permission.BOARDS_EDIT):
         return None
@@ -117,9 +119,8 @@ def find_valid_link(token: str, now: datetime) -> ScreenLink | None:
     return link
 
 
-def _seal(link: ScreenLink) -> str:
-    text = f"{link.pk} {format_rfc3339(link.created_at)} {format_rfc3339(link.expires_at)}"
-    return seal_text(text, purpose=PURPOSE)
+def _sealed_text(link: ScreenLink) -> str:
+    return f"{link.pk} {format_rfc3339(link.created_at)} {format_rfc3339(link.expires_at)}"
 
 
 def _audit(action: str, link: ScreenLink, by: Author) -> None:

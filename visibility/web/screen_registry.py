@@ -50,6 +50,7 @@ class Screen:
 SCREENS: tuple[Screen, ...] = (
     Screen("sign_in_and_out"),
     Screen("single_sign_on_sign_in"),
+    Screen("saml_sign_in"),
     Screen("session_expiry"),
     Screen("account_links"),
     Screen("account"),
@@ -178,6 +179,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("teams"),
     Screen("security"),
     Screen("single_sign_on"),
+    Screen("saml_settings"),
     Screen("outgoing_addresses"),
     Screen("mail_server"),
     Screen(

@@ -2,15 +2,19 @@
 
 import os
 
-from visibility.environment import env_text_or_file_content
-from visibility.settings import build_database_settings_from_url
+from visibility.database_settings import build_database_settings_from_url
+from visibility.environment import env_integer, env_text_or_file_content
 
 SECRET_KEY = env_text_or_file_content("SECRET_KEY", default="")
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATABASES = {"default": build_database_settings_from_url(os.environ["DATABASE_URL"])}
+DATABASES = {
+    "default": build_database_settings_from_url(
+        os.environ["DATABASE_URL"], pool_size=env_integer("DATABASE_POOL", default=10)
+    )
+}
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.builders.forms import FormReader
+from tests.builders.saml_identity_provider import saml_metadata
 from tests.builders.sla_rules import always_open, create_rule
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
@@ -33,7 +34,9 @@ from visibility.models.identity_provider import IdentityProvider
 from visibility.models.kpi_targets import KpiTarget
 from visibility.models.list_views import SavedView
 from visibility.models.manifests import Manifest
+from visibility.models.saml_provider import SamlProvider
 from visibility.web.author import Author
+from visibility.web.people.saml.change_saml_provider import change_saml_provider
 from visibility.web.people.single_sign_on.change_identity_provider import change_identity_provider
 from visibility.web.permissions import UserRole
 
@@ -154,6 +157,13 @@ def single_sign_on_page() -> str:
     by = Author(user_of_role(UserRole.ADMIN, "ada"), database_now())
     change_identity_provider(values, version=None, by=by)
     return "/people/single-sign-on"
+
+
+def saml_page() -> str:
+    values = {"name": "Acme", "metadata_xml": saml_metadata("https://93.184.215.14")}
+    by = Author(user_of_role(UserRole.ADMIN, "ada"), database_now())
+    change_saml_provider(values, version=None, by=by)
+    return "/people/single-sign-on/saml"
 
 
 def team_page() -> str:
@@ -397,6 +407,16 @@ FORMS = {
         changed_text="1 h",
         needs_password=True,
     ),
+    "checks of passwords": Form(
+        lambda: "/people/security",
+        "passwords-form",
+        "refused_password_terms",
+        "Bluefin",
+        "Harbor",
+        "ab",
+        lambda: SecuritySettings.objects.get().refused_password_terms[0],
+        needs_password=True,
+    ),
     "single sign-on": Form(
         single_sign_on_page,
         "single-sign-on-form",
@@ -405,6 +425,16 @@ FORMS = {
         "Their name",
         " ",
         lambda: IdentityProvider.objects.get().name,
+        needs_password=True,
+    ),
+    "SAML": Form(
+        saml_page,
+        "saml-form",
+        "name",
+        "My name",
+        "Their name",
+        " ",
+        lambda: SamlProvider.objects.get().name,
         needs_password=True,
     ),
 }

@@ -28,7 +28,9 @@ CHECKED = {
     "brand": "organization/tracking-page",
     "manifest": "manifests/<slug:slug>/save",
     "limits of sessions": "people/security",
+    "checks of passwords": "people/security/passwords",
     "single sign-on": "people/single-sign-on",
+    "SAML": "people/single-sign-on/saml",
 }
 # Forms with a test of their own.
 TESTED_ELSEWHERE = {
@@ -77,6 +79,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "people/new",
         "people/<int:number>/link",
         "people/single-sign-on/link",
+        "people/single-sign-on/saml/link",
         "teams",
         "outgoing-addresses",
         "tokens",
@@ -94,6 +97,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "outgoing-addresses/<int:number>/remove",
         "mail-server/delete",
         "people/single-sign-on/delete",
+        "people/single-sign-on/saml/delete",
         "exports/<int:export_id>/delete",
         "saved-views/<int:view_id>/delete",
     },
@@ -146,6 +150,8 @@ CANNOT_LOSE_AN_UPDATE = {
         "signin/single-sign-on",
         "people/single-sign-on/test",
         "people/single-sign-on/try",
+        "signin/single-sign-on/saml",
+        "people/single-sign-on/saml/try",
     },
     "The link works once, and the password of the account is asked for.": {
         "account/link/<str:token>",
@@ -163,6 +169,12 @@ CANNOT_LOSE_AN_UPDATE = {
     "A sample is added, replaced or removed by its name, as the form says.": {
         "manifests/<slug:slug>/samples",
         "manifests/<slug:slug>/samples/remove",
+    },
+    "It belongs to one sign-in, which has one answer.": {
+        "signin/single-sign-on/saml/response",
+    },
+    "It reads the metadata of the stored address, whatever was stored of it before.": {
+        "people/single-sign-on/saml/read",
     },
     "The secret before it stays valid for a time, and the new one is shown only to its creator.": {
         "sources/<slug:slug>/rotate",

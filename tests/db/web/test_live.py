@@ -20,6 +20,7 @@ from visibility.web.live import hub as hubs
 from visibility.web.live.hub import Subscriber, encode_message, hub_of_this_process
 from visibility.web.live.origin import is_same_origin
 from visibility.web.live.ready_frames import ReadyFrameWriter
+from visibility.web.people.session_access import SessionAccess
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -265,7 +266,7 @@ def test_occasional_frames_from_a_page_are_ignored() -> None:
 
 def test_full_queue_becomes_one_message_that_everything_may_have_changed() -> None:
     async def run() -> None:
-        subscriber = Subscriber(user_id=1, session_key="s", auth_hash="h")
+        subscriber = Subscriber(SessionAccess(user_id=1, session_key="s", auth_hash="h"))
         for n in range(100):
             subscriber.enqueue_message_or_replace_full_queue(
                 encode_message("change", n, kinds=["order"]), n
@@ -292,7 +293,9 @@ class FakeWriter(ReadyFrameWriter):
 def test_message_that_cannot_be_written_at_once_is_queued_and_none_overtakes_it() -> None:
     async def run() -> None:
         writer = FakeWriter()
-        subscriber = Subscriber(user_id=1, session_key="s", auth_hash="h", writer=writer)
+        subscriber = Subscriber(
+            SessionAccess(user_id=1, session_key="s", auth_hash="h"), writer=writer
+        )
         subscriber.send_frame_or_enqueue(b"1", "one", 1)
         writer.is_writable = False
         subscriber.send_frame_or_enqueue(b"2", "two", 2)

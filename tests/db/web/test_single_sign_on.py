@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
@@ -17,6 +16,8 @@ from tests.builders.identity_provider import CLIENT_SECRET, LocalIdentityProvide
 from tests.builders.single_sign_on import (
     address_on,
     come_back,
+    confirm,
+    confirmed_session,
     provider_values,
     running_provider,
     shown_after,
@@ -37,20 +38,6 @@ JSON = "application/json"
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalIdentityProvider]:
     with running_provider(settings, monkeypatch) as running:
         yield running
-
-
-def confirmed_session(name: str = "ada") -> Client:
-    """An administrator who confirmed just now, without the time that a password takes."""
-    client = signed_in(UserRole.ADMIN, name)
-    confirm(client, at=time.time())
-    return client
-
-
-def confirm(client: Client, *, at: float) -> None:
-    session = client.session
-    session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "password", "at": at}]
-    session["account_authentication_methods_user"] = session["_auth_user_id"]
-    session.save()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -55,10 +55,14 @@ def run(product: Product, *arguments: str, **environment: str) -> subprocess.Com
     )
 
 
+@pytest.mark.slow
 def test_restored_database_says_the_same(
     product: Product, empty_database: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "monday.backup"
+    # As while a key is replaced: the backup has both.
+    key, older = product.environment["SECRET_KEY"], "f" * 40
+    product.environment["SECRET_KEY_FALLBACKS"] = older
     written = product.manage("backup", str(file))
     assert "checking the file" in written
     assert file.stat().st_mode & 0o777 == 0o600
@@ -69,9 +73,17 @@ def test_restored_database_says_the_same(
     elsewhere = {"DATABASE_URL": empty_database, "DATA_DIR": str(tmp_path / "new")}
     other_key = run(product, "restore", str(file), **elsewhere, SECRET_KEY="k" * 40)
     assert "not that of the backup" in other_key.stderr
+    elsewhere["SECRET_KEY_FALLBACKS"] = ""
+    without_older = run(product, "restore", str(file), **elsewhere)
+    assert "needs its older keys, too" in without_older.stderr
+    # After the replacement was finished here, the key of the backup is an older one.
+    elsewhere |= {"SECRET_KEY": "n" * 40, "SECRET_KEY_FALLBACKS": f"{key},{older}"}
     restored = run(product, "restore", str(file), **elsewhere)
     assert restored.returncode == 0, restored.stderr
     assert "the audit log is complete" in restored.stdout
+    assert "the backup has an older key" in restored.stdout
+    only_new = run(product, "verify_audit", **elsewhere | {"SECRET_KEY_FALLBACKS": ""})
+    assert only_new.returncode == 0, "the entry about the restore is sealed with the new key"
     assert run(product, "dump_state", "--as-of", as_of, **elsewhere).stdout == state
     assert (tmp_path / "new/connectors/north/manifest.yaml").read_text() == "name: north\n"
     with psycopg.connect(empty_database) as connection:
@@ -114,10 +126,12 @@ def assert_changes_are_noticed(file: Path) -> None:
         check_backup(file, PASSPHRASE)
 
 
+@pytest.mark.slow
 def test_stopped_installation_is_replaced_only_on_request(product: Product, tmp_path: Path) -> None:
     file, folder = tmp_path / "monday.backup", tmp_path / "embedded"
     product.manage("backup", str(file))
     embedded = {"DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": "", "DATA_DIR": ""}
+    first_key = product.environment["SECRET_KEY"]
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return run(product, *arguments, "--data", str(folder), **embedded)
@@ -144,10 +158,31 @@ def test_stopped_installation_is_replaced_only_on_request(product: Product, tmp_
     replaced = command("restore", str(second), "--replace")
     assert replaced.returncode == 0, replaced.stdout + replaced.stderr
     assert not (folder / "restore.new").exists()
+    assert_key_is_replaced(command, folder, first_key, tmp_path / "wednesday.backup")
 
     # A restore that was killed while files changed places.
     unfinished_restore(folder).touch()
     assert "A restore was interrupted" in "".join(command("up", "--empty").stderr)
+
+
+def assert_key_is_replaced(
+    command: Callable[..., subprocess.CompletedProcess[str]], folder: Path, first: str, file: Path
+) -> None:
+    """The command makes the new key, and keeps the old one until --remove-old-keys."""
+    fallbacks = folder / "secret.key.fallbacks"
+    replaced = command("replace_secret_key")
+    assert replaced.returncode == 0, replaced.stdout + replaced.stderr
+    assert "Nothing stored needs the older keys" in replaced.stdout
+    new = (folder / "secret.key").read_text().strip()
+    assert (new != first, fallbacks.read_text().strip()) == (True, first)
+    assert command("backup", str(file)).returncode == 0
+    assert (summary(file).secret_key, summary(file).fallback_keys) == (new, (first,))
+    removed = command("replace_secret_key", "--remove-old-keys")
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    assert not fallbacks.exists()
+    restored = command("restore", str(file), "--replace")
+    assert "the audit log is complete" in restored.stdout
+    assert fallbacks.read_text().strip() == first
 
 
 def summary(path: Path) -> BackupSummary:

@@ -35,7 +35,8 @@ class Command(BaseCommand):
             "--write-secret-key",
             type=Path,
             metavar="FILE",
-            help="write the secret key of the backup to this file, and go on",
+            help="write the secret key of the backup to this file, older keys to the file with "
+            "the added ending .fallbacks, and go on",
         )
         parser.add_argument(
             "--replace",
@@ -83,16 +84,33 @@ class Command(BaseCommand):
         )
 
     def _take_secret_key(self, summary: BackupSummary, target: Path | None) -> None:
-        """Stored passwords and seals need the secret key of the backup."""
+        """Stored passwords and seals need the secret keys of the backup."""
         if target is not None:
             write_private(target, summary.secret_key + "\n")
-        elif summary.secret_key != settings.SECRET_KEY:
+            if summary.fallback_keys:
+                fallbacks = target.with_name(f"{target.name}.fallbacks")
+                write_private(fallbacks, "\n".join(summary.fallback_keys) + "\n")
+            settings.SECRET_KEY = summary.secret_key
+            settings.SECRET_KEY_FALLBACKS = list(summary.fallback_keys)
+            return
+        here = {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
+        if summary.secret_key not in here:
             raise CommandError(
                 "The SECRET_KEY here is not that of the backup, which stored passwords and seals "
-                "need. Set it, or write it to a file with --write-secret-key, and name that file "
-                "in SECRET_KEY_FILE from then on."
+                "need. Set it, or add it to SECRET_KEY_FALLBACKS, or write it to a file with "
+                "--write-secret-key, and name that file in SECRET_KEY_FILE from then on."
             )
-        settings.SECRET_KEY = summary.secret_key
+        if set(summary.fallback_keys) - here:
+            raise CommandError(
+                "The backup was made while a secret key was being replaced, and needs its older "
+                "keys, too. Add them to SECRET_KEY_FALLBACKS, or write them to a file with "
+                "--write-secret-key."
+            )
+        if summary.secret_key != settings.SECRET_KEY:
+            self.stdout.write(
+                "the backup has an older key, which is in SECRET_KEY_FALLBACKS: run "
+                "`manage.py replace_secret_key` afterwards"
+            )
 
     def _report(self, table: str, rows: int) -> None:
         self.stdout.write(f"{format_number(rows):>14}  {table}")

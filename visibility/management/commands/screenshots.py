@@ -75,6 +75,7 @@ EVERY_PAGE: Mapping[str, str] = {
     "person-new": "/people/new",
     "security": "/people/security",
     "single-sign-on": "/people/single-sign-on",
+    "saml": "/people/single-sign-on/saml",
     "teams": "/teams",
     "audit": "/audit",
     "tour": "/tour",

@@ -30,6 +30,7 @@ from visibility.screens.alerts.inbox import (
     InboxQuery,
     alerts_of_view,
 )
+from visibility.storage.organization import organization_currency, own_currency_first
 
 PAGE_SIZE = 100
 MAX_START = 10_000
@@ -45,7 +46,7 @@ TITLE_COLUMNS = {
 }
 SORT_KEYS = {
     GroupSort.SEVERITY: ("rank", "due", "first"),
-    GroupSort.VALUE: ("-worth", "due", "first"),
+    GroupSort.VALUE: ("-own_worth", "-worth", "due", "first"),
     GroupSort.NEWEST: ("-opened", "first"),
     GroupSort.OVERDUE: ("due", "first"),
     GroupSort.SIZE: ("-alerts", "due", "first"),
@@ -54,7 +55,7 @@ SORT_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class AlertGroup:
-    """A group of alerts. `money`: a sum for each currency, the largest first.
+    """A group of alerts. `money`: a sum for each currency, that of the organization first.
 
     `first`: one alert, which is the only one of a group of one. `owner`: who has all its alerts;
     `owners`: how many have some.
@@ -159,24 +160,9 @@ def load_group_summary(query: InboxQuery, now: datetime) -> GroupSummary | None:
     )
 
 
-def money_of_view(query: InboxQuery, page: GroupPage, now: datetime) -> Money:
-    """The money at risk of a view by currency: the sum of its groups, if they are on one page."""
-    if page.total != len(page.groups):
-        return money_by_currency(alerts_of_view(query, now))
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for total, currency in (each for group in page.groups for each in group.money):
-        sums[currency] += total
-    return sorted((MoneySum(total, currency) for currency, total in sums.items()), reverse=True)
-
-
-def money_by_currency(alerts: QuerySet[Alert]) -> Money:
-    """The sum of the money at risk for each currency, the largest first. One SQL statement."""
-    sums = alerts.exclude(money=None).values_list("currency").annotate(total=Sum("money"))
-    return sorted((MoneySum(total, currency) for currency, total in sums.order_by()), reverse=True)
-
-
 def _group_rows(query: InboxQuery, now: datetime) -> QuerySet[Any, dict[str, Any]]:
     alerts = annotate_shared_value(alerts_of_view(query, now), query.by, contacts=query.contacts)
+    own_currency = Q(currency=organization_currency())
     rows: QuerySet[Any, dict[str, Any]] = (
         alerts.order_by()
         .values(*COLUMNS[query.by], *TITLE_COLUMNS[query.by])
@@ -189,6 +175,7 @@ def _group_rows(query: InboxQuery, now: datetime) -> QuerySet[Any, dict[str, Any
             rank=Min(RANK),
             due=Min("due_at"),
             opened=Max("opened_at"),
+            own_worth=Sum("money", filter=own_currency, default=Decimal(0)),
             worth=Sum("money", default=Decimal(0)),
             first=Min("pk"),
             number=Min("order__order__number"),
@@ -247,7 +234,10 @@ def _money_of_groups(
         .annotate(total=Sum("money"))
     ):
         sums[group_key(query.by, row)].append(MoneySum(row["total"], row["currency"]))
-    return {key: sorted(totals, reverse=True) for key, totals in sums.items()}
+    return {
+        key: [MoneySum(*each) for each in own_currency_first(totals)]
+        for key, totals in sums.items()
+    }
 
 
 def _title(query: InboxQuery, row: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ AREAS: Mapping[str, str] = {
     "rule": "Rules",
     "saved_view": "Saved views",
     "screen_link": "Screen links",
+    "secret_key": "Secret key",
     "security": "Sign-in security",
     "source": "Sources",
     "subscription": "Subscriptions",

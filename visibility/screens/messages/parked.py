@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.db import connection
 
 from connectors.sdk.payload import ParkReason
+from visibility.storage.organization import own_currency_first
 
 MAX_GROUPS = 100
 # A replay takes at most so many messages at once; the orders of so many are counted.
@@ -140,7 +141,7 @@ class ParkedCause:
     """Parked messages with the same cause. `sources`: (slug, title, count), the most first.
 
     `orders`: how many known orders their events reach; None if no event could be read from them.
-    `values`: the value of these orders by currency, the largest first; empty if it is not known.
+    `values`: the value of these orders by currency, the own one first; empty if it is not known.
     `detail` is None if details do not count: syntax errors at different positions are one cause.
     `sample` is the ID of the newest message.
     """
@@ -199,7 +200,7 @@ def group_parked_messages_by_cause(source_id: int | None = None) -> list[ParkedC
             last_at,
             sample,
             orders.get((reason, detail)),
-            tuple(sorted(values[reason, detail], reverse=True)),
+            tuple(own_currency_first(values[reason, detail])),
         )
         for reason, detail, slugs, titles, counts, count, first_at, last_at, sample in rows
     ]

@@ -14,6 +14,7 @@ from visibility.models import Order
 from visibility.screens.lists.list_definition import Viewer
 from visibility.screens.orders.order_columns import ORDER_LIST
 from visibility.screens.orders.order_filters import order_condition
+from visibility.storage.organization import organization_currency
 
 # Counts above the bound are shown as "10,000+".
 COUNT_BOUND = 10_000
@@ -38,7 +39,7 @@ QUICK_VIEWS = (
 )
 SUM_BY_CURRENCY = """
 SELECT currency, sum(total) FROM ({}) AS listed (currency, total)
-WHERE total IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT 3
+WHERE total IS NOT NULL GROUP BY 1 ORDER BY currency = %s DESC, 2 DESC LIMIT 3
 """
 
 
@@ -98,9 +99,9 @@ def _count_each(querysets: Sequence[QuerySet[Order]]) -> Sequence[int]:
 
 
 def sum_values(rows: QuerySet[Any]) -> list[tuple[str, Decimal]]:
-    """The order value of the rows by currency, the largest first; one statement."""
+    """The order value of the rows by currency, that of the organization first; one statement."""
     sql, values = rows.order_by().values("currency", "total").query.sql_with_params()
     with connection.cursor() as cursor:
-        cursor.execute(SUM_BY_CURRENCY.format(sql), values)
+        cursor.execute(SUM_BY_CURRENCY.format(sql), [*values, organization_currency()])
         sums: list[tuple[str, Decimal]] = cursor.fetchall()
     return sums

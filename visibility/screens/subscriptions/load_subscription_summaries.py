@@ -120,7 +120,7 @@ def summarize_subscription(subscription: Subscription) -> SubscriptionSummary:
     elif channel is None:
         problem = f"This version has no channel “{subscription.channel}”."
     else:
-        problem = channel.missing_server_sentence()
+        problem = channel.not_installed_sentence() or channel.missing_server_sentence()
     return SubscriptionSummary(subscription, channel, problem)
 
 
@@ -131,7 +131,17 @@ def channels_without_server() -> list[tuple[Channel, str]]:
 
 
 def list_channels() -> list[Channel]:
-    """Return all channels by title."""
+    """Return the channels that can be used, by title."""
+    return [channel for channel in _all_channels() if not channel.not_installed_sentence()]
+
+
+def channels_not_installed() -> list[tuple[Channel, str]]:
+    """Return the channels whose package is missing, each with how to install it."""
+    channels = [(channel, channel.not_installed_sentence()) for channel in _all_channels()]
+    return [(channel, sentence) for channel, sentence in channels if sentence]
+
+
+def _all_channels() -> list[Channel]:
     return sorted(channel_registry().values(), key=lambda channel: channel.title)
 
 

@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 
 import django
 import redis
+from django.conf import settings
 from django.db import connection
 
 import visibility
+from visibility.models import SecuritySettings
 from visibility.models.audit import AuditEntry
 from visibility.models.heartbeats import SCHEDULER, WORKER
 from visibility.notify.publish_change_number import broadcaster
+from visibility.operations.key_replacement.replace import KeyStatus, load_key_status
 from visibility.operations.operational_problems import current_problems
 from visibility.operations.problem import Problem
 from visibility.operations.processes_and_disks import (
@@ -28,6 +31,8 @@ PROCESSES = ("web", WORKER, SCHEDULER)
 # The embedded ones: nothing but their supervisor says that they run.
 SERVERS = ("postgres", "valkey")
 MAX_TABLES = 8
+# Stored values of each kind whose secret key the page looks at.
+MAX_EXAMINED = 2_000
 # Without a backup of the last week, a restore would lose more than most accept.
 MAX_BACKUP_AGE = timedelta(days=7)
 SELECT_DATABASE = """
@@ -103,6 +108,25 @@ class BackupFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordCheckFacts:
+    """The comparison of new passwords with those of breaches.
+
+    `failed_at`: the latest password that was accepted without it, and `error` why. `is_reached`: a
+    later one was compared.
+    """
+
+    is_on: bool
+    checked_at: datetime | None = None
+    failed_at: datetime | None = None
+    error: str = ""
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the latest check got an answer."""
+        return self.failed_at is None or (self.checked_at or self.failed_at) > self.failed_at
+
+
+@dataclass(frozen=True, slots=True)
 class SystemFacts:
     """Everything on the page. `versions`: title and text; an empty text: it does not answer."""
 
@@ -115,6 +139,8 @@ class SystemFacts:
     tables: Sequence[TableFacts]
     backup: BackupFacts | None
     is_backup_recent: bool
+    secret_key: KeyStatus
+    password_check: PasswordCheckFacts
 
 
 def load_system_facts(now: datetime) -> SystemFacts:
@@ -144,6 +170,22 @@ def load_system_facts(now: datetime) -> SystemFacts:
         tables=tables,
         backup=backup,
         is_backup_recent=backup is not None and now - backup.at <= MAX_BACKUP_AGE,
+        secret_key=load_key_status(now, limit=MAX_EXAMINED)
+        if settings.SECRET_KEY_FALLBACKS
+        else KeyStatus(0),
+        password_check=_password_check(),
+    )
+
+
+def _password_check() -> PasswordCheckFacts:
+    row = SecuritySettings.objects.first()
+    if row is None:
+        return PasswordCheckFacts(is_on=False)
+    return PasswordCheckFacts(
+        row.checks_breached_passwords,
+        row.breach_checked_at,
+        row.breach_check_failed_at,
+        row.breach_check_error,
     )
 
 

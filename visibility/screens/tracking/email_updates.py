@@ -5,7 +5,6 @@ receives an email when the headline changes, until it is unsubscribed or the lin
 says nothing that the page does not show. "Sent" means that a mail server accepted it.
 """
 
-import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -18,7 +17,8 @@ from django.db.models import Q
 
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.database_time import database_now
-from visibility.db.keyed_seal import seal_text
+from visibility.db.derived_keys import KeyPurpose
+from visibility.db.keyed_seal import is_valid_seal, seal_text
 from visibility.models import TrackingLink, TrackingSubscriber
 from visibility.models.tracking_subscribers import MAX_ADDRESS
 from visibility.notify.channel import DeliveryFailed
@@ -37,7 +37,9 @@ from visibility.screens.tracking.orders_of_link import (
 )
 from visibility.storage.organization import organization_name
 
-FORM, CONFIRM, STOP = "tracking email form", "tracking email confirmation", "tracking email stop"
+FORM = KeyPurpose.TRACKING_EMAIL_FORM
+CONFIRM = KeyPurpose.TRACKING_EMAIL_CONFIRMATION
+STOP = KeyPurpose.TRACKING_EMAIL_STOP
 FORM_LIFETIME = timedelta(hours=12)
 CONFIRM_WITHIN = timedelta(hours=24)
 MAX_SUBSCRIBERS, MAX_REQUESTS = 10, 3
@@ -56,7 +58,8 @@ class InvalidAddress(ValueError):
 def form_token(link: TrackingLink, now: datetime) -> str:
     """A token for the form of this link: the page has no cookie that a form could be bound to."""
     seconds = str(int(now.timestamp()))
-    return f"{seconds}.{_form_seal(link, seconds)}"
+    seal = seal_text(_text_of_form(link, seconds), purpose=FORM)
+    return f"{seconds}.{seal[:SEAL_LENGTH]}"
 
 
 def is_form_token(token: str, link: TrackingLink, now: datetime) -> bool:
@@ -65,7 +68,8 @@ def is_form_token(token: str, link: TrackingLink, now: datetime) -> bool:
     if not seconds.isascii() or not seconds.isdecimal() or len(seconds) > 11:
         return False
     age = now.timestamp() - int(seconds)
-    is_authentic = hmac.compare_digest(_form_seal(link, seconds).encode(), seal.encode())
+    text = _text_of_form(link, seconds)
+    is_authentic = is_valid_seal(seal, text, purpose=FORM, length=SEAL_LENGTH)
     return is_authentic and 0 <= age + 1 <= FORM_LIFETIME.total_seconds()
 
 
@@ -105,8 +109,9 @@ def request_updates(link: TrackingLink, address: str, now: datetime) -> None:
 
 def subscriber_path(subscriber: TrackingSubscriber, purpose: str) -> str:
     """The path with which the address is confirmed, or unsubscribed."""
-    action = {CONFIRM: "confirm", STOP: "stop"}[purpose]
-    return f"/track/email/{action}/{subscriber.name}{_seal(subscriber, purpose)}"
+    action = "confirm" if purpose == CONFIRM else "stop"
+    seal = seal_text(_sealed_text(subscriber, purpose), purpose=purpose)
+    return f"/track/email/{action}/{subscriber.name}{seal[:SEAL_LENGTH]}"
 
 
 def find_subscriber(
@@ -121,7 +126,10 @@ def find_subscriber(
     if lock:
         rows = rows.select_for_update(of=("self",))
     row = rows.filter(name=name).first()
-    if row is None or not hmac.compare_digest(_seal(row, purpose).encode(), seal.encode()):
+    if row is None:
+        return None
+    text = _sealed_text(row, purpose)
+    if not is_valid_seal(seal, text, purpose=purpose, length=SEAL_LENGTH):
         return None
     is_open = purpose == STOP or (
         not row.is_confirmed() and row.was_requested_after(now - CONFIRM_WITHIN)
@@ -264,12 +272,12 @@ def _headline(link: TrackingLink, now: datetime) -> str:
     return headline_text(load_tracked_orders(of_link, now)) if of_link.shown else ""
 
 
-def _form_seal(link: TrackingLink, seconds: str) -> str:
-    return seal_text(f"{link.name}\0{seconds}", purpose=FORM)[:SEAL_LENGTH]
+def _text_of_form(link: TrackingLink, seconds: str) -> str:
+    return f"{link.name}\0{seconds}"
 
 
-def _seal(row: TrackingSubscriber, purpose: str) -> str:
+def _sealed_text(row: TrackingSubscriber, purpose: str) -> str:
     # A new request replaces the confirmation before it.
     requested = format_rfc3339(row.requested_at) if purpose == CONFIRM else ""
     values = (row.name, str(row.link_id), row.address, requested)
-    return seal_text("\0".join(values), purpose=purpose)[:SEAL_LENGTH]
+    return "\0".join(values)

@@ -1,4 +1,4 @@
-"""Endpoints of sign-in security: second factors, limits of sessions, and your sessions."""
+"""Endpoints of sign-in security: second factors, sessions, and checks of passwords."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +30,14 @@ from visibility.web.api.request_body_serializers import (
 )
 from visibility.web.author import Author
 from visibility.web.people import second_factor, sessions
+from visibility.web.people.passwords.change_checks import (
+    MAX_TERM_LENGTH,
+    MAX_TERMS,
+    MAX_URL_LENGTH,
+    InvalidPasswordChecks,
+    change_password_checks,
+    current_password_checks,
+)
 from visibility.web.people.session_limits import (
     MAX_IDLE_MINUTES,
     MAX_SESSION_HOURS,
@@ -52,6 +60,15 @@ class SecuritySerializer(PermissionFilteredSerializer):
     is_fixed_by_server = serializers.BooleanField()
     idle_minutes = serializers.IntegerField(help_text="How long a session lasts without activity.")
     session_hours = serializers.IntegerField(help_text="How long a session lasts in total.")
+    checks_breached_passwords = serializers.BooleanField(
+        help_text="Whether new passwords are compared with those of breaches."
+    )
+    breach_check_url = serializers.CharField(
+        help_text="The range API of Pwned Passwords or of a copy, up to the hash."
+    )
+    refused_password_terms = serializers.ListField(
+        child=serializers.CharField(), help_text="Words that passwords must not mainly consist of."
+    )
 
 
 class SecurityBody(RequestBody):
@@ -63,6 +80,15 @@ class SecurityBody(RequestBody):
     )
     session_hours = serializers.IntegerField(
         required=False, min_value=MIN_SESSION_HOURS, max_value=MAX_SESSION_HOURS
+    )
+    checks_breached_passwords = serializers.BooleanField(required=False)
+    breach_check_url = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_URL_LENGTH - 1
+    )
+    refused_password_terms = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_TERM_LENGTH),
+        required=False,
+        max_length=MAX_TERMS,
     )
 
 
@@ -89,14 +115,14 @@ class SecurityView(ApiView):
 
     @extend_schema(operation_id="security", responses=SecuritySerializer)
     def get(self, request: Request) -> Response:
-        """Retrieve whether a second factor is required, and the limits of sessions."""
+        """Retrieve whether a second factor is required, limits of sessions, checks of passwords."""
         return Response(_security())
 
     @extend_schema(
         operation_id="security_change", request=SecurityBody, responses=SecuritySerializer
     )
     def patch(self, request: Request) -> HttpResponse:
-        """Require a second factor of everyone or make it optional, and limit sessions.
+        """Require a second factor or make it optional, limit sessions, check new passwords.
 
         The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
         """
@@ -120,6 +146,10 @@ def _change(values: Mapping[str, Any], by: Author) -> None:
             change_session_limits(**{**current_limits(), **limits}, by=by)
         except InvalidLimits as error:
             raise ValidationError({"idle_minutes": [str(error)]}) from None
+    try:
+        change_password_checks(values, by=by)
+    except InvalidPasswordChecks as error:
+        raise ValidationError({e.name: [e.sentence] for e in error.errors}) from None
     if "second_factor_is_required" in values:
         try:
             second_factor.change_requirement(values["second_factor_is_required"], by=by)
@@ -176,6 +206,7 @@ def _security() -> dict[str, Any]:
         "second_factor_is_required": second_factor.is_required(),
         "is_fixed_by_server": second_factor.is_fixed_by_server(),
         **current_limits(),
+        **current_password_checks(),
     }
     return serialize(SecuritySerializer, content)
 

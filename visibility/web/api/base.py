@@ -1,6 +1,7 @@
 """The base view of the API: authentication, permissions and JSON-only content negotiation."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from django.contrib.auth.models import User
@@ -31,6 +32,7 @@ from visibility.web.permissions import (
     has_permission,
     roles,
 )
+from visibility.web.revocable_streams import stop_when_refused
 
 INVALID_TOKEN = "The API token is unknown, expired or revoked."  # noqa: S105  # a sentence
 NEEDS_SESSION = "An API token cannot change who has access. Sign in instead."
@@ -138,13 +140,18 @@ class ApiView(GenericAPIView[Any]):
             self.params = parse_query(request, self.declared_query_parameters())
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Send no file if the token was revoked, or lost a permission, while it was written."""
+        """Send no file if the token was revoked, or lost a permission, while it was written.
+
+        If that happens while the file is sent, the transfer ends before the end of the file.
+        """
         token = request.auth if response.streaming else None
-        if isinstance(token, ApiToken) and not still_grants(
-            token, self.required_permissions, database_now()
-        ):
-            response.close()
-            response = self.handle_exception(AuthenticationFailed(INVALID_TOKEN))
+        if isinstance(token, ApiToken):
+            still_allowed = partial(_still_grants_now, token, self.required_permissions)
+            if still_allowed():
+                stop_when_refused(response, still_allowed)
+            else:
+                response.close()
+                response = self.handle_exception(AuthenticationFailed(INVALID_TOKEN))
         return super().finalize_response(request, response, *args, **kwargs)
 
     def declared_query_parameters(self) -> Sequence[QueryParameter]:
@@ -166,6 +173,10 @@ class ApiView(GenericAPIView[Any]):
         )
         super().permission_denied(request, message, code)
         raise AssertionError  # pragma: no cover  # super() always raises
+
+
+def _still_grants_now(token: ApiToken, permissions: Sequence[Permission]) -> bool:
+    return still_grants(token, permissions, database_now())
 
 
 def current_user(request: Request) -> User:

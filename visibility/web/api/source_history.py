@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from visibility.db.database_time import database_now
 from visibility.screens.sources import polls_requests_and_changes as history
 from visibility.screens.sources.field_drift import load_field_drift
-from visibility.web.api.audit import AuditEntrySerializer
+from visibility.web.api.audit import AuditEntryListView
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (
     PermissionFilteredSerializer,
@@ -104,13 +104,12 @@ class OutgoingRequestListView(ApiListView):
 
 
 @extend_schema_view(get=extend_schema(operation_id="source_changes"))
-class SourceChangeListView(ApiListView):
+class SourceChangeListView(AuditEntryListView):
     """List who added or changed a source, replaced its secret or tested it, newest first."""
 
     http_method_names = ["get", "head"]
     required_permissions = (Permission.SOURCES_EDIT,)
     query_parameters = PAGING
-    serializer_class = AuditEntrySerializer
 
     def get_queryset(self) -> Any:
         """The entries of the audit log about the source."""

@@ -70,6 +70,38 @@ class SystemBackupSerializer(PermissionFilteredSerializer):
     rows = serializers.IntegerField()
 
 
+class KeyDependenceSerializer(PermissionFilteredSerializer):
+    """What needs an older secret key. `is_complete` is false if there may be more."""
+
+    title = serializers.CharField()
+    count = serializers.IntegerField()
+    is_complete = serializers.BooleanField()
+
+
+class SecretKeySerializer(PermissionFilteredSerializer):
+    """Whether older secret keys are set, and what depends on them; without any, nothing is listed.
+
+    `stored`: `manage.py replace_secret_key` renews it. `tokens`: API tokens of earlier releases,
+    which are renewed at their next use. `addresses`: links that end with the older keys.
+    """
+
+    fallback_keys = serializers.IntegerField()
+    stored = KeyDependenceSerializer(many=True)
+    tokens = serializers.IntegerField()
+    addresses = KeyDependenceSerializer(many=True)
+    unreadable = KeyDependenceSerializer(many=True)
+
+
+class PasswordCheckSerializer(PermissionFilteredSerializer):
+    """The comparison with breached passwords. `failed_at`: the latest that was not compared."""
+
+    is_on = serializers.BooleanField()
+    is_reached = serializers.BooleanField()
+    checked_at = Rfc3339Field(allow_null=True)
+    failed_at = Rfc3339Field(allow_null=True)
+    error = serializers.CharField()
+
+
 class SystemSerializer(PermissionFilteredSerializer):
     """The state of the installation. `versions`: an empty text means that it does not answer."""
 
@@ -81,6 +113,8 @@ class SystemSerializer(PermissionFilteredSerializer):
     database_bytes = serializers.IntegerField()
     tables = SystemTableSerializer(many=True)
     backup = SystemBackupSerializer(allow_null=True)
+    secret_key = SecretKeySerializer()
+    password_check = PasswordCheckSerializer()
 
     def get_versions(self, facts: SystemFacts) -> dict[str, str]:
         """By title."""
@@ -94,6 +128,6 @@ class SystemView(ApiView):
 
     @extend_schema(operation_id="system", responses=SystemSerializer)
     def get(self, request: Request) -> Response:
-        """Versions, processes, waiting work, disks, the database, the latest backup, problems."""
+        """Versions, processes, work, disks, the database, the latest backup, keys, problems."""
         facts = load_system_facts(database_now())
         return Response(serialize(SystemSerializer, facts))

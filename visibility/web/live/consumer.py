@@ -11,8 +11,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from visibility.web.live.hub import Subscriber, hub_of_this_process
 from visibility.web.live.ready_frames import SCOPE_KEY
-from visibility.web.people.second_factor import lacks_second_factor, session_has_second_factor
-from visibility.web.permissions import Permission, data_scope, has_permission, roles
+from visibility.web.people.second_factor import lacks_second_factor
+from visibility.web.people.session_access import current_access
+from visibility.web.permissions import Permission, has_permission
 
 MAX_FRAME_BYTES = 65_536
 MAX_FRAMES_PER_SECOND = 20
@@ -111,12 +112,4 @@ def authenticated_subscriber(scope: Any) -> Subscriber | None:
     user, session = scope["user"], scope["session"]
     if not has_permission(user, Permission.BOARDS) or lacks_second_factor(user, session):
         return None
-    return Subscriber(
-        user.pk,
-        session.session_key,
-        user.get_session_auth_hash(),
-        roles(user),
-        session_has_second_factor(user, session),
-        writer=scope.get(SCOPE_KEY),
-        data_scope=data_scope(user),
-    )
+    return Subscriber(current_access(user, session), writer=scope.get(SCOPE_KEY))

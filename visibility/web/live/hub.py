@@ -13,21 +13,15 @@ from typing import Any
 import redis.asyncio
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseError
-from django.db.models.functions import Now
 from redis.exceptions import RedisError
 from structlog.stdlib import get_logger
 
 from visibility.db.change_feed import latest_change_number
-from visibility.db.data_scope import DataScope
 from visibility.models import Change
 from visibility.notify.publish_change_number import redis_channel_name
-from visibility.storage.person_scopes import load_scopes
 from visibility.web.live.ready_frames import ReadyFrameWriter, encode_text_frame
-from visibility.web.people import second_factor
-from visibility.web.permissions import UserRole, roles
+from visibility.web.people.session_access import SessionAccess, still_granted
 
 log = get_logger(__name__)
 
@@ -49,12 +43,8 @@ KINDS_WITH_IDS = ("alert", "order")
 class Subscriber:
     """One open socket: its user and session, and the messages it has not sent yet."""
 
-    user_id: int
-    session_key: str
-    auth_hash: str
-    # The roles and the scope at the handshake. With other ones, the page has to load again.
-    roles: frozenset[UserRole] = frozenset()
-    has_second_factor: bool = False
+    # That of the handshake. With another one, the page has to load again.
+    access: SessionAccess
     # None means: close, the user is no longer authorized.
     queue: asyncio.Queue[str | None] = field(
         default_factory=lambda: asyncio.Queue(maxsize=MAX_QUEUED)
@@ -62,7 +52,6 @@ class Subscriber:
     writer: ReadyFrameWriter | None = None
     # A message was taken from the queue, and the server has not accepted it yet.
     is_sending: bool = False
-    data_scope: DataScope | None = None
 
     def send_frame_or_enqueue(self, frame: bytes, text: str, head: int) -> None:
         """Write a message at once if no other one waits before it, or else queue it."""
@@ -111,33 +100,6 @@ def changes_since(last: int) -> tuple[int, set[str], dict[str, list[int]]]:
     return newest, set(ids) or set(KINDS), listed
 
 
-def still_authorized(subscribers: Sequence[Subscriber]) -> set[Subscriber]:
-    """Return those whose session is still valid, and whose user has the same roles and scope.
-
-    Also leave out those without a second factor, if one is required now.
-    """
-    needs_second_factor = second_factor.is_required()
-    sessions = set(
-        Session.objects.filter(
-            session_key__in={subscriber.session_key for subscriber in subscribers},
-            expire_date__gt=Now(),
-        ).values_list("session_key", flat=True)
-    )
-    users = User.objects.filter(
-        pk__in={subscriber.user_id for subscriber in subscribers}, is_active=True
-    ).prefetch_related("groups")
-    current = {user.pk: (user.get_session_auth_hash(), roles(user)) for user in users}
-    scopes = load_scopes(current)
-    return {
-        subscriber
-        for subscriber in subscribers
-        if subscriber.session_key in sessions
-        and (subscriber.has_second_factor or not needs_second_factor)
-        and current.get(subscriber.user_id) == (subscriber.auth_hash, subscriber.roles)
-        and scopes.get(subscriber.user_id) == subscriber.data_scope
-    }
-
-
 def pause_seconds_after_broadcast(duration: float) -> float:
     """Seconds to pause after a broadcast that took `duration` seconds."""
     return min(max(2 * duration, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS)
@@ -157,8 +119,8 @@ class Hub:
 
     def session_has_capacity(self, subscriber: Subscriber) -> bool:
         """Whether this session may open one more socket."""
-        same_session = sum(s.session_key == subscriber.session_key for s in self.subscribers)
-        return same_session < MAX_SOCKETS
+        key = subscriber.access.session_key
+        return sum(s.access.session_key == key for s in self.subscribers) < MAX_SOCKETS
 
     async def subscribe(self, subscriber: Subscriber) -> None:
         """Add a socket and send it the latest change number; the first one starts the hub."""
@@ -232,7 +194,7 @@ class Hub:
         """
         frames: dict[str, bytes] = {}
         for subscriber in self.subscribers:
-            message = text if subscriber.data_scope is None else text_for_scopes
+            message = text if subscriber.access.data_scope is None else text_for_scopes
             if message not in frames:
                 frames[message] = encode_text_frame(message)
             subscriber.send_frame_or_enqueue(frames[message], message, self.head)
@@ -260,12 +222,13 @@ class Hub:
             await asyncio.sleep(AUTHORIZATION_SECONDS)
             subscribers = list(self.subscribers)
             try:
-                authorized = await database_sync_to_async(still_authorized)(subscribers)
+                accesses = [subscriber.access for subscriber in subscribers]
+                granted = await database_sync_to_async(still_granted)(accesses)
             except DatabaseError as error:
                 log.warning("live_authorization_failed", error=type(error).__name__)
                 continue
             for subscriber in subscribers:
-                if subscriber not in authorized:
+                if subscriber.access not in granted:
                     subscriber.enqueue_message_or_replace_full_queue(None, 0)
 
 

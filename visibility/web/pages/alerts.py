@@ -30,6 +30,7 @@ from visibility.screens.alerts.inbox import (
     InboxQuery,
     InboxViewName,
 )
+from visibility.screens.alerts.money_of_view import money_of_view
 from visibility.screens.lists.load_page_and_count import RowCount
 from visibility.screens.orders import people_on_order
 from visibility.screens.setup.demo_tour import TOUR_PO
@@ -149,7 +150,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
             "page": page,
             "groups": [] if is_list else add_group_urls(asked, group_page.groups),
             "causes": group_page.total,
-            "money": groups.money_of_view(asked, group_page, now) if permissions["prices"] else [],
+            "money": money_of_view(asked, group_page, now) if permissions["prices"] else [],
             "also": inbox.load_visible_alerts_with_ids(asked, also) if also else [],
             "total": counts[asked.view],
             "first": "after" not in request.GET and not start,

@@ -29,6 +29,7 @@ from visibility.screens.audit.entries import (
 )
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.storage.organization import organization_time_zone
+from visibility.web.audit_subject_links import subject_urls
 from visibility.web.master_table_downloads import MEDIA_TYPES
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 from visibility.web.send_files import audited_file_response
@@ -48,6 +49,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     before = parse_row_id(request.GET.get("before", ""))
     rows = list((entries.filter(pk__lt=before) if before else entries)[: PAGE_SIZE + 1])
     shown, now = rows[:PAGE_SIZE], database_now()
+    urls = subject_urls(shown, signed_in_user(request))
     query = {
         name: request.GET[name] for name in (*TEXT_FILTERS, *DAY_FILTERS) if request.GET.get(name)
     }
@@ -58,6 +60,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
                 action_title(entry.action),
                 describe_detail(entry.detail),
                 displayed_time(entry.at, now),
+                urls.get(entry.pk, ""),
             )
             for entry in shown
         ],

@@ -32,6 +32,7 @@ from visibility.screens.setup.next_step import load_next_step
 from visibility.storage.organization import is_checklist_closed, organization_name
 from visibility.web.database_unavailable import RETRY_SECONDS
 from visibility.web.people.local_paths import local_path_or_empty as local_path_or_empty
+from visibility.web.people.saml.change_saml_provider import enabled_saml_provider
 from visibility.web.people.sessions import record_session
 from visibility.web.people.single_sign_on.change_identity_provider import (
     enabled_identity_provider,
@@ -160,6 +161,7 @@ class SignInView(LoginView):
             "has_users": User.objects.exists(),
             "sends_mail": has_mail_server(),
             "identity_provider": enabled_identity_provider(),
+            "saml_provider": enabled_saml_provider(),
         }
 
 

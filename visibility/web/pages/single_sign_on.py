@@ -173,6 +173,7 @@ def _render_page(
         "tested": displayed_time(stored.tested_at, now),
         "result": load_test_result(request, stored),
         "redirect_address": redirect_address(),
+        "settings_page": SETTINGS_PAGE,
     }
     status = 409 if is_conflict else 403 if is_unconfirmed else 422 if errors else 200
     return render(request, "single_sign_on/page.html", context, status=status)

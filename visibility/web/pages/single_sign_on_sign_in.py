@@ -1,7 +1,5 @@
 """`/signin/single-sign-on`: sign in at the identity provider, and the address it returns to."""
 
-from datetime import timedelta
-
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -10,7 +8,7 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from visibility.db.database_time import database_now
-from visibility.models import IdentityProvider
+from visibility.models import IdentityProvider, SignInProvider
 from visibility.models.audit import append_audit_entry
 from visibility.web.pages.sign_in_and_out import client_address
 from visibility.web.people.local_paths import local_path_or_empty
@@ -50,13 +48,13 @@ def start_sign_in(request: HttpRequest) -> HttpResponse:
     next_url = local_path_or_empty(request.POST.get("next", ""))
     if request.user.is_authenticated:
         return HttpResponseRedirect(next_url or "/")
-    if not requests_per_address.take_address(client_address(request)):
-        return _refuse(request, TOO_MANY)
+    if not take_request(request):
+        return refuse(request, TOO_MANY)
     try:
         address = address_at_provider(request, row, next_url=next_url)
     except SignInRefused as error:
-        _audit_refusal(error.reason, row)
-        return _refuse(request, error.sentence)
+        audit_refusal(error.reason, row)
+        return refuse(request, error.sentence)
     return render_way_to_provider(request, row, address)
 
 
@@ -66,8 +64,8 @@ def finish_at_callback(request: HttpRequest) -> HttpResponse:
     row = current_identity_provider()
     if not row.version:
         raise Http404
-    if not requests_per_address.take_address(client_address(request)):
-        return _refuse(request, TOO_MANY)
+    if not take_request(request):
+        return refuse(request, TOO_MANY)
     identity: ProviderIdentity | None = None
     try:
         state = take_state(request, row)
@@ -79,26 +77,39 @@ def finish_at_callback(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect("/")
         returned = read_returned_person(request, row, state)
         identity = returned.identity
-        wait = _take_attempt(request, identity)
-        if wait is not None:
-            return _refuse(request, wait_sentence(wait))
-        user = find_or_create_person(row, identity)
+        return sign_in_person(request, row, identity, state.get("next"))
     except SignInRefused as error:
-        _audit_refusal(error.reason, row, identity)
-        return _refuse(request, error.sentence)
-    forgive_attempt(_throttle_name(identity), client_address(request), database_now())
-    return finish_sign_in(request, row, user, returned)
+        audit_refusal(error.reason, row, identity)
+        return refuse(request, error.sentence)
+
+
+def take_request(request: HttpRequest) -> bool:
+    """Count a request of the network address; False if it has too many in this minute."""
+    return requests_per_address.take_address(client_address(request))
+
+
+def sign_in_person(
+    request: HttpRequest, row: SignInProvider, identity: ProviderIdentity, next_url: str | None
+) -> HttpResponse:
+    """Find or create the account of a checked identity, and sign in. Raises SignInRefused."""
+    name, address = f"{identity.issuer} {identity.subject}", client_address(request)
+    wait = take_attempt(name, address, database_now())
+    if wait is not None:
+        return refuse(request, wait_sentence(wait))
+    user = find_or_create_person(row, identity)
+    forgive_attempt(name, address, database_now())
+    return finish_sign_in(request, row, user, identity, next_url)
 
 
 def render_way_to_provider(
-    request: HttpRequest, row: IdentityProvider, address: str
+    request: HttpRequest, row: SignInProvider, address: str, settings_page: str = SETTINGS_PAGE
 ) -> HttpResponse:
     """A page that leads to the provider by itself.
 
     The content security policy forbids forms whose answer redirects to another site.
     """
     # Without navigation, whose live updates would request this address of a form.
-    context = {"provider": row, "address": address, "nav": ()}
+    context = {"provider": row, "address": address, "back": settings_page, "nav": ()}
     return render(request, "single_sign_on/continue.html", context)
 
 
@@ -106,10 +117,7 @@ def _finish_test(
     request: HttpRequest, row: IdentityProvider, state: dict[str, object]
 ) -> HttpResponse:
     """Store what the sign-in would do. Raises SignInRefused for anybody but the tester."""
-    user = request.user
-    is_tester = user.pk == state["tester"] and has_permission(user, Permission.ADMINISTER)
-    if not is_tester or lacks_second_factor(user, request.session):
-        raise SignInRefused(Reason.STATE, "The test belongs to another session. Start it again.")
+    require_tester(request, state["tester"])
     try:
         returned = read_returned_person(request, row, state)
         store_test_result(request, row, returned.identity, "")
@@ -118,21 +126,22 @@ def _finish_test(
     return HttpResponseRedirect(SETTINGS_PAGE)
 
 
-def _throttle_name(identity: ProviderIdentity) -> str:
-    return f"{identity.issuer} {identity.subject}"
+def require_tester(request: HttpRequest, tester: object) -> None:
+    """Raises SignInRefused for anybody but the administrator who began the test."""
+    user = request.user
+    is_tester = user.pk == tester and has_permission(user, Permission.ADMINISTER)
+    if not is_tester or lacks_second_factor(user, request.session):
+        raise SignInRefused(Reason.STATE, "The test belongs to another session. Start it again.")
 
 
-def _take_attempt(request: HttpRequest, identity: ProviderIdentity) -> timedelta | None:
-    return take_attempt(_throttle_name(identity), client_address(request), database_now())
-
-
-def _refuse(request: HttpRequest, sentence: str) -> HttpResponse:
+def refuse(request: HttpRequest, sentence: str) -> HttpResponse:
+    """Say on the next page why nobody is signed in."""
     messages.error(request, f"Not signed in. {sentence}")
     return HttpResponseRedirect("/" if request.user.is_authenticated else "/signin")
 
 
-def _audit_refusal(
-    reason: Reason, row: IdentityProvider, identity: ProviderIdentity | None = None
+def audit_refusal(
+    reason: Reason, row: SignInProvider, identity: ProviderIdentity | None = None
 ) -> None:
     """Record who was refused and why. An email address that is not verified is not stored."""
     email = identity.email if identity and identity.email_is_verified else ""

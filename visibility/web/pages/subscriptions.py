@@ -70,6 +70,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
         "next": shown[-1].subscription.pk if len(rows) > len(shown) else "",
         "is_first": not position,
         "channels": load_subscription_summaries.list_channels(),
+        "not_installed": load_subscription_summaries.channels_not_installed(),
         "missing_servers": load_subscription_summaries.channels_without_server(),
         "may_edit": has_permission(request.user, Permission.SUBSCRIPTIONS_EDIT),
     }
@@ -81,7 +82,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
 def new_subscription(request: HttpRequest, code: str) -> HttpResponse:
     """`/subscriptions/new/<channel>`: the empty form; POST adds the subscription."""
     channel = channel_registry().get(code)
-    if channel is None:
+    if channel is None or channel.not_installed_sentence():
         raise Http404(code)
     if request.method != "POST":
         return _render_form(request, channel)

@@ -26,6 +26,8 @@ def system_page(request: HttpRequest) -> HttpResponse:
         "oldest_message": displayed_time(facts.work.oldest_message_at, now),
         "oldest_order": displayed_time(facts.work.oldest_order_at, now),
         "backup_at": displayed_time(facts.backup.at, now) if facts.backup else None,
+        "password_checked_at": displayed_time(facts.password_check.checked_at, now),
+        "password_failed_at": displayed_time(facts.password_check.failed_at, now),
         "read_at": displayed_time(now, now),
     }
     return render(request, "system/page.html", context)

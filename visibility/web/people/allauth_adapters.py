@@ -14,12 +14,13 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from visibility.db.database_time import database_now
+from visibility.db.derived_keys import KeyPurpose
 from visibility.db.encrypt_texts import decrypt_text, encrypt_text
 from visibility.models.audit import append_audit_entry
 from visibility.web.people.local_paths import local_path_or_empty
 from visibility.web.people.second_factor import ACCEPTED_FROM_PROVIDER, may_remove
 
-ENCRYPTION_PURPOSE = "second factor"
+ENCRYPTION_PURPOSE = KeyPurpose.SECOND_FACTOR
 # Who signed in, or confirmed their password, so recently need not do it again.
 CONFIRMATION_SECONDS = 900
 SECOND_FACTOR_STAGE = "allauth.mfa.stages.AuthenticateStage"

@@ -18,6 +18,7 @@ from visibility.preferences.change_organization import (
 from visibility.sla.calendar_versions import CalendarVersion
 from visibility.sla.check_calendar import InvalidCalendarValues, check_definition
 from visibility.web.people.allauth_adapters import audit_account
+from visibility.web.people.passwords.known_terms import SENTENCE, consists_of_terms
 from visibility.web.people.setup_link import end_setup_link, is_valid_setup_link, lock_set_up
 from visibility.web.permissions import UserRole
 
@@ -62,6 +63,11 @@ class SetUpForm:
 
     def is_valid(self) -> bool:
         """Whether everything can be created."""
+        if self.passwords.is_valid() and consists_of_terms(
+            self.passwords.cleaned_data["new_password1"], [self.entered.get("name", "")]
+        ):
+            # The organization is not stored yet.
+            self.passwords.add_error("new_password2", SENTENCE)
         return self.passwords.is_valid() and not self.errors
 
     def _values_of(self, names: tuple[str, ...]) -> dict[str, Any]:

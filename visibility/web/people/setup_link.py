@@ -4,7 +4,6 @@ The address is `/setup/<name><seal>`: the seal is a keyed hash of the row. A new
 one before, and all end when an administrator exists.
 """
 
-import hmac
 import secrets
 from datetime import UTC, datetime
 
@@ -13,12 +12,13 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from connectors.sdk.event_codec import format_rfc3339
-from visibility.db.keyed_seal import seal_text
+from visibility.db.derived_keys import KeyPurpose
+from visibility.db.keyed_seal import is_valid_seal, seal_text
 from visibility.db.lock_keys import LockKey
 from visibility.models import SetupLink
 from visibility.web.permissions import UserRole
 
-PURPOSE = "set-up link"
+PURPOSE = KeyPurpose.SETUP_LINK
 NAME_LENGTH, SEAL_LENGTH = 16, 40
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def create_setup_link(now: datetime) -> str | None:
         link, _ = SetupLink.objects.update_or_create(
             id=1, defaults={"name": name, "created_at": now}
         )
-        return f"/setup/{link.name}{_seal(link)}"
+        return f"/setup/{link.name}{seal_text(_sealed_text(link), purpose=PURPOSE)[:SEAL_LENGTH]}"
 
 
 def is_valid_setup_link(token: str) -> bool:
@@ -47,9 +47,9 @@ def is_valid_setup_link(token: str) -> bool:
     link = SetupLink.objects.first()
     # Without a link, the same is computed for a name that nobody knows.
     expected = link or SetupLink(name=secrets.token_urlsafe(NAME_LENGTH), created_at=NEVER)
-    valid = f"{expected.name}{_seal(expected)}"
-    is_equal = hmac.compare_digest(valid.encode(), token.encode())
-    return is_equal and link is not None and not administrator_exists()
+    name, seal = token[: len(expected.name)], token[len(expected.name) :]
+    is_sealed = is_valid_seal(seal, _sealed_text(expected), purpose=PURPOSE, length=SEAL_LENGTH)
+    return is_sealed and name == expected.name and link is not None and not administrator_exists()
 
 
 def lock_set_up() -> None:
@@ -63,7 +63,5 @@ def end_setup_link() -> None:
     SetupLink.objects.all().delete()
 
 
-def _seal(link: SetupLink) -> str:
-    return seal_text(f"{link.name}\0{format_rfc3339(link.created_at)}", purpose=PURPOSE)[
-        :SEAL_LENGTH
-    ]
+def _sealed_text(link: SetupLink) -> str:
+    return f"{link.name}\0{format_rfc3339(link.created_at)}"

@@ -6,16 +6,19 @@ wait for a minute at most, and not at all at an address from which it signed in 
 """
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from visibility.db.keyed_seal import seal_text
+from visibility.db.derived_keys import KeyPurpose
+from visibility.db.keyed_seal import seals_of_text
 from visibility.models import SignInThrottle, ThrottleScope
 from visibility.web.request_limit import address_network
 
-PURPOSE = "sign-in throttle"
+PURPOSE = KeyPurpose.SIGN_IN_THROTTLE
 KNOWN_FOR = timedelta(days=30)
 STORED_FOR = timedelta(days=1)
 
@@ -93,11 +96,14 @@ def wait_sentence(wait: timedelta) -> str:
 def _lock_counts(username: str, address: str, now: datetime) -> dict[ThrottleScope, SignInThrottle]:
     """The rows of an account and an address, locked in one order, created if missing."""
     account, network = username.strip().lower(), address_network(address)
-    keys = {
-        ThrottleScope.ACCOUNT_AND_ADDRESS: seal_text(f"{account}\0{network}", purpose=PURPOSE),
-        ThrottleScope.ACCOUNT: seal_text(account, purpose=PURPOSE),
-        ThrottleScope.ADDRESS: seal_text(network, purpose=PURPOSE),
-    }
+    keys = {}
+    for scope, text in (
+        (ThrottleScope.ACCOUNT_AND_ADDRESS, f"{account}\0{network}"),
+        (ThrottleScope.ACCOUNT, account),
+        (ThrottleScope.ADDRESS, network),
+    ):
+        keys[scope], *older = seals_of_text(text, purpose=PURPOSE)
+        _rename_counts_of_fallback_keys(scope, keys[scope], older)
     SignInThrottle.objects.bulk_create(
         [
             SignInThrottle(scope=scope, key=key, expires_at=now + STORED_FOR)
@@ -108,6 +114,17 @@ def _lock_counts(username: str, address: str, now: datetime) -> dict[ThrottleSco
     rows = SignInThrottle.objects.select_for_update().filter(key__in=keys.values())
     by_key = {(row.scope, row.key): row for row in rows.order_by("scope", "key")}
     return {scope: by_key[scope, key] for scope, key in keys.items()}
+
+
+def _rename_counts_of_fallback_keys(
+    scope: ThrottleScope, newest: str, older: Sequence[str]
+) -> None:
+    """Continue counts that began under another secret key."""
+    rows = SignInThrottle.objects.filter(scope=scope)
+    for key in older:
+        if not rows.filter(key=newest).exists():
+            with suppress(IntegrityError), transaction.atomic():
+                rows.filter(key=key).update(key=newest)
 
 
 def _count_failure(count: SignInThrottle, limit: Limit, now: datetime) -> None:

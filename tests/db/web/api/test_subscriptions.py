@@ -51,7 +51,7 @@ def receiver(settings: Settings) -> Iterator[RecordingServer]:
 
 def test_channels_describe_their_settings(ops: StrictClient) -> None:
     items = {item["code"]: item for item in ops.get("/api/v1/channels").json()["items"]}
-    assert set(items) == {"email", "pagerduty", "slack", "teams", "webhook"}
+    assert set(items) == {"apprise", "email", "pagerduty", "slack", "teams", "webhook"}
     (address,) = items["email"]["settings"]
     assert (address["name"], address["required"]) == ("address", True)
     assert [s["type"] for s in items["webhook"]["settings"]] == ["url", "secret", "boolean"]

@@ -9,6 +9,7 @@ PUBLIC = frozenset(
         *("signin", "track/<str:token>", "screens/<str:token>", "api/v1/docs"),
         *("signin/forgot", "account/link/<str:token>", "setup/<str:token>"),
         *("healthz", "readyz", "metrics", "brand/<str:name>"),
+        "signin/single-sign-on/saml/metadata",
     }
 )
 SIGNED_IN = frozenset(
@@ -22,6 +23,7 @@ STEPS = frozenset(
     {
         *("signin/code", "signin/cancel", "signin/passkey"),
         "signin/single-sign-on/callback",
+        "signin/single-sign-on/saml/finish",
         *("account/confirm", "account/confirm/code", "account/confirm/passkey"),
         "account/second-factor/app",
         "account/second-factor/app/remove",
@@ -75,6 +77,12 @@ POST_ONLY = frozenset(
         "people/single-sign-on/try",
         "people/single-sign-on/link",
         "people/single-sign-on/delete",
+        "signin/single-sign-on/saml",
+        "signin/single-sign-on/saml/response",
+        "people/single-sign-on/saml/read",
+        "people/single-sign-on/saml/try",
+        "people/single-sign-on/saml/link",
+        "people/single-sign-on/saml/delete",
         "mail-server/test",
         "mail-server/delete",
         "setup/close",
@@ -167,7 +175,10 @@ PAGES: Mapping[str, Sequence[str]] = {
     "people/new": ["/people/new"],
     "people/<int:number>": ["/people/{person}"],
     "people/security": ["/people/security"],
+    "people/security/passwords": ["/people/security/passwords"],
     "people/single-sign-on": ["/people/single-sign-on"],
+    "people/single-sign-on/saml": ["/people/single-sign-on/saml"],
+    "signin/single-sign-on/saml/metadata": ["/signin/single-sign-on/saml/metadata"],
     "teams": ["/teams"],
     "audit": ["/audit", "/audit?area=rule&text=nothing"],
     "audit/export": ["/audit/export"],

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from connectors.sdk.settings import SettingError
+from visibility.db.derived_keys import KeyPurpose
 from visibility.db.encrypt_texts import decrypt_text, encrypt_text
 from visibility.db.lock_keys import LockKey
 from visibility.models import IdentityProvider, UnknownPeople
@@ -19,7 +20,7 @@ from visibility.web.people.single_sign_on.read_provider_values import (
     check_issuer_address,
 )
 
-PURPOSE = "identity provider"
+PURPOSE = KeyPurpose.IDENTITY_PROVIDER
 OBJECT = "single sign-on"
 CHANGED = "single_sign_on.changed"
 DEFAULT_SCOPES = "openid profile email"

@@ -50,13 +50,17 @@ def read_form(form: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {name: form.get(name, "") for name, *_ in TEXT_FIELDS}
     values["unknown_people"] = form.get("unknown_people", "")
     values |= {name: name in form for name in CHECKBOXES}
-    numbers = range(1, MAX_GROUPS + BLANK_ROWS + 1)
-    values["group_roles"] = [
+    values["group_roles"] = read_group_rows(form)
+    return values
+
+
+def read_group_rows(form: Mapping[str, str]) -> list[dict[str, str]]:
+    """The entered groups with their roles."""
+    return [
         {"group": form.get(f"group_{number}", ""), "role": form.get(f"role_{number}", "")}
-        for number in numbers
+        for number in range(1, MAX_GROUPS + BLANK_ROWS + 1)
         if form.get(f"group_{number}", "").strip()
     ]
-    return values
 
 
 def text_fields(values: Mapping[str, Any], errors: Mapping[str, str]) -> list[ProviderTextField]:
@@ -83,20 +87,25 @@ def group_rows(group_roles: Sequence[Mapping[str, str]]) -> list[Mapping[str, st
 def values_by_label(values: Mapping[str, Any]) -> dict[str, str]:
     """The values as people read them, without the secret."""
     texts = {label: str(values[name]) for name, label, _ in TEXT_FIELDS if name != SECRET}
-    rows = [(row["group"], row["role"]) for row in values["group_roles"]]
     unknown_people = values["unknown_people"]
     return {
         **{label.removesuffix(" (required)"): text for label, text in texts.items()},
-        "Roles of groups": "\n".join(f"{group}: {_role_title(role)}" for group, role in rows),
+        "Roles of groups": group_roles_by_label(values["group_roles"]),
         "A person without an account": UNKNOWN_PEOPLE_LABELS.get(unknown_people, ""),
-        "Accept the second factor of the provider": _yes_or_no(values["accepts_second_factor"]),
-        "Show the button on the sign-in page": _yes_or_no(values["is_enabled"]),
+        "Accept the second factor of the provider": yes_or_no(values["accepts_second_factor"]),
+        "Show the button on the sign-in page": yes_or_no(values["is_enabled"]),
     }
+
+
+def group_roles_by_label(group_roles: Sequence[Mapping[str, str]]) -> str:
+    """One line for each group."""
+    return "\n".join(f"{row['group']}: {_role_title(row['role'])}" for row in group_roles)
 
 
 def _role_title(role: str) -> str:
     return ROLE_TITLES[UserRole(role)] if role in set(UserRole) else "no role"
 
 
-def _yes_or_no(value: object) -> str:
+def yes_or_no(value: object) -> str:
+    """How a checkbox reads."""
     return "Yes" if value else "No"

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from visibility.models import IdentityProvider, UnknownPeople
+from visibility.models import SignInProvider, UnknownPeople
 from visibility.web.people.account_roles import (
     is_administrator,
     is_last_administrator,
@@ -46,13 +46,13 @@ class MatchedPerson:
     role: UserRole | None
 
 
-def role_of_groups(provider: IdentityProvider, groups: Sequence[str]) -> UserRole | None:
+def role_of_groups(provider: SignInProvider, groups: Sequence[str]) -> UserRole | None:
     """The role of these groups; None if none of them has one."""
     granted = {row["role"] for row in provider.group_roles if row["group"] in groups}
     return next((role for role in ROLES_BY_PRIVILEGE if role in granted), None)
 
 
-def match_person(provider: IdentityProvider, identity: ProviderIdentity) -> MatchedPerson:
+def match_person(provider: SignInProvider, identity: ProviderIdentity) -> MatchedPerson:
     """Find the account and the role, and change nothing. Raises SignInRefused."""
     role = role_of_groups(provider, identity.groups)
     linked = find_linked_person(identity)
@@ -81,7 +81,7 @@ def match_person(provider: IdentityProvider, identity: ProviderIdentity) -> Matc
     return MatchedPerson(user, linked is not None, None if roles(user) == {role} else role)
 
 
-def find_or_create_person(provider: IdentityProvider, identity: ProviderIdentity) -> User:
+def find_or_create_person(provider: SignInProvider, identity: ProviderIdentity) -> User:
     """Find or create the account, link it, and give it the role of its groups. Each is audited.
 
     Raises SignInRefused.
@@ -139,7 +139,7 @@ def _check_first_link(user: User, identity: ProviderIdentity) -> None:
 
 
 def _check_creation(
-    provider: IdentityProvider, identity: ProviderIdentity, role: UserRole | None
+    provider: SignInProvider, identity: ProviderIdentity, role: UserRole | None
 ) -> None:
     if provider.unknown_people != UnknownPeople.CREATE:
         raise SignInRefused(
@@ -178,7 +178,7 @@ def _username(identity: ProviderIdentity) -> str:
     return identity.email.lower()
 
 
-def _no_role(provider: IdentityProvider) -> SignInRefused:
+def _no_role(provider: SignInProvider) -> SignInRefused:
     return SignInRefused(
         Reason.NO_ROLE,
         f"None of your groups at {provider.name} has a role here. Ask an administrator.",

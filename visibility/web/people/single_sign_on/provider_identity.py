@@ -41,16 +41,16 @@ def build_identity(
     """
     claims = {**userinfo, **token_claims}
     email_source = token_claims if "email" in token_claims else userinfo
-    email = _text(email_source.get("email"), MAX_EMAIL_LENGTH)
-    first, _, last = _text(claims.get("name"), 2 * MAX_NAME_LENGTH).partition(" ")
+    email = claim_text(email_source.get("email"), MAX_EMAIL_LENGTH)
+    first, _, last = claim_text(claims.get("name"), 2 * MAX_NAME_LENGTH).partition(" ")
     return ProviderIdentity(
         issuer=provider.issuer,
         subject=str(token_claims["sub"]),
         email=email,
         email_is_verified=bool(email) and _is_verified(email_source),
-        first_name=_text(claims.get("given_name"), MAX_NAME_LENGTH) or first[:MAX_NAME_LENGTH],
-        last_name=_text(claims.get("family_name"), MAX_NAME_LENGTH) or last[:MAX_NAME_LENGTH],
-        groups=_texts(claims.get(provider.groups_claim)),
+        first_name=claim_text(claims.get("given_name"), MAX_NAME_LENGTH) or first[:MAX_NAME_LENGTH],
+        last_name=claim_text(claims.get("family_name"), MAX_NAME_LENGTH) or last[:MAX_NAME_LENGTH],
+        groups=claim_texts(claims.get(provider.groups_claim)),
         used_second_factor=_used_second_factor(provider, token_claims),
         claims=claims,
     )
@@ -67,19 +67,21 @@ def _is_verified(claims: Mapping[str, Any]) -> bool:
 
 def _used_second_factor(provider: IdentityProvider, token_claims: Mapping[str, Any]) -> bool:
     """`amr` with "mfa" (RFC 8176), or the `acr` that the administrator entered."""
-    if "mfa" in _texts(token_claims.get("amr")):
+    if "mfa" in claim_texts(token_claims.get("amr")):
         return True
     return bool(provider.second_factor_acr) and (
         token_claims.get("acr") == provider.second_factor_acr
     )
 
 
-def _text(raw: object, length: int) -> str:
+def claim_text(raw: object, length: int) -> str:
+    """A claim as text; "" if it is no text, too long or not printable."""
     text = raw.strip() if isinstance(raw, str) else ""
     return text if text.isprintable() and len(text) <= length else ""
 
 
-def _texts(raw: object) -> tuple[str, ...]:
+def claim_texts(raw: object) -> tuple[str, ...]:
+    """The texts of a claim with one or several values."""
     if isinstance(raw, str):
         return (raw,)
     return tuple(entry for entry in raw if isinstance(entry, str)) if isinstance(raw, list) else ()

@@ -70,11 +70,13 @@ def check_issuer_address(issuer: str) -> None:
         return  # the test says so; the name may resolve later
 
 
-def _read_text(name: str, *, required: bool = False) -> Callable[[object], str]:
+def text_reader(max_length: int, *, required: bool = False) -> Callable[[object], str]:
+    """A reader of a text on one line, whose errors name the length."""
+
     def read(raw: object) -> str:
         text = parse_storable_text(str(raw or "").strip())
-        if (required and not text) or len(text) > MAX_LENGTHS[name] or not text.isprintable():
-            amount = f"1 to {MAX_LENGTHS[name]}" if required else f"at most {MAX_LENGTHS[name]}"
+        if (required and not text) or len(text) > max_length or not text.isprintable():
+            amount = f"1 to {max_length}" if required else f"at most {max_length}"
             raise ValueError(f"Enter {amount} characters on one line.")
         return text
 
@@ -82,7 +84,7 @@ def _read_text(name: str, *, required: bool = False) -> Callable[[object], str]:
 
 
 def _read_issuer(raw: object) -> str:
-    text = _read_text("issuer", required=True)(raw).removesuffix(DISCOVERY_PATH)
+    text = text_reader(MAX_LENGTHS["issuer"], required=True)(raw).removesuffix(DISCOVERY_PATH)
     try:
         address = urlsplit(text)
         is_address = bool(address.hostname) and address.scheme in {"http", "https"}
@@ -99,19 +101,20 @@ def _read_issuer(raw: object) -> str:
 
 
 def _read_scopes(raw: object) -> str:
-    scopes = _read_text("scopes", required=True)(raw).split()
+    scopes = text_reader(MAX_LENGTHS["scopes"], required=True)(raw).split()
     if "openid" not in scopes:
         raise ValueError("The scopes must contain openid.")
     return " ".join(dict.fromkeys(scopes))
 
 
-def _read_unknown_people(raw: object) -> str:
+def read_unknown_people(raw: object) -> str:
+    """An UnknownPeople."""
     if raw not in UnknownPeople.values:
         raise ValueError(f"Choose {' or '.join(UnknownPeople.values)}.")
     return str(raw)
 
 
-def _read_group_roles(raw: object) -> list[dict[str, str]]:
+def read_group_roles(raw: object) -> list[dict[str, str]]:
     """Rows without a group are left out."""
     if not isinstance(raw, Sequence) or isinstance(raw, str):
         raise ValueError("Enter a list of groups with their roles.")
@@ -134,15 +137,15 @@ def _read_group_roles(raw: object) -> list[dict[str, str]]:
 
 
 READERS: Mapping[str, Callable[[object], Any]] = {
-    "name": _read_text("name", required=True),
+    "name": text_reader(MAX_LENGTHS["name"], required=True),
     "issuer": _read_issuer,
-    "client_id": _read_text("client_id", required=True),
-    SECRET: _read_text(SECRET),
+    "client_id": text_reader(MAX_LENGTHS["client_id"], required=True),
+    SECRET: text_reader(MAX_LENGTHS[SECRET]),
     "scopes": _read_scopes,
-    "groups_claim": _read_text("groups_claim"),
-    "group_roles": _read_group_roles,
-    "unknown_people": _read_unknown_people,
+    "groups_claim": text_reader(MAX_LENGTHS["groups_claim"]),
+    "group_roles": read_group_roles,
+    "unknown_people": read_unknown_people,
     "accepts_second_factor": bool,
-    "second_factor_acr": _read_text("second_factor_acr"),
+    "second_factor_acr": text_reader(MAX_LENGTHS["second_factor_acr"]),
     "is_enabled": bool,
 }

@@ -15,6 +15,9 @@ class Reason(StrEnum):
     ISSUER = "issuer"
     AUDIENCE = "audience"
     NONCE = "nonce"
+    NOT_REQUESTED = "not_requested"  # no sign-in began here
+    RECIPIENT = "recipient"
+    REPLAYED = "replayed"
     SUBJECT = "subject"
     EMAIL_NOT_VERIFIED = "email_not_verified"
     SEVERAL_ACCOUNTS = "several_accounts"

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 from visibility.db.release_connection import close_connection_outside_transaction
-from visibility.models import IdentityProvider
+from visibility.models import IdentityProvider, SignInProvider
 from visibility.web.people.allauth_adapters import SINGLE_SIGN_ON
 from visibility.web.people.second_factor import ACCEPTED_FROM_PROVIDER
 from visibility.web.people.single_sign_on.allauth_provider import (
@@ -77,16 +77,19 @@ def read_returned_person(
 
 
 def finish_sign_in(
-    request: HttpRequest, row: IdentityProvider, user: User, returned: ReturnedPerson
+    request: HttpRequest,
+    row: SignInProvider,
+    user: User,
+    identity: ProviderIdentity,
+    next_url: str | None,
 ) -> HttpResponse:
     """Sign the person in; allauth asks for the second factor, and redirects."""
-    identity = returned.identity
     if row.accepts_second_factor and identity.used_second_factor:
         request.META[ACCEPTED_FROM_PROVIDER] = True
     record_authentication(
         request, user, SINGLE_SIGN_ON, provider=identity.issuer, uid=identity.subject
     )
-    login = Login(user=user, redirect_url=returned.state.get("next") or None)
+    login = Login(user=user, redirect_url=next_url or None)
     response: HttpResponse = perform_login(request, login)
     return response
 
@@ -99,7 +102,7 @@ def _check_answer(request: HttpRequest, row: IdentityProvider) -> None:
             text = "the sign-in was cancelled"
         raise SignInRefused(
             Reason.PROVIDER_REFUSED,
-            f"{row.name} refused the sign-in: {_printable_line(code, text)}.",
+            f"{row.name} refused the sign-in: {printable_line(code, text)}.",
         )
     if not request.GET.get("code"):
         raise SignInRefused(Reason.PROVIDER_REFUSED, f"{row.name} sent no code. Try again.")
@@ -122,7 +125,7 @@ def _exchange_code(
     except (requests.RequestException, KeyError, TypeError, ValueError) as error:
         raise SignInRefused(
             Reason.PROVIDER,
-            f"The tokens of {app.name} cannot be read: {_printable_line(str(error))}.",
+            f"The tokens of {app.name} cannot be read: {printable_line(str(error))}.",
         ) from error
     if not isinstance(tokens, dict):
         raise SignInRefused(Reason.PROVIDER, f"{app.name} sent no tokens.")
@@ -138,11 +141,11 @@ def _error_in_answer(answer: str) -> str:
         content = {}
     texts = [content.get(name) for name in ("error", "error_description")]
     return (
-        _printable_line(*[text for text in texts if isinstance(text, str)]) or "it gives no reason"
+        printable_line(*[text for text in texts if isinstance(text, str)]) or "it gives no reason"
     )
 
 
-def _printable_line(*texts: str) -> str:
+def printable_line(*texts: str) -> str:
     """The texts on one line, printable and not long. Templates escape it."""
     joined = ": ".join(text for text in texts if text)
     printable = "".join(sign if sign.isprintable() else " " for sign in joined)

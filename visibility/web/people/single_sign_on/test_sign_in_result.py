@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from visibility.models import IdentityProvider
+from visibility.models import IdentityProvider, SignInProvider
 from visibility.web.people.single_sign_on.check_identity_provider import (
     ProviderCheck,
     value_as_text,
@@ -25,10 +25,10 @@ MAX_CLAIMS = 60
 
 
 def store_test_result(
-    request: HttpRequest, row: IdentityProvider, identity: ProviderIdentity | None, problem: str
+    request: HttpRequest, row: SignInProvider, identity: ProviderIdentity | None, problem: str
 ) -> None:
     """Store what a tested sign-in would do in the session of the administrator."""
-    request.session[RESULT] = {
+    request.session[_key(RESULT, row)] = {
         "at": time.time(),
         "version": row.version,
         "problem": problem,
@@ -36,30 +36,34 @@ def store_test_result(
     }
 
 
-def load_test_result(request: HttpRequest, row: IdentityProvider) -> dict[str, Any] | None:
+def load_test_result(request: HttpRequest, row: SignInProvider) -> dict[str, Any] | None:
     """The result of the last quarter of an hour, if the settings are still the same."""
     return _load(request, row, RESULT)
 
 
-def store_check(request: HttpRequest, row: IdentityProvider, check: ProviderCheck) -> None:
+def store_check(request: HttpRequest, row: SignInProvider, check: ProviderCheck) -> None:
     """Store what a check of the addresses and keys read, for the page that shows it."""
     request.session[CHECK] = {"at": time.time(), "version": row.version, **asdict(check)}
 
 
-def load_check(request: HttpRequest, row: IdentityProvider) -> dict[str, Any] | None:
+def load_check(request: HttpRequest, row: SignInProvider) -> dict[str, Any] | None:
     """The check of the last quarter of an hour, if the settings are still the same."""
     return _load(request, row, CHECK)
 
 
-def _load(request: HttpRequest, row: IdentityProvider, key: str) -> dict[str, Any] | None:
-    stored: dict[str, Any] | None = request.session.get(key)
+def _key(name: str, row: SignInProvider) -> str:
+    return name if isinstance(row, IdentityProvider) else f"saml_{name}"
+
+
+def _load(request: HttpRequest, row: SignInProvider, key: str) -> dict[str, Any] | None:
+    stored: dict[str, Any] | None = request.session.get(_key(key, row))
     if not stored or stored["version"] != row.version:
         return None
     return stored if time.time() - stored["at"] < RESULT_SECONDS else None
 
 
 def _describe(
-    request: HttpRequest, row: IdentityProvider, identity: ProviderIdentity
+    request: HttpRequest, row: SignInProvider, identity: ProviderIdentity
 ) -> dict[str, Any]:
     refusal, person, role, is_linked = "", "", "", False
     try:

@@ -1,0 +1,1 @@
+"""Which passwords are refused, beside those that are short, common or only digits."""
