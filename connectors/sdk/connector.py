@@ -89,6 +89,8 @@ class Connector(ABC):
     reception: ClassVar[str] = ""
     # What to do at the vendor.
     setup: ClassVar[str] = ""
+    # The same, derived from what the connector accepts; only shown without `setup`.
+    derived_steps: ClassVar[tuple[str, ...]] = ()
     accepts_files: ClassVar[bool] = False
     accepts_webhooks: ClassVar[bool] = True
     # Only files whose name matches are read from a drop folder; empty: all files.
@@ -153,6 +155,10 @@ class Connector(ABC):
 
     def webhook_url_query(self, secret: str) -> str:
         """Return what the webhook URL must end with, such as `?token=...`; usually nothing."""
+        return ""
+
+    def request_example(self, url: str) -> str:
+        """Return shell commands that send a message as the vendor does; empty: unsigned ones do."""
         return ""
 
     def example_payload(self) -> bytes:

@@ -42,12 +42,18 @@ SETTINGS = (
         "order_number",
         "The number range of order.number, such as sales_order@erp (default: its own).",
         SettingType.SCHEME_AT_ISSUER,
+        label="Number range of orders",
     ),
-    Setting("prefix", "The prefix of event types, such as com.acme. in com.acme.order.received."),
+    Setting(
+        "prefix",
+        "The prefix of event types, such as com.acme. in com.acme.order.received.",
+        label="Prefix of event types",
+    ),
     Setting(
         "zone",
         "The IANA time zone of times without an offset. Without it they are rejected.",
         SettingType.ZONE,
+        label="Time zone",
     ),
 )
 

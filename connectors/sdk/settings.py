@@ -26,6 +26,7 @@ class SettingType(StrEnum):
     URL = "url"
     DATE = "date"
     SCHEME_AT_ISSUER = "scheme_at_issuer"
+    SOURCE = "source"
     SECRET = "secret"  # noqa: S105  # the name of a type
 
 
@@ -41,8 +42,29 @@ EXAMPLES: Mapping[SettingType, str] = {
     SettingType.URL: "http(s) URL",
     SettingType.DATE: "date or time, such as 2026-01-31",
     SettingType.SCHEME_AT_ISSUER: "number range, such as sales_order@erp",
+    SettingType.SOURCE: "name of a source, such as erp",
     SettingType.SECRET: "secret",
 }
+
+
+# Terms of names of settings that are not written in lower case.
+ABBREVIATIONS: Mapping[str, str] = {
+    term.lower(): term
+    for term in (
+        *("API", "CRM", "CSV", "EDI", "ERP", "FTP", "GS", "HTTP", "ID", "IP", "ISA", "OAuth"),
+        *("PO", "SFTP", "SKU", "SSCC", "TLS", "URL", "WMS", "3PL"),
+    )
+}
+
+
+def derive_label(name: str) -> str:
+    """Return the label of a setting without one: `base_url` is Base URL.
+
+    The label of a family is that of its beginning: `customer.<ISA id>` is Customer.
+    """
+    terms = name.split("<")[0].replace(".", " ").replace("_", " ").split()
+    label = " ".join(ABBREVIATIONS.get(term.lower(), term) for term in terms)
+    return label[:1].upper() + label[1:] or name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +74,7 @@ class Setting:
     A name such as `customer.<ISA id>` declares a family: one setting for each id. A secret setting
     is encrypted and never shown. `default` is text, as a person would enter it. `check` raises
     ValueError for a value that the type alone allows, and `check_id` for the id of a family
-    member. `label`: its name on a form, if it has one.
+    member. `label`: its name on a form; without one it is derived from `name`.
     """
 
     name: str
@@ -76,6 +98,11 @@ class Setting:
     def family_prefix(self) -> str:
         """The beginning of the names of a family."""
         return self.name.split("<")[0]
+
+    @property
+    def label_or_derived_label(self) -> str:
+        """Its name on a form, such as Base URL of `base_url`."""
+        return self.label or derive_label(self.name)
 
     @property
     def is_secret(self) -> bool:
@@ -253,5 +280,6 @@ PARSERS: Mapping[SettingType, Callable[[str], Any]] = {
     SettingType.URL: values.check_and_return_http_url,
     SettingType.DATE: values.check_and_return_date_or_time_text,
     SettingType.SCHEME_AT_ISSUER: values.parse_scheme_at_issuer,
+    SettingType.SOURCE: values.parse_storable_text,
     SettingType.SECRET: values.parse_storable_text,
 }

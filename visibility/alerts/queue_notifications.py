@@ -42,7 +42,24 @@ def queue_notifications(alerts: Sequence[Alert], transition: str) -> None:
         _queue_notifications_to_all(alerts, transition)
 
 
+@limited_to(None)  # whether somebody subscribes is no secret of any order
+def is_subscribed_to_now(alert: Alert) -> bool:
+    """Whether a subscription selects this alert as both are now."""
+    return bool(_select_alerts([alert]))
+
+
 def _queue_notifications_to_all(alerts: Sequence[Alert], transition: str) -> None:
+    Notification.objects.bulk_create(
+        [
+            Notification(alert=a, episode=a.episode, transition=transition, subscription=s)
+            for s, a in _select_alerts(alerts)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _select_alerts(alerts: Sequence[Alert]) -> list[tuple[Subscription, Alert]]:
+    """Each enabled subscription with each alert that it selects; none of demo data."""
     enabled = Subscription.objects.filter(NOT_STOPPED, enabled=True).annotate(
         **{HAS_DEMO_DATA: Exists(DemoData.objects.all())}
     )
@@ -57,19 +74,16 @@ def _queue_notifications_to_all(alerts: Sequence[Alert], transition: str) -> Non
     needs_orders = scopes or any(set(s.scope) - {TEAM} for s in subscriptions)
     orders = _orders_of(alerts) if needs_orders else {}
     limited = _users_limited_to_sources(subscriptions, alerts)
-    Notification.objects.bulk_create(
-        [
-            Notification(alert=a, episode=a.episode, transition=transition, subscription=s)
-            for s in subscriptions
-            for a in alerts
-            if (a.source_id or s.team_id or s.user_id not in limited)
-            and (not s.severities or a.severity in s.severities)
-            and (rules.get(a.rule_id) in s.rules if s.rules else s.rule_id in {None, a.rule_id})
-            and _is_in_scope(s.scope, a, orders.get(a.order_id or 0, {}))
-            and _is_visible(scopes.get(s.user_id), orders.get(a.order_id or 0))
-        ],
-        ignore_conflicts=True,
-    )
+    return [
+        (s, a)
+        for s in subscriptions
+        for a in alerts
+        if (a.source_id or s.team_id or s.user_id not in limited)
+        and (not s.severities or a.severity in s.severities)
+        and (rules.get(a.rule_id) in s.rules if s.rules else s.rule_id in {None, a.rule_id})
+        and _is_in_scope(s.scope, a, orders.get(a.order_id or 0, {}))
+        and _is_visible(scopes.get(s.user_id), orders.get(a.order_id or 0))
+    ]
 
 
 def _without_demo_data(alerts: Sequence[Alert]) -> list[Alert]:

@@ -153,7 +153,8 @@ def change_settings(
             **changes,
         }
         config = {name: text for name, text in merged.items() if str(text).strip()}
-        if errors := find_setting_errors(kind, config):
+        errors = find_setting_errors(kind, config, stored=row.config_or_empty_if_invalid)
+        if errors:
             raise InvalidSource(errors)
         if not any_drop_folder:
             _create_drop_folder_if_changed(row.config_or_empty_if_invalid, config)

@@ -148,6 +148,7 @@ def _warnings_of_sources(connector: type[ManifestConnector]) -> Iterator[str]:
     secret_names = {setting.name for setting in connector.settings if setting.is_secret}
     sources = Source.objects.filter(connector=connector.slug, archived_at=None).order_by("slug")
     for source in sources[:MAX_SOURCES]:
-        for error in find_setting_errors(connector, source.config_or_empty_if_invalid):
+        config = source.config_or_empty_if_invalid
+        for error in find_setting_errors(connector, config, stored=config):
             if error.name not in secret_names:
                 yield f"{source.title}: {error.name}: {error.sentence}"

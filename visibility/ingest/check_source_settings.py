@@ -1,6 +1,6 @@
 """Check the settings of a source: those of its connector, and those that every source has."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from connectors.catalog import connectors_by_slug
@@ -45,30 +45,34 @@ COMMON_SETTINGS = (
         "The role of the system, if it differs from the usual role of its connector.",
         SettingType.CHOICE,
         choices=tuple(role.value for role in SourceRole),
+        label="Role",
     ),
     Setting(
         REUSE_SETTING,
         "Number ranges that the system reuses, such as order_number:365 (days).",
         check=_check_reuse_setting,
+        label="Reused number ranges",
     ),
     Setting(
         ISSUER_SETTING,
         "Who issues numbers that the system sends, if not the system itself, such as "
         "invoice:erp shipment:wms.",
         check=parse_number_issuers,
+        label="Issuers of numbers",
     ),
     Setting(
         "governed",
         "Kinds of terms that must be mapped, such as item,location.",
         check=_check_governed_term_kinds,
+        label="Terms that must be mapped",
     ),
-    Setting("zone", "The IANA time zone of times without an offset.", SettingType.ZONE),
     Setting(
         silence_limits.SILENCE_SETTING,
         "How long the source may send nothing before it counts as silent. If it is not set: 1 h, "
         "or 26 h if the source reports in batches.",
         SettingType.DURATION_OR_NEVER,
         check=silence_limits.check_silence_limit,
+        label="Silence limit",
     ),
     Setting(
         f"{silence_limits.EVENT_TYPE_SETTING_PREFIX}<event type>",
@@ -77,17 +81,20 @@ COMMON_SETTINGS = (
         SettingType.DURATION_OR_NEVER,
         check=silence_limits.check_silence_limit,
         check_id=silence_limits.check_event_type,
+        label="Silence limit of an event type",
     ),
     Setting(
         silence_limits.BATCH_SETTING,
         "Whether the source reports from time to time, such as with a daily file. Alerts about "
         "missing steps then wait for its next report. If it is not set: yes for a drop folder.",
         SettingType.BOOLEAN,
+        label="Reports in batches",
     ),
     Setting(
         silence_limits.WAREHOUSES_SETTING,
         "The warehouses whose orders this source reports on, such as Dallas,Austin. Needed if "
         "several sources have the same role.",
+        label="Warehouses",
     ),
     Setting(
         f"{RECORD_LINK_PREFIX}<kind of record>",
@@ -96,26 +103,53 @@ COMMON_SETTINGS = (
         "then link the numbers that this system issues.",
         check=check_record_link,
         check_id=check_linked_kind,
+        label="Link to a record",
     ),
 )
-DROP_FOLDER = Setting(DROP_SETTING, "The folder in which files of this source are dropped.")
+DROP_FOLDER = Setting(
+    DROP_SETTING, "The folder in which files of this source are dropped.", label="Drop folder"
+)
+# Every source could have these settings in earlier versions. Stored values stay until somebody
+# removes them, but only connectors that declare the setting read it.
+UNUSED_SETTINGS = (
+    Setting(
+        "zone",
+        "This system sends its times with an offset, or its connector knows their time zone. Leave "
+        "it blank to remove it.",
+        SettingType.ZONE,
+        label="Time zone (not used)",
+    ),
+)
 
 
-def connector_and_common_settings(connector: type[Connector]) -> tuple[Setting, ...]:
-    """Return the settings that a source with this connector can have."""
+def connector_and_common_settings(
+    connector: type[Connector], stored: Container[str] = ()
+) -> tuple[Setting, ...]:
+    """Return the settings that a source with this connector can have.
+
+    `stored`: names of its stored settings; unused settings are among the result if they are stored.
+    """
     names = {setting.name for setting in connector.settings}
-    common = (*COMMON_SETTINGS, *((DROP_FOLDER,) if connector.accepts_files else ()))
+    common = (
+        *COMMON_SETTINGS,
+        *((DROP_FOLDER,) if connector.accepts_files else ()),
+        *(setting for setting in UNUSED_SETTINGS if setting.name in stored),
+    )
     return (*connector.settings, *(s for s in common if s.name not in names))
 
 
 def find_setting_errors(
-    connector: type[Connector], config: Mapping[str, Any]
+    connector: type[Connector], config: Mapping[str, Any], *, stored: Container[str] = ()
 ) -> tuple[SettingError, ...]:
-    """Return an error for each invalid, unknown or missing setting."""
+    """Return an error for each invalid, unknown or missing setting.
+
+    `stored`: names of stored settings; those that are no longer used are not unknown.
+    """
     if DROP_SETTING in config and not connector.accepts_files:
         sentence = f"{connector.title} does not accept files, so it cannot have a drop folder."
         return (SettingError(DROP_SETTING, sentence),)
-    return parse_and_check_settings(connector_and_common_settings(connector), config).errors
+    declared = connector_and_common_settings(connector, stored)
+    return parse_and_check_settings(declared, config).errors
 
 
 def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
@@ -127,7 +161,8 @@ def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
     if connector is None:
         sentence = f"There is no connector {source.connector!r}: its messages are rejected."
         return (SettingError("connector", sentence),)
-    errors = find_setting_errors(connector, source.config_or_empty_if_invalid)
+    config = source.config_or_empty_if_invalid
+    errors = find_setting_errors(connector, config, stored=config)
     secret_names = {setting.name for setting in connector.settings if setting.is_secret}
     errors = tuple(error for error in errors if error.name not in secret_names)
     if source.role in set(SourceRole):

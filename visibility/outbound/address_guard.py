@@ -13,6 +13,8 @@ from visibility.outbound.allowed_addresses import (
 )
 
 SMTP_PORT = 25
+# The end of the refusal of an address that an administrator can allow in the product.
+CAN_BE_ALLOWED = "under Outgoing addresses"
 # Translation and tunnels deliver packets for these addresses to an IPv4 address that they contain,
 # which may be private: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380), and the
 # obsolete IPv4-compatible addresses.
@@ -98,7 +100,7 @@ def _check_addresses_without_outgoing_allowed(
     if not is_allowed_by_administrator(host, port):
         raise ForbiddenAddress(
             f"{host} is not a public address; an administrator must allow "
-            f"{host}:{port} under Outgoing addresses"
+            f"{host}:{port} {CAN_BE_ALLOWED}"
         )
 
 

@@ -40,6 +40,8 @@ __all__ = [
 
 # A point of fewer orders is drawn hollow.
 SMALL_SAMPLE = 30
+# An axis of so few days has a label for each of them.
+FEW_DAYS = 5
 
 
 def build_line_figure(
@@ -113,10 +115,7 @@ def _draw_lines(
         for index, single in enumerate(series[: len(SERIES)])
     ]
     layout = build_time_layout(axis, target, periods, notes)
-    if many:
-        days = sorted({day.isoformat() for single in series for day in single.x})
-        if len(days) <= 14:
-            layout["xaxis"].update(tickmode="array", tickvals=days)
+    _label_each_day_of_few(layout, series, most=14 if many else FEW_DAYS)
     if len(series) > 1:
         _label_line_ends(layout, series, axis)
     return build_themed_plotly_figure_dict([*traces, *_partial_traces(series, axis)], layout)
@@ -142,8 +141,18 @@ def _draw_median_p90_band(
         for index, (single, fill) in enumerate(zip(series, fills, strict=False))
     ]
     layout = build_time_layout(axis, target, periods, notes)
+    _label_each_day_of_few(layout, series)
     _label_line_ends(layout, series, axis)
     return build_themed_plotly_figure_dict([*traces, *_partial_traces(series, axis)], layout)
+
+
+def _label_each_day_of_few(
+    layout: dict[str, Any], series: Sequence[Series], *, most: int = FEW_DAYS
+) -> None:
+    """Label each day if there are at most `most`: plotly would label hours, as the same day."""
+    days = sorted({day.isoformat() for single in series for day in single.x})
+    if len(days) <= most:
+        layout["xaxis"].update(tickmode="array", tickvals=days)
 
 
 def _partial_traces(series: Sequence[Series], axis: ValueAxisFormat) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ class SettingField:
     """One field. A secret has no value: it is replaced or stays unchanged.
 
     `is_removable`: the form offers to remove a stored secret. `setting` is the declaration.
+    `suggestions`: (value, label) of values to choose from; others can be entered. `shows_name`: the
+    hint also has the name and the kind of value. `warning`: why a valid value needs attention.
     """
 
     name: str
@@ -26,6 +28,9 @@ class SettingField:
     error: str
     is_stored: bool
     is_removable: bool
+    shows_name: bool = False
+    suggestions: Sequence[tuple[str, str]] = ()
+    warning: str = ""
 
     @property
     def family(self) -> str:
@@ -34,10 +39,8 @@ class SettingField:
 
     @property
     def title(self) -> str:
-        """What names this field among the others of its form: the label, or else the name."""
-        if self.label and self.family:
-            return f"{self.label} ({self.name})"
-        return self.label or self.name
+        """What names this field among the others of its form."""
+        return f"{self.label} ({self.name})" if self.family else self.label
 
 
 def build_setting_field(
@@ -60,7 +63,7 @@ def build_setting_field(
     return SettingField(
         name=name,
         setting=setting,
-        label=setting.label,
+        label=setting.label_or_derived_label,
         help=setting.help,
         description=setting.type_description,
         value="" if setting.is_secret else value,
@@ -72,4 +75,5 @@ def build_setting_field(
         error=error,
         is_stored=is_stored,
         is_removable=is_removable,
+        shows_name=not setting.label,
     )

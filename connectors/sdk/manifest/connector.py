@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector, ParseResult, RawMessage
-from connectors.sdk.manifest import webhook_verification
+from connectors.sdk.manifest import sender_steps, webhook_verification
 from connectors.sdk.manifest.build_poll_requests import settings_in_url_and_authorization
 from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
@@ -27,6 +27,10 @@ from connectors.sdk.webhook_and_poll_types import (
 
 # Names that templates of polls fill in without a setting.
 BUILT_IN_NAMES = frozenset({"secret", "number", "source", "since", "page_cursor", "page", "offset"})
+
+
+# A longer message is no example for a command line.
+MAX_EXAMPLE_BYTES = 8_192
 
 
 class ManifestConnector(Connector):
@@ -86,10 +90,19 @@ class ManifestConnector(Connector):
             return ""
         return "?" + urlencode({webhook.verify.header: secret})
 
+    def request_example(self, url: str) -> str:
+        """Return shell commands that sign a message as the manifest declares."""
+        return sender_steps.request_example(self.manifest, url)
+
     def example_payload(self) -> bytes:
-        """Return the first example that is written in the manifest."""
-        texts = (example.text for example in self.manifest.examples if example.event_types)
-        return next((text.encode() for text in texts if text), b"")
+        """Return the first example that is written in the manifest, or else a stored sample."""
+        examples = [example for example in self.manifest.examples if example.event_types]
+        stored = self.sample_files or {}
+        bodies = (
+            *(example.text.encode() for example in examples),
+            *(stored.get(example.file, b"") for example in examples),
+        )
+        return next((body for body in bodies if 0 < len(body) <= MAX_EXAMPLE_BYTES), b"")
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the declared delivery id; empty: the content decides."""
@@ -160,6 +173,7 @@ def make_connector_class_of_manifest(
         "file_pattern": manifest.file_pattern,
         "reception": _describe_how_messages_arrive(manifest),
         "setup": manifest.setup,
+        "derived_steps": sender_steps.sender_steps(manifest),
     }
     return type(f"Manifest_{manifest.slug}", (ManifestConnector,), members)
 

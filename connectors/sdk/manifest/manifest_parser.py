@@ -86,7 +86,7 @@ def _describe_schema_error(error: Any) -> str:
 
 
 def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestDefinition:
-    settings = _parse_settings(parser, data.get("settings", {}))
+    settings = _parse_settings(parser, data)
     parser.setting_names |= {setting.name for setting in settings}
     receive = data["receive"]
     poll = parse_poll(parser, receive["poll"]) if "poll" in receive else None
@@ -125,9 +125,18 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
 
 
 def _parse_settings(parser: OperatorParser, data: Mapping[str, Any]) -> tuple[Setting, ...]:
-    return tuple(
+    """The settings; a text that is the issuer of numbers is the name of a source."""
+    rules = [data[name] for name in KINDS if name in data]
+    issuers = {number.get("issuer", "") for rule in rules for number in rule["numbers"]}
+    settings = (
         _parse_setting(parser, name, {"help": item} if isinstance(item, str) else item)
-        for name, item in data.items()
+        for name, item in data.get("settings", {}).items()
+    )
+    return tuple(
+        replace(setting, type=SettingType.SOURCE)
+        if setting.type is SettingType.TEXT and f"{{${setting.name}}}" in issuers
+        else setting
+        for setting in settings
     )
 
 
@@ -150,6 +159,7 @@ def _parse_setting(parser: OperatorParser, name: str, data: Mapping[str, Any]) -
         choices=tuple(data.get("choices", ())),
         minimum=minimum,
         maximum=maximum,
+        label=data.get("label", ""),
     )
     if setting.default:
         try:

@@ -168,6 +168,7 @@ RESERVED_SETTING_NAMES = [
 SETTING = closed_object_schema(
     {
         "help": TEXT,
+        "label": {"type": "string", "minLength": 1, "maxLength": 60},
         "type": {"enum": [kind.value for kind in SettingType]},
         "default": {"type": "string"},
         "required": YES_NO,

@@ -60,14 +60,21 @@ class BusinessCentral(Connector):
             "base_url",
             "The API URL of the company: .../api/v2.0/companies(<id>). Needed to poll.",
             SettingType.URL,
+            label="API URL of the company",
         ),
         Setting(
             "token_url",
             "The OAuth token URL. Without it the secret is sent as the bearer token.",
             SettingType.URL,
+            label="OAuth token URL",
         ),
         Setting("client_id", "The OAuth client id. The secret of the source is the client secret."),
-        Setting("scope", "The OAuth scope.", default=SCOPE),
+        Setting(
+            "scope",
+            "The OAuth scope.",
+            default=SCOPE,
+            label="OAuth scope",
+        ),
         Setting(
             "page_size",
             "The number of rows per request.",
@@ -75,6 +82,7 @@ class BusinessCentral(Connector):
             default="200",
             minimum=1,
             maximum=20_000,
+            label="Rows per request",
         ),
         Setting(
             "overlap_minutes",
@@ -83,26 +91,37 @@ class BusinessCentral(Connector):
             default="5",
             minimum=0,
             maximum=10_080,
+            label="Overlap of polls (minutes)",
         ),
         Setting(
             "since",
             "The first poll ignores documents older than this date or time.",
             SettingType.DATE,
+            label="First poll starts at",
         ),
         Setting("credit_memos", "Set to yes to also poll sales credit memos.", SettingType.BOOLEAN),
         Setting(
             "web_orders",
             "The web shop whose order names (#1001) are external document numbers.",
+            SettingType.SOURCE,
             check=check_slug,
+            label="Web shop that issues order names",
         ),
         Setting(
             "web_order_prefix",
             "How the order names of the shop begin, such as # or EN-. Other external document "
             "numbers are customer POs only. Without it, each can be an order name.",
+            label="Prefix of web order names",
         ),
-        Setting("channel", "The sales channel of all orders."),
         Setting(
-            "channel.<code>", "The sales channel of orders with this shortcut dimension 1 code."
+            "channel",
+            "The sales channel of all orders.",
+            label="Sales channel",
+        ),
+        Setting(
+            "channel.<code>",
+            "The sales channel of orders with this shortcut dimension 1 code.",
+            label="Sales channel of a dimension code",
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset({ENTITY})

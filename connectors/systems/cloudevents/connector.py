@@ -44,12 +44,17 @@ class CloudEvents(Connector):
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         *event_parser.SETTINGS,
-        Setting("origins", "Allowed WebHook-Request-Origin values, comma-separated (default any)."),
+        Setting(
+            "origins",
+            "Allowed WebHook-Request-Origin values, comma-separated (default any).",
+            label="Allowed webhook origins",
+        ),
         Setting(
             "rate",
             "Allowed requests per minute in the handshake (default: no limit).",
             SettingType.INTEGER,
             minimum=1,
+            label="Allowed requests per minute",
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = (

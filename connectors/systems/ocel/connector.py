@@ -91,22 +91,26 @@ class Ocel(Connector):
             "order_number",
             "The number range of order ids, such as sales_order@erp.",
             SettingType.SCHEME_AT_ISSUER,
+            label="Number range of orders",
         ),
         Setting(
             "objects",
             "Custom names of object types, such as Box=package, Beleg=invoice.",
             check=check_object_names_setting,
+            label="Names of object types",
         ),
         Setting(
             "activities",
             "Custom names of activities, such as Book order=order.received.",
             check=check_activity_names_setting,
+            label="Names of activities",
         ),
         Setting(
             "zone",
             "The IANA time zone of times without an offset.",
             SettingType.ZONE,
             default="UTC",
+            label="Time zone",
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = (

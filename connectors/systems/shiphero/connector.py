@@ -39,18 +39,25 @@ class ShipHero(Connector):
             "order_number",
             "The number range of order_number, such as sales_order@erp.",
             SettingType.SCHEME_AT_ISSUER,
+            label="Number range of orders",
         ),
         Setting(
             "zone",
             "The IANA time zone of the account.",
             SettingType.ZONE,
             default="UTC",
+            label="Time zone of the account",
         ),
-        Setting("warehouse.<id>", "The name of the warehouse with this warehouse_id."),
+        Setting(
+            "warehouse.<id>",
+            "The name of the warehouse with this warehouse_id.",
+            label="Name of a warehouse",
+        ),
         Setting(
             "test_traffic",
             "Set to yes to also process messages marked as test.",
             SettingType.BOOLEAN,
+            label="Process test messages",
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, MESSAGE_ID})

@@ -42,16 +42,24 @@ class Shopify(Connector):
             "test_traffic",
             "Set to yes to also process orders and refunds marked as test.",
             SettingType.BOOLEAN,
+            label="Process test orders",
         ),
-        Setting("channel", "The name of the sales channel.", default="web"),
+        Setting(
+            "channel",
+            "The name of the sales channel.",
+            default="web",
+            label="Sales channel",
+        ),
         Setting(
             "customer_attribute",
             "The note attribute that contains the customer number of the ERP.",
+            label="Note attribute with the customer number",
         ),
         Setting(
             "zone",
             "The IANA time zone of times without an offset. Without it they are rejected.",
             SettingType.ZONE,
+            label="Time zone",
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset(

@@ -59,52 +59,62 @@ class X12(Connector):
             "own",
             "Your interchange ids (ISA06/ISA08), comma-separated; the other id is the partner. "
             "Without it, each sender of an 810, 855, 856 or 940 issues its own numbers.",
+            label="Your interchange IDs",
         ),
         Setting(
             "customer.<ISA id>",
             "The customer number (ERP) of the partner with this interchange id, or of one of "
             "several companies behind it: `customer.<ISA id>/<GS id>` (GS02 or GS03).",
+            label="Customer number of an interchange ID",
         ),
         Setting(
             "partner",
             "The partner id for files without ISA and GS envelopes.",
+            label="Partner of files without envelopes",
         ),
         Setting(
             "zone",
             "The IANA time zone of dates and times.",
             SettingType.ZONE,
             default="UTC",
+            label="Time zone",
         ),
         Setting(
             "sku_qualifiers",
             "Item number qualifiers by preference, comma-separated.",
             default=SKU_QUALIFIERS,
+            label="Item number qualifiers",
         ),
         Setting(
             "depositor_order",
             "The number range of W0502 and W0602, such as sales_order@erp.",
             SettingType.SCHEME_AT_ISSUER,
+            label="Number range of depositor orders",
         ),
         Setting(
             "seller_order",
             "The number range of BAK08 and REF*VN, such as sales_order@erp.",
             SettingType.SCHEME_AT_ISSUER,
+            label="Number range of seller orders",
         ),
         Setting(
             "invoice_number",
             "The number range of invoices that you send, such as invoice@erp.",
             SettingType.SCHEME_AT_ISSUER,
+            label="Number range of your invoices",
         ),
         Setting(
             "charset",
             "The character set of the files.",
             default="utf-8",
             check=check_charset,
+            label="Character set",
         ),
         Setting(
             "test_traffic",
             "Set to yes to also process test interchanges (ISA15 = T).",
             SettingType.BOOLEAN,
+            label="Process test interchanges",
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, "content-type"})

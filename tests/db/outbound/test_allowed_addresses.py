@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from connectors.sdk.webhook_and_poll_types import HttpRequest
+from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
 from visibility.models import AllowedAddress, AuditEntry
 from visibility.outbound import address_guard, deadline_transport
@@ -193,3 +194,24 @@ def test_an_address_of_the_server_itself_is_for_the_environment(administrator: C
         answer = administrator.post(PAGE, {"host": host, "port": "8471", "note": ""})
         assert answer.status_code == 422
         assert "List it as host:port in OUTGOING_ALLOWED on the server." in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "answer", "is_linked"),
+    [
+        (UserRole.ADMIN, "10.1.2.3", True),
+        (UserRole.INTEGRATOR, "10.1.2.3", False),
+        (UserRole.ADMIN, "127.0.0.1", False),
+    ],
+)
+def test_the_page_of_a_source_leads_administrators_to_the_allowed_addresses(
+    resolved: dict[str, list[str]], role: UserRole, answer: str, *, is_linked: bool
+) -> None:
+    resolved["erp.internal"] = [answer]
+    with pytest.raises(ForbiddenAddress) as refusal:
+        resolve_to_allowed_ip_addresses("erp.internal", 443)
+    create_source("erp", poll_error=str(refusal.value))
+    page = signed_in(role, "reader").get("/sources/erp").content.decode()
+    sentence = page.partition('class="answer"')[2].partition("</p>")[0]
+    assert "Polling fails" in sentence
+    assert ('href="/outgoing-addresses"' in sentence) is is_linked

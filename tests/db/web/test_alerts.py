@@ -269,6 +269,18 @@ def test_alert_page_explains_cause_closing_and_response(ops: Client) -> None:
         assert expected in page
 
 
+def test_alert_page_says_that_somebody_subscribed_after_it_was_raised(ops: Client) -> None:
+    target = alert("SO-9")
+    mail = {"user": User.objects.get(username="olga"), "channel": "email"}
+    Subscription.objects.create(**mail, severities=["low"])
+    Subscription.objects.create(**mail, enabled=False)
+    assert "No one is subscribed to this alert." in text(ops, f"/alerts/{target.pk}")
+    Subscription.objects.create(**mail)
+    page = text(ops, f"/alerts/{target.pk}")
+    assert "Subscribed after it was raised: nobody was notified of this alert." in page
+    assert "No one is subscribed" not in page
+
+
 def test_alert_page_counts_working_hours_beside_the_time_overdue(ops: Client) -> None:
     # Open in the first hour of each day only: of 48 hours two are working hours, of 24 one.
     days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -297,7 +309,7 @@ def test_alert_page_statement_count_does_not_grow(ops: Client) -> None:
     for _ in range(20):
         ops.post(f"/alerts/{target.pk}/note", {"note": "still waiting"})
     ops.get("/alerts")
-    assert statements(ops, f"/alerts/{target.pk}") == few <= 18
+    assert statements(ops, f"/alerts/{target.pk}") == few <= 19
 
 
 def test_unknown_alert_is_404(ops: Client) -> None:

@@ -17,6 +17,7 @@ from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, RuleRecheck, SlaRule, WorkCalendar
 from visibility.models.master import Location
 from visibility.models.rules_clocks_and_calendars import working_hours_values
+from visibility.screens.calendars.queries import country_choices
 from visibility.sla.calendar import DAYS
 from visibility.sla.calendar_versions import load_calendar, versions_of_calendar
 from visibility.sla.recheck_orders import start_rechecks_of_changed_rules
@@ -387,3 +388,14 @@ def test_upgrade_does_not_check_all_orders_again() -> None:
     rule = SlaRule.objects.select_related("calendar").get()
     # The fields of the older release alone: the same fingerprint.
     assert working_hours_values(rule.calendar) == ["UTC", {}, ""]
+
+
+def test_countries_have_their_proper_names() -> None:
+    names = dict(country_choices())
+    assert names["HK"] == "Hong Kong"
+    assert names["CD"] == "Democratic Republic of the Congo"
+    assert names["IM"] == "Isle of Man"
+    assert names["BA"] == "Bosnia and Herzegovina"
+    assert names["HM"].endswith("and McDonald Islands")
+    assert names["US"] == "United States"
+    assert list(names.values())[:3] == ["Afghanistan", "Åland Islands", "Albania"]

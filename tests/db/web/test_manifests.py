@@ -157,7 +157,10 @@ def test_publish_connect_and_roll_back(session: Client) -> None:
     assert f'href="/sources/new/{SLUG}"' in text(session, "/sources/new?q=hill")
     form = f"/sources/new/{SLUG}"
     answer = post(session, form, form, slug="north", secret="a-secret-of-24-bytes-and-more")
-    assert "north" in answer.content.decode()
+    page = unescape(answer.content.decode())
+    assert "Send the secret as a bearer token" in page
+    assert "-H 'authorization: Bearer a-secret-of-24-bytes-and-more'" in page
+    assert '-H "authorization: Bearer $SECRET"' in text(session, "/sources/north?tab=settings")
     edit(manifest, ("title: Hill 3Pl", "title: Hill logistics"))
     page = text(session)
     assert "1 source uses it" in page

@@ -1,5 +1,6 @@
 """New rules, copies, previews and ends of rules in the browser."""
 
+import re
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -13,9 +14,12 @@ from tests.builders.users import create_user, signed_in
 from tests.builders.watched_source import send_and_process
 from tests.db.web.test_rules import form, page_of, save_and_confirm
 from visibility.alerts.change_sla_rules import create_rule as create_rule_as_people_do
-from visibility.models import Alert, AuditEntry, SlaClock, SlaRule, Source
+from visibility.db.database_time import database_now
+from visibility.models import Alert, AuditEntry, SlaClock, SlaRule, Source, WorkCalendar
 from visibility.pipeline import job_functions
+from visibility.preferences.change_organization import change_organization
 from visibility.screens.rules.preview import preview_rule
+from visibility.storage.organization import forget_organization
 from visibility.web.permissions import UserRole
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +69,28 @@ def test_kind_leads_to_a_form_of_its_parameters_and_scope(ops: Client) -> None:
     assert "Role of the source" in page_of(ops, "/rules/new?kind=source_silent")
     assert ops.get("/rules/new?kind=planet").status_code == 404
     assert ops.get("/rules/new?copy=planet").status_code == 404
+
+
+def test_a_new_rule_about_orders_counts_in_the_hours_of_the_organization(ops: Client) -> None:
+    def chosen(kind: str) -> str:
+        match = re.search(r'<option value="([^"]*)" selected>', calendar_of_form(kind))
+        return match[1] if match else ""
+
+    def calendar_of_form(kind: str) -> str:
+        page = page_of(ops, f"/rules/new?kind={kind}")
+        return page.partition('name="calendar"')[2].partition("</select>")[0]
+
+    assert chosen("stuck_in_released") == "around-the-clock"
+    hours = WorkCalendar.objects.create(code="office", title="Office hours")
+    change_organization(
+        {"name": "Northwind", "calendar": hours.code},
+        version=None,
+        by=create_user(UserRole.ADMIN),
+        now=database_now(),
+    )
+    forget_organization()
+    assert chosen("stuck_in_released") == "office"
+    assert chosen("source_silent") == "around-the-clock"
 
 
 def test_new_rule_watches_existing_orders(ops: Client, wms: Source, now: datetime) -> None:

@@ -75,6 +75,20 @@ def test_plotly_accepts_every_kind_of_figure() -> None:
         assert read["layout"] == figure["layout"]
 
 
+def test_a_chart_of_few_days_labels_each_of_them_once() -> None:
+    axis = ValueAxisFormat(".1%")
+    days = [date(2026, 3, day) for day in range(2, 32)]
+    single, few, many = (Series("x", days[:n], [0.5] * n, [40] * n) for n in (1, 3, 30))
+    band = build_median_p90_band_figure(single, single, axis, target=TargetLine(((DAY, 4.0),)))
+    for figure, labeled in (
+        (build_line_figure([single], axis), ["2026-03-02"]),
+        (band, ["2026-03-02"]),
+        (build_line_figure([few], axis), ["2026-03-02", "2026-03-03", "2026-03-04"]),
+        (build_line_figure([many], axis), None),
+    ):
+        assert figure["layout"]["xaxis"].get("tickvals") == labeled
+
+
 def test_points_of_few_orders_are_hollow() -> None:
     drawn = build_line_figure(
         [Series("x", [DAY, DAY], [0.5, 0.5], [3, 300])], ValueAxisFormat(".1%")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count
 
+from visibility.alerts.queue_notifications import is_subscribed_to_now
 from visibility.kpi.registry import kpi_registry
 from visibility.models import (
     Alert,
@@ -78,6 +79,8 @@ class AlertDetail:
     similar: RecentRuleAlertCounts | None
     # What a breach of the rule costs, in words.
     consequences: Sequence[str] = ()
+    # No subscription selected the alert when it was raised, but one does now.
+    is_subscribed_since: bool = False
 
     @property
     def has_deadline(self) -> bool:
@@ -136,6 +139,11 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
         ).first()
     expected_from = expected_sources_phrase(clock)
     failed = explain_rule_failure(alert) if clock is None else ""
+    notifications = list(
+        Notification.objects.filter(alert=alert)
+        .select_related("subscription__user")
+        .order_by("-pk")[:MAX_HISTORY]
+    )
     return AlertDetail(
         alert=alert,
         order=getattr(alert.order, "order", None),
@@ -144,11 +152,8 @@ def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> Al
         closing_condition=describe_closing_condition(alert, "" if failed else expected_from),
         clock_bar=_clock_bar(alert, clock, now),
         history=history_with_mentions(alert, MAX_HISTORY),
-        notifications=list(
-            Notification.objects.filter(alert=alert)
-            .select_related("subscription__user")
-            .order_by("-pk")[:MAX_HISTORY]
-        ),
+        notifications=notifications,
+        is_subscribed_since=not notifications and is_subscribed_to_now(alert),
         last_events=_last_three_events_of_order(alert),
         similar=_count_recent_alerts_of_rule(alert, now),
         consequences=_rule_breach_cost_labels(alert),

@@ -11,6 +11,7 @@ from holidays.registry import COUNTRIES
 from visibility.formatting import format_date
 from visibility.models import AuditEntry, ClockState, SlaClock, SlaRule, WorkCalendar
 from visibility.models.master import Location
+from visibility.screens.calendars.country_names import country_name
 from visibility.screens.calendars.form_texts import spans_text, week_text
 from visibility.sla.calendar_versions import CalendarVersion, version_on, versions_of_calendar
 from visibility.sla.cutoff_times import local_date
@@ -153,7 +154,10 @@ def calendar_history(code: str) -> list[AuditEntry]:
 def country_choices() -> list[tuple[str, str]]:
     """(code, name) of the countries whose public holidays are known, by name."""
     names: Mapping[str, Sequence[str]] = COUNTRIES
-    return [(codes[1], name.replace("_", " ").title()) for name, codes in sorted(names.items())]
+    return sorted(
+        ((codes[1], country_name(codes[1], name)) for name, codes in names.items()),
+        key=lambda choice: choice[1].replace("Å", "A"),
+    )
 
 
 def known_zones() -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.sdk.connector import SourceRole
-from visibility.models import Severity, SlaRule, Source
+from visibility.models import Severity, SlaRule, Source, WorkCalendar
 from visibility.screens.orders.order_filter_values import load_filter_values
 from visibility.screens.orders.order_filters import ORDER_FILTERS
 from visibility.screens.rules.precedence import scope_label
@@ -14,6 +14,7 @@ from visibility.sla.create_default_source_rules import ALWAYS_OPEN_CODE
 from visibility.sla.parameters import InvalidParameters
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import AlertRule, KpiRule, Rule, SourceRule
+from visibility.storage.organization import load_organization
 
 TEXT_FIELDS = ("title", "severity", "team", "calendar", "response", "consequence")
 TEXT_LABELS = {
@@ -80,7 +81,10 @@ def form_of_rule(rule: SlaRule) -> RuleForm:
 
 
 def form_of_kind(kind: Rule) -> RuleForm:
-    """The form of a new rule of a kind, without an owner."""
+    """The form of a new rule of a kind, without an owner.
+
+    Time limits of orders count in the working hours of the organization, if it has a calendar.
+    """
     rule = SlaRule(
         kind=kind.code,
         title=kind.title,
@@ -88,6 +92,11 @@ def form_of_kind(kind: Rule) -> RuleForm:
         response=kind.response,
         consequence=kind.meaning,
     )
+    if not isinstance(kind, SourceRule | KpiRule | AlertRule):
+        organization = load_organization()
+        number = (organization and organization.calendar_id) or 0
+        if calendar := WorkCalendar.objects.filter(pk=number).first():
+            rule.calendar = calendar
     return form_of_rule(rule)
 
 

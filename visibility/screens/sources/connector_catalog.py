@@ -153,7 +153,7 @@ def _connector_entry(kind: type[Connector]) -> ConnectorEntry:
         accepts_webhooks=kind.accepts_webhooks,
         polls=kind.polls,
         accepts_files=kind.accepts_files,
-        steps=setup_steps(kind.setup),
+        steps=setup_steps(kind.setup) or kind.derived_steps,
         settings=connector_and_common_settings(kind),
     )
 

@@ -1,11 +1,12 @@
 """The settings of a source as a form and for the API, derived from its connector's declarations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.catalog import connectors_by_slug
-from connectors.sdk.settings import Setting, SettingError
+from connectors.sdk.settings import Setting, SettingError, SettingType
 from visibility.ingest.check_source_settings import connector_and_common_settings
+from visibility.ingest.setting_warnings import find_setting_warnings, source_choices
 from visibility.ingest.source_secrets import (
     UnreadableSecrets,
     decrypt_secrets,
@@ -53,18 +54,37 @@ def setting_fields(
     stored = {name: str(text) for name, text in source.config_or_empty_if_invalid.items()}
     values = stored | dict(entered or {})
     secrets = _names_of_stored_secrets(source)
+    declared = declared_settings_of_source(source)
+    warnings = {w.name: w.sentence for w in setting_warnings_of_source(source, values)}
+    names_sources = any(setting.type is SettingType.SOURCE for setting in declared)
+    choices = [c for c in source_choices() if c[0] != source.slug] if names_sources else []
     return [
-        build_setting_field(
-            setting,
-            name,
-            values.get(name, ""),
-            sentences.get(name, ""),
-            is_stored=name in secrets if setting.is_secret else bool(stored.get(name)),
-            is_removable=setting.is_secret and name in secrets and not setting.required,
+        replace(
+            build_setting_field(
+                setting,
+                name,
+                values.get(name, ""),
+                sentences.get(name, ""),
+                is_stored=name in secrets if setting.is_secret else bool(stored.get(name)),
+                is_removable=setting.is_secret and name in secrets and not setting.required,
+            ),
+            shows_name=True,
+            suggestions=choices if setting.type is SettingType.SOURCE else (),
+            warning=warnings.get(name, ""),
         )
-        for setting in declared_settings_of_source(source)
+        for setting in declared
         for name in _names_of_setting_or_family_members(setting, values)
     ]
+
+
+def setting_warnings_of_source(
+    source: Source, values: Mapping[str, str]
+) -> tuple[SettingError, ...]:
+    """Return the warnings about settings of a source with these values."""
+    connector = connectors_by_slug().get(source.connector)
+    if connector is None:
+        return ()
+    return find_setting_warnings(connector, values, own_slug=source.slug)
 
 
 def new_family_entries(
@@ -115,7 +135,8 @@ def new_entry_errors(source: Source, posted: Mapping[str, str]) -> list[SettingE
 def declared_settings_of_source(source: Source) -> Sequence[Setting]:
     """Return the declared settings; without a connector: none."""
     connector = connectors_by_slug().get(source.connector)
-    return connector_and_common_settings(connector) if connector else ()
+    stored = source.config_or_empty_if_invalid
+    return connector_and_common_settings(connector, stored) if connector else ()
 
 
 def _names_of_stored_secrets(source: Source) -> frozenset[str]:

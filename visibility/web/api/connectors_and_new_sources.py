@@ -58,6 +58,9 @@ class DeclaredSettingSerializer(PermissionFilteredSerializer):
     """
 
     name = serializers.CharField()
+    label = serializers.CharField(  # type: ignore[assignment]  # not the label of a DRF field
+        source="label_or_derived_label"
+    )
     type = EnumField(SettingType)
     help = serializers.CharField()
     default = serializers.CharField()

@@ -51,11 +51,12 @@ class SourceSettingSerializer(PermissionFilteredSerializer):
     """A setting of a source. `value` is null if it is not set, and for secrets.
 
     A setting of a family, such as `customer.7`, has the declared name `customer.<ISA id>` in
-    `family`.
+    `family`. `warning`: why a valid value has no effect, or names a source that does not exist.
     """
 
     name = serializers.CharField()
     family = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # not the label of a DRF field
     type = EnumField(SettingType, source="setting.type")
     help = serializers.CharField(source="setting.help")
     value = serializers.SerializerMethodField(method_name="text_of_value")
@@ -67,6 +68,7 @@ class SourceSettingSerializer(PermissionFilteredSerializer):
     is_secret = serializers.BooleanField()
     is_set = serializers.BooleanField(source="is_stored")
     error = serializers.CharField()
+    warning = serializers.CharField()
 
     @extend_schema_field({"type": ["string", "null"]})
     def text_of_value(self, field: SettingField) -> str | None:

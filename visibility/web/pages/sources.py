@@ -25,6 +25,7 @@ from visibility.ingest.check_new_source import SECRET
 from visibility.ingest.check_source_settings import stored_setting_errors
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.models import Source
+from visibility.outbound.address_guard import CAN_BE_ALLOWED
 from visibility.screens.messages import message_queries, parked
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
@@ -184,6 +185,11 @@ def _render_source(
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
         "sees_prices": has_permission(request.user, Permission.PRICES),
         "setting_errors": stored_errors,
+        "may_allow_address": CAN_BE_ALLOWED in source.poll_error
+        and has_permission(request.user, Permission.ADMINISTER),
+        "setting_warnings": settings_form.setting_warnings_of_source(
+            source, source.config_or_empty_if_invalid
+        ),
         "conflict": conflict,
     }
     if tab == "overview":
@@ -247,14 +253,16 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
     connector = connectors_by_slug().get(source.connector)
     address = f"{settings.PUBLIC_URL}/hooks/{source.slug}"
     config = source.config_or_empty_if_invalid
-    query = connector({**config, "source": source.slug}).webhook_url_query("") if connector else ""
+    instance = connector({**config, "source": source.slug}) if connector else None
+    unsigned = f"curl -X POST {address} -H 'content-type: application/json' --data @message.json"
     return {
         "connector": connector_catalog.find_connector(source.connector),
-        "setup": connector.setup if connector else "",
+        "setup": connector.setup or " ".join(connector.derived_steps) if connector else "",
         "address": address,
-        "query": query,
+        "query": instance.webhook_url_query("") if instance else "",
         "drop_folder": config.get(DROP_SETTING, ""),
-        "curl": f"curl -X POST {address} -H 'content-type: application/json' --data @message.json",
+        "curl": (signed := instance.request_example(address) if instance else "") or unsigned,
+        "curl_is_signed": bool(signed),
         "config": message_queries.redact_headers_or_settings(config),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
         "polls": bool(connector and connector.polls),

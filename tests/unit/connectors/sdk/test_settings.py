@@ -139,3 +139,17 @@ def test_slugs() -> None:
     for bad in ("", "my shop", "shop/eu", "größe", "x" * 61, "a\n"):
         with pytest.raises(ValueError, match="is not a slug"):
             check_slug(bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("base_url", "Base URL"),
+        ("oauth_client_id", "OAuth client ID"),
+        ("sku", "SKU"),
+        ("customer.<ISA id>", "Customer"),
+    ],
+)
+def test_a_label_is_derived_from_the_name(name: str, label: str) -> None:
+    assert Setting(name, "Help.").label_or_derived_label == label
+    assert Setting(name, "Help.", label="Other").label_or_derived_label == "Other"

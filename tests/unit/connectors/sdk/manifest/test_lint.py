@@ -2,8 +2,10 @@
 
 import pytest
 
+from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.problems import InvalidManifest
 from connectors.sdk.manifest.yaml_reader import MAX_BYTES, read_yaml
+from connectors.sdk.settings import SettingType
 from tests.unit.connectors.sdk.manifest.samples import VALID, changed, problems
 
 
@@ -173,3 +175,15 @@ def test_names_that_polls_fill_in_are_no_settings() -> None:
     for name in ("since", "page_cursor", "page", "offset", "secret"):
         text = changed(("settings:\n", f"settings:\n  {name}: A name.\n"))
         assert any("settings" in problem for problem in problems(text))
+
+
+def test_a_setting_has_the_label_of_the_manifest_and_an_issuer_is_a_source() -> None:
+    text = changed(
+        ("zone: {help", "erp: The ERP.\n  zone: {label: Time zone of the site, help"),
+        ("{scheme: sales_order,", "{scheme: sales_order, issuer: '{$erp}',"),
+    )
+    erp, zone = parse_manifest(text).settings
+    assert (zone.label, erp.label_or_derived_label) == ("Time zone of the site", "ERP")
+    assert (zone.type, erp.type) == (SettingType.ZONE, SettingType.SOURCE)
+    (problem,) = problems(changed(("zone: {help", "zone: {label: '', help")))
+    assert "settings.zone.label" in problem
