@@ -60,8 +60,13 @@ BEGIN
     IF to_regclass('visibility_auditentry') IS NOT NULL THEN
         GRANT SELECT, INSERT ON visibility_auditentry TO {APPLICATION_ROLE};
         -- A backup of a running installation reads the sequence as this role.
-        EXECUTE format('GRANT SELECT ON SEQUENCE %s TO {APPLICATION_ROLE}',
-            pg_get_serial_sequence('visibility_auditentry', 'id'));
+        FOR item IN
+            SELECT c.oid::regclass FROM pg_class AS c JOIN pg_depend AS d ON d.objid = c.oid
+            WHERE c.relkind = 'S' AND d.classid = 'pg_class'::regclass
+                AND d.refobjid = 'visibility_auditentry'::regclass
+        LOOP
+            EXECUTE format('GRANT SELECT ON SEQUENCE %s TO {APPLICATION_ROLE}', item);
+        END LOOP;
     END IF;
     IF to_regclass('visibility_audithead') IS NOT NULL THEN
         GRANT SELECT, UPDATE ON visibility_audithead TO {APPLICATION_ROLE};

@@ -108,6 +108,7 @@ BY_DETAIL: Mapping[str, RecordPage] = {"replay": REPLAY, "discard": DISCARD}
 # Settings of the installation: the page of an area or of one action.
 SETTINGS_PAGES: Mapping[str, str] = {
     "address": "/outgoing-addresses",
+    "demo_data": "/setup",
     "mail_server": "/mail-server",
     "organization": "/organization",
     "organization.brand_changed": "/organization/tracking-page",

@@ -73,6 +73,12 @@ EXAMPLES: dict[str, Example] = {
         "leaver",
         "/people/{person}",
     ),
+    "user.get_username()[:200] if user is not None else ''": (
+        "security.breach_check_failed",
+        "leaver",
+        "/people/security",
+    ),
+    "'demo data'": ("demo_data.loaded", "demo data", "/setup"),
     "f'{len(ids)} messages'": (
         "message.replay",
         {"replay": "{replay}"},

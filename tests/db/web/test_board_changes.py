@@ -229,7 +229,7 @@ def test_screen_link_opens_nothing_but_its_page(ops: FormClient) -> None:
     assert screen.cookies == {}
     # Sign-in, health, and the documentation of the API are open without a link as well.
     open_to_all = {"signin", "signin/demo", "signout", "healthz", "readyz", "metrics", "screens"}
-    open_to_all |= {"signin/forgot", "signin/passkey"}
+    open_to_all |= {"signin/forgot", "signin/passkey", "signin/single-sign-on/saml/metadata"}
     open_to_all |= {f"api/v1/{name}" for name in ("schema", "docs", "event-schemas")}
     tried = 0
     for route, _ in addresses(get_resolver().url_patterns):

@@ -250,6 +250,9 @@ def test_the_requirement_over_the_api(olga: User, settings: Settings) -> None:
         "idle_minutes": 720,
         "session_hours": 168,
         "is_fixed_by_server": False,
+        "refused_password_terms": [],
+        "checks_breached_passwords": False,
+        "breach_check_url": "https://api.pwnedpasswords.com/range/",
     }
     assert not second_factor.is_required()
     settings.REQUIRE_SECOND_FACTOR = False
