@@ -189,11 +189,12 @@
     event.target.closest(".menu-body").querySelector(".btn-primary").click();
   });
 
+  function focusFirstField(menu) { menu.querySelector(".menu-body :is(select, input:not([type=hidden]), textarea, button)")?.focus(); }
   // Menus: the first field takes the focus; Escape closes; resolving says before what would reopen.
   document.addEventListener("toggle", async ({ target }) => {
     if (!target.matches("details.menu") || !target.open || !(toolbar?.contains(target) || target.id === "alerts-filters")) return;
     for (const other of document.querySelectorAll("details.menu[open]")) if (other !== target) other.open = false;
-    target.querySelector(".menu-body :is(select, input:not([type=hidden]), textarea, button)")?.focus();
+    focusFirstField(target);
     if (!stillTrue || !target.contains(stillTrue)) return;
     const found = await selection();
     if (!found) return;
@@ -218,6 +219,9 @@
     if (key === "Escape") { const menu = document.querySelector("details.menu[open]"); if (!menu) return false; menu.open = false; (menu.closest("form") ? current?.querySelector(".row-link") || menu.querySelector("summary") : menu.querySelector("summary")).focus(); return true; }
     if (!button || (form && !targets().length && !all?.checked)) return false;
     button.click();
+    // The event "toggle" comes later: what is typed until then would be shortcuts.
+    const menu = button.closest("details.menu");
+    if (menu?.open) focusFirstField(menu);
     return true;
   }
   document.addEventListener("keydown", (event) => {

@@ -41,6 +41,7 @@ NO_PAGES = frozenset(
         # Its markup is that of Swagger UI, which the journeys check.
         "api/v1/docs",
         *("brand/<str:name>", "track/email/confirm/<str:key>", "track/email/stop/<str:key>"),
+        "signin/single-sign-on/saml/metadata",
         # Only for who is not signed in.
         *(
             "signin",
