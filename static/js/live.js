@@ -66,6 +66,7 @@
     if (!response.ok) throw new Error(String(response.status));
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const region of regions) {
+      if (isInUse(region)) { dirty.set(region.id, Date.now()); continue; } // since the request was sent
       const fresh = page.getElementById(region.id);
       if (fresh && !("liveKeep" in region.dataset) && document.dispatchEvent(new CustomEvent("live:swap", { detail: { region, fresh }, cancelable: true }))) swap(region, fresh);
     }
