@@ -23,11 +23,11 @@ def page(live_server: LiveServer) -> Iterator[Page]:
 
 
 def test_menu_that_opens_while_an_update_is_fetched_stays_open(page: Page) -> None:
-    held: list[Route] = []
+    waiting: list[Route] = []
 
     def hold_updates(route: Route) -> None:
         if "x-live" in route.request.headers:
-            held.append(route)
+            waiting.append(route)
         else:
             route.continue_()
 
@@ -42,20 +42,20 @@ def test_menu_that_opens_while_an_update_is_fetched_stays_open(page: Page) -> No
     page.route("**/*", hold_updates)
     for _ in range(2):  # pause and go on: everything is fetched
         page.locator("#freshness").click()
-    wait_until(lambda: bool(held))
+    wait_until(lambda: bool(waiting))
     menu = page.locator("details.tile-menu").first
     expect(menu.locator("xpath=ancestor::*[@data-live][1]")).to_be_attached()
     menu.evaluate("(element) => { window.menuBefore = element; }")
     menu.locator("summary").click()
-    while held:
+    while waiting:
         with page.expect_response(lambda _: True):
-            held.pop().continue_()
+            waiting.pop().continue_()
     page.wait_for_timeout(300)  # the answer is there, and its script has run
     assert page.evaluate("window.menuBefore.isConnected && window.menuBefore.open")
 
     def is_replaced() -> bool:
-        while held:
-            held.pop().continue_()
+        while waiting:
+            waiting.pop().continue_()
         return not page.evaluate("window.menuBefore.isConnected")
 
     menu.locator("summary").click()  # once it is closed, the update follows
