@@ -68,7 +68,7 @@ def test_open_alert_shows_title_order_customer_value_and_owner(
         "High",
         '<b>1 open</b></a> in <a href="/alerts?view=open&amp;by=cause">1 cause</a>',
         "1 unassigned</b>",
-        "1,201 USD </a> at risk",
+        "1,201 USD at risk</a>",
     ):
         assert expected in page
 
