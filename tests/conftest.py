@@ -1,6 +1,7 @@
 """Fixtures of all tests: static files without hashes, empty tables, the database clock."""
 
 import math
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests import database_template, empty_tables, shifted_clock
+from tests.builders.sink import RecordingServer
 from tests.effort import FULL
 from visibility.db.database_time import database_now
 from visibility.web.limited_password_hasher import LimitedArgon2PasswordHasher
@@ -135,3 +137,12 @@ def _cheap_password_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.M
 def now(db: None) -> datetime:
     """The current time of the database."""
     return database_now()
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[RecordingServer]:
+    """A server that the product may send notifications to."""
+    server = RecordingServer()
+    settings.OUTGOING_ALLOWED = [server.url.removeprefix("http://")]
+    yield server
+    server.close()

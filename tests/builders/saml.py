@@ -1,14 +1,9 @@
 """A stored SAML provider, and the steps of a sign-in at it as a browser makes them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-from django.core.cache import cache
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from tests.builders.saml_identity_provider import LocalSamlProvider
 from tests.builders.single_sign_on import address_on
@@ -16,30 +11,11 @@ from tests.builders.users import user_of_role
 from visibility.db.database_time import database_now
 from visibility.models import SamlProvider
 from visibility.web.author import Author
-from visibility.web.pages import single_sign_on_sign_in
 from visibility.web.people.saml.change_saml_provider import change_saml_provider
 from visibility.web.permissions import UserRole
-from visibility.web.request_limit import RequestLimit
 
 START = "/signin/single-sign-on/saml"
 ANSWER, FINISH, METADATA = f"{START}/response", f"{START}/finish", f"{START}/metadata"
-
-
-@contextmanager
-def running_saml_provider(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LocalSamlProvider]:
-    """A provider that the product may call, with no sign-ins counted yet."""
-    cache.clear()
-    limit = RequestLimit(60, clock=lambda: 0.0)
-    monkeypatch.setattr(single_sign_on_sign_in, "requests_per_address", limit)
-    running = LocalSamlProvider()
-    settings.OUTGOING_ALLOWED = [running.address]
-    settings.PUBLIC_URL = "http://testserver"
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 def saml_values(server: LocalSamlProvider, **values: Any) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import unescape
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -17,7 +18,7 @@ from pytest_django.fixtures import Settings
 from tests.builders.identity_provider import CLIENT_ID, CLIENT_SECRET, LocalIdentityProvider
 from tests.builders.users import signed_in, user_of_role
 from visibility.db.database_time import database_now
-from visibility.models import IdentityProvider
+from visibility.models import AuditEntry, IdentityProvider
 from visibility.web.author import Author
 from visibility.web.pages import single_sign_on_sign_in
 from visibility.web.people.single_sign_on.change_identity_provider import change_identity_provider
@@ -41,21 +42,47 @@ def confirm(client: Client, *, at: float) -> None:
     session.save()
 
 
+class LocalServer(Protocol):
+    """A server of the tests."""
+
+    @property
+    def address(self) -> str:
+        """Its host and port."""
+
+    def close(self) -> None:
+        """Stop it."""
+
+
+Server = TypeVar("Server", bound=LocalServer)
+
+
 @contextmanager
 def running_provider(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LocalIdentityProvider]:
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, start: Callable[[], Server]
+) -> Iterator[Server]:
     """A provider that the product may call, with no sign-ins counted yet."""
     cache.clear()
     limit = RequestLimit(60, clock=lambda: 0.0)
     monkeypatch.setattr(single_sign_on_sign_in, "requests_per_address", limit)
-    running = LocalIdentityProvider()
+    running = start()
     settings.OUTGOING_ALLOWED = [running.address]
     settings.PUBLIC_URL = "http://testserver"
     try:
         yield running
     finally:
         running.close()
+
+
+def signed_in_as(client: Client) -> str:
+    """The username of the session; "" if nobody is signed in."""
+    number = client.session.get("_auth_user_id")
+    return User.objects.get(pk=number).username if number else ""
+
+
+def refusals() -> list[Any]:
+    """The reasons of all refused sign-ins, in their order."""
+    rows = AuditEntry.objects.filter(action="session.refused").order_by("pk")
+    return [row.detail["reason"] for row in rows]
 
 
 def provider_values(server: LocalIdentityProvider, **values: Any) -> dict[str, Any]:

@@ -6,6 +6,8 @@ used as the seed of `hashtextextended` names a family of `bigint` locks, one for
 
 from enum import IntEnum, unique
 
+from django.db import connection
+
 
 @unique
 class LockKey(IntEnum):
@@ -29,3 +31,9 @@ class LockKey(IntEnum):
     SAML_PROVIDER = 4_711_016
     PASSWORD_CHECKS = 4_711_020
     DEMO_DATA = 4_711_021
+
+
+def lock_until_commit(key: LockKey) -> None:
+    """Wait for the lock, which this transaction keeps to its end. It needs no row to lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])

@@ -8,12 +8,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from connectors.sdk.parse_setting_values import parse_duration
 from connectors.sdk.settings import SettingError
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.formatting import in_zone
 from visibility.kpi.dimensions import DIMENSIONS, Dimension, bitmask_of_dimensions_not_grouped
 from visibility.kpi.kpi import Kpi, KpiUnit
@@ -82,7 +82,8 @@ def add_kpi_target(values: KpiTargetValues, *, user: User, now: datetime) -> Kpi
     """
     kpi = _check(values)
     with transaction.atomic():
-        _lock()
+        # One after the other: the new target ends the earlier one.
+        lock_until_commit(LockKey.KPI_TARGETS)
         if KpiTarget.objects.filter(kpi=kpi.code).count() >= MAX_TARGETS:
             raise _invalid("kpi", f"{kpi.title} has {MAX_TARGETS} targets, which is the maximum.")
         before = _applying_on(values)
@@ -123,7 +124,7 @@ def end_kpi_target(
     One that begins later then never applies. Raises InvalidKpiTarget.
     """
     with transaction.atomic():
-        _lock()
+        lock_until_commit(LockKey.KPI_TARGETS)
         target = KpiTarget.objects.select_related("created_by").filter(pk=number).first()
         if target is None:
             return None
@@ -208,12 +209,6 @@ def _applying_on(values: KpiTargetValues) -> KpiTarget | None:
     day = values.first_day
     applying = Q(last_day__isnull=True) | Q(last_day__gte=day)
     return _same_scope(values).filter(applying, first_day__lte=day).first()
-
-
-def _lock() -> None:
-    """Change targets one after the other: the new one ends the earlier one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.KPI_TARGETS])
 
 
 def _today(now: datetime) -> date:

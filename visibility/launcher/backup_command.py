@@ -16,20 +16,18 @@ from psycopg import sql
 from visibility.launcher import (
     embedded_servers,
     instance_lock_and_environment,
-    reachable_server_folders,
     up_command,
 )
 from visibility.launcher.backup_passphrase import VARIABLE, read_passphrase
 from visibility.launcher.database_in_use import is_database_in_use
 from visibility.launcher.embedded_servers import DATABASE_NAME
 from visibility.launcher.instance_lock_and_environment import CHECKOUT, FALLBACK_KEYS
+from visibility.launcher.own_postgres_command import Action, run_with_own_postgres
 from visibility.launcher.reachable_server_folders import ServerLayout
 from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.start_process_and_rotate_log import ProcessDefinition, python_child_command
 from visibility.launcher.supervisor import (
-    StopRequested,
     Supervisor,
-    print_error_and_return_exit_code,
 )
 from visibility.launcher.terminal_signals_and_logs import print_line
 
@@ -46,26 +44,13 @@ def main(argv: list[str]) -> int | None:
         return None
     if command == "backup" and instance_lock_and_environment.running_instance_environment(data):
         return None
-    try:
-        lock = instance_lock_and_environment.InstanceLock(data)
-    except instance_lock_and_environment.AlreadyRunning as running:
-        return print_error_and_return_exit_code(f"{running}. Stop it first.")
-    passphrase = read_passphrase(is_new=command == "backup")
-    supervisor = Supervisor(data / "log", data / "run")
-    try:
-        servers = reachable_server_folders.prepare_layout(data, valkey=False)
-        embedded_servers.stop_leftover_servers(servers)
-        up_command.start_postgres(servers, supervisor)
+
+    def prepare() -> Action:
+        environment = {VARIABLE: read_passphrase(is_new=command == "backup")}
         run = _restore if command == "restore" else _back_up
-        run(data, servers, supervisor, arguments, {VARIABLE: passphrase})
-    except StopRequested:
-        return print_error_and_return_exit_code("stopped; nothing was changed")
-    except (StartError, OSError, psycopg.Error) as error:
-        return print_error_and_return_exit_code(str(error))
-    finally:
-        supervisor.stop()
-        lock.release()
-    return 0
+        return lambda servers, supervisor: run(data, servers, supervisor, arguments, environment)
+
+    return run_with_own_postgres(data, prepare, stopped="stopped; nothing was changed")
 
 
 def _back_up(

@@ -6,27 +6,24 @@ killed loses nothing; the next run goes on.
 
 import os
 import secrets
+from functools import partial
 from pathlib import Path
-
-import psycopg
 
 from visibility.launcher import (
     backup_command,
     embedded_servers,
     instance_lock_and_environment,
-    reachable_server_folders,
-    up_command,
 )
 from visibility.launcher.instance_lock_and_environment import (
     ensure_secret_key_file,
     fallback_keys_file,
     write_private,
 )
+from visibility.launcher.own_postgres_command import run_with_own_postgres
+from visibility.launcher.reachable_server_folders import ServerLayout
 from visibility.launcher.server_programs_and_account import StartError
 from visibility.launcher.supervisor import (
-    StopRequested,
     Supervisor,
-    print_error_and_return_exit_code,
 )
 from visibility.launcher.terminal_signals_and_logs import print_line
 
@@ -43,27 +40,14 @@ def main(argv: list[str]) -> int | None:
         return None
     if CHECK in options and instance_lock_and_environment.running_instance_environment(data):
         return None
-    try:
-        lock = instance_lock_and_environment.InstanceLock(data)
-    except instance_lock_and_environment.AlreadyRunning as running:
-        return print_error_and_return_exit_code(f"{running}. Stop it first.")
-    supervisor = Supervisor(data / "log", data / "run")
-    try:
-        _run(data, supervisor, options)
-    except StopRequested:
-        return print_error_and_return_exit_code("stopped; run the command again to finish")
-    except (StartError, OSError, psycopg.Error) as error:
-        return print_error_and_return_exit_code(str(error))
-    finally:
-        supervisor.stop()
-        lock.release()
-    return 0
+    return run_with_own_postgres(
+        data,
+        lambda: partial(_run, data, options),
+        stopped="stopped; run the command again to finish",
+    )
 
 
-def _run(data: Path, supervisor: Supervisor, options: list[str]) -> None:
-    servers = reachable_server_folders.prepare_layout(data, valkey=False)
-    embedded_servers.stop_leftover_servers(servers)
-    up_command.start_postgres(servers, supervisor)
+def _run(data: Path, options: list[str], servers: ServerLayout, supervisor: Supervisor) -> None:
     if not backup_command.contains_data(servers):
         raise StartError(f"{data} contains no data.")
     has_own_keys = _has_keys_of_environment()

@@ -17,7 +17,7 @@ from django.db import connection, models, transaction
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.derived_keys import KeyPurpose
 from visibility.db.keyed_seal import is_valid_seal, seal_text
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 
 SEAL_PURPOSE = KeyPurpose.AUDIT_HEAD
 # Attribute of a user object of a request with an API token: the public part of the token.
@@ -92,9 +92,8 @@ def append_audit_entry(
     if user is not None and (token := user.__dict__.get(API_TOKEN_NAME)):
         detail = {**detail, "api_token": token}
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # One writer of the hash chain at a time.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.AUDIT_CHAIN])
+        # One writer of the hash chain at a time.
+        lock_until_commit(LockKey.AUDIT_CHAIN)
         head = AuditHead.objects.first()
         if head is not None and head.is_sealed:
             _count_unsealed_entries_that_fit(head)

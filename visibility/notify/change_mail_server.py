@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 
+from connectors.sdk.given_values import read_given_values
 from connectors.sdk.parse_setting_values import parse_integer, parse_storable_text
 from connectors.sdk.settings import SettingError
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.models.audit import append_audit_entry
 from visibility.models.mail_server import MailSecurity, MailServer
 from visibility.notify.channel import DeliveryFailed
@@ -66,7 +67,7 @@ def change_mail_server(
     MailServerConflict.
     """
     with transaction.atomic():
-        _lock()
+        lock_until_commit(LockKey.MAIL_SERVER)
         row = current_mail_server()
         if version is not None and version != row.version:
             raise MailServerConflict(
@@ -90,7 +91,7 @@ def change_mail_server(
 def remove_mail_server(*, by: User, now: datetime) -> bool:
     """Remove the server and its password; return whether there was one."""
     with transaction.atomic():
-        _lock()
+        lock_until_commit(LockKey.MAIL_SERVER)
         row = MailServer.objects.first()
         if row is None:
             return False
@@ -126,14 +127,8 @@ def send_test_email(to: str, *, by: User, now: datetime) -> MailTestResult:
 
 def _apply(row: MailServer, values: Mapping[str, object]) -> str | None:
     """Set the values; return the new password, None if it stays. Raises InvalidMailServer."""
-    errors: list[SettingError] = []
-    host_before, read = row.host, {}
-    for name in (*FIELDS, PASSWORD):
-        if name in values:
-            try:
-                read[name] = READERS[name](values[name])
-            except ValueError as error:
-                errors.append(SettingError(name, str(error)))
+    host_before = row.host
+    read, errors = read_given_values(values, READERS)
     for name in FIELDS:
         if name in read:
             setattr(row, name, read[name])
@@ -214,12 +209,6 @@ READERS: Mapping[str, Callable[[object], Any]] = {
     "sender": _read_sender,
     PASSWORD: _read_text(PASSWORD),
 }
-
-
-def _lock() -> None:
-    with connection.cursor() as cursor:
-        # There may be no row to lock.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.MAIL_SERVER])
 
 
 def _audit(action: str, by: User, now: datetime, detail: Mapping[str, Any]) -> None:

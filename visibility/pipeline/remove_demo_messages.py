@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.kpi.measured_records import RecordKind
 from visibility.kpi.remove_facts_of_records import remove_facts_of_records
 from visibility.models import EditedMessage, MessageDiscard, MessageReplay
@@ -65,9 +65,9 @@ def remove_events(sources: Sequence[int]) -> int:
 
 
 def _delete_batch(sources: Sequence[int], select: str, deletes: Sequence[str]) -> list[int]:
+    # A worker that measures messages has read some of them.
+    lock_until_commit(LockKey.KPI_RECORDS)
     with connection.cursor() as cursor:
-        # A worker that measures messages has read some of them.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.KPI_RECORDS])
         cursor.execute(select, [list(sources), BATCH_SIZE])
         ids = [row[0] for row in cursor.fetchall()]
         for statement in deletes if ids else ():

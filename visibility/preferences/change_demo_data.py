@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.models.audit import append_audit_entry
 from visibility.models.demo_data import DemoData, DemoDataState
 from visibility.models.rules_clocks_and_calendars import SlaRule, WorkCalendar
@@ -98,9 +98,7 @@ def request_removal_of_demo_data(*, by: User, now: datetime) -> None:
 
 
 def _lock_demo_data() -> DemoData | None:
-    with connection.cursor() as cursor:
-        # There may be no row to lock.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.DEMO_DATA])
+    lock_until_commit(LockKey.DEMO_DATA)
     return DemoData.objects.select_for_update().first()
 
 

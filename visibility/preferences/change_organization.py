@@ -8,9 +8,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 
-from visibility.db.lock_keys import LockKey
+from connectors.sdk.given_values import read_given_values
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.models.audit import append_audit_entry
 from visibility.models.organization import MAX_NAME_LENGTH, Organization, WeekStart
 from visibility.models.rules_clocks_and_calendars import WorkCalendar
@@ -69,16 +70,9 @@ def current_organization() -> Organization:
 
 def check_organization(values: Mapping[str, Any]) -> dict[str, Any]:
     """The given fields in the form of the model. Raises InvalidOrganization with all errors."""
-    errors: dict[str, str] = {}
-    read: dict[str, Any] = {}
-    for name in FIELDS:
-        if name in values:
-            try:
-                read[name] = READERS[name](values[name])
-            except ValueError as error:
-                errors[name] = str(error)
+    read, errors = read_given_values(values, READERS)
     if errors:
-        raise InvalidOrganization(errors)
+        raise InvalidOrganization({error.name: error.sentence for error in errors})
     return read
 
 
@@ -91,9 +85,7 @@ def change_organization(
     written if nothing changes. Raises InvalidOrganization, OrganizationConflict.
     """
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # There may be no row to lock.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.ORGANIZATION])
+        lock_until_commit(LockKey.ORGANIZATION)
         row = current_organization()
         if version is not None and version != row.version:
             raise OrganizationConflict(

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.models.audit import append_audit_entry
 from visibility.models.customer_brand import MAX_DISPLAY_NAME, CustomerBrand
 from visibility.preferences.logo_file import InvalidLogo, check_logo
@@ -57,9 +57,7 @@ def change_brand(
     """
     values = _checked(change)
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # There may be no row to lock.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.CUSTOMER_BRAND])
+        lock_until_commit(LockKey.CUSTOMER_BRAND)
         row = current_brand()
         if version is not None and version != row.version:
             raise BrandConflict(

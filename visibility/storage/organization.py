@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import Error
@@ -19,6 +20,8 @@ from visibility.storage.configuration_cache import (
     is_version_known,
     load_once_per_configuration_version,
 )
+
+SumT = TypeVar("SumT", bound=tuple[Decimal, str])
 
 MAX_AGE = 1.0  # seconds
 DEFAULT_CURRENCY = "USD"
@@ -100,9 +103,7 @@ def organization_currency() -> str:
     return row.currency if row else DEFAULT_CURRENCY
 
 
-def own_currency_first(
-    sums: Iterable[tuple[Decimal, str]],
-) -> list[tuple[Decimal, str]]:
+def own_currency_first(sums: Iterable[SumT]) -> list[SumT]:
     """Sums as (amount, currency): that of the organization first, then the largest numbers."""
     own = organization_currency()
     return sorted(sums, key=lambda each: (each[1] == own, *each), reverse=True)

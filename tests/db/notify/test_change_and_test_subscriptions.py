@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -28,14 +27,6 @@ from visibility.notify.mail import FILE_BACKEND
 
 pytestmark = pytest.mark.django_db
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[RecordingServer]:
-    server = RecordingServer()
-    settings.OUTGOING_ALLOWED = [server.url.removeprefix("http://")]
-    yield server
-    server.close()
 
 
 @pytest.fixture

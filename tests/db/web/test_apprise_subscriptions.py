@@ -1,10 +1,7 @@
 """Subscriptions through Apprise: in the browser and over the API, with and without the package."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.utils.html import escape
-from pytest_django.fixtures import Settings
 
 from tests.builders.sink import RecordingServer
 from tests.db.web.api.test_subscriptions import StrictClient
@@ -22,14 +19,6 @@ INSTALL = "pip install 'apprise>=2.3,<2.4'"
 @pytest.fixture
 def ops() -> StrictClient:
     return StrictClient(UserRole.OPERATIONS)
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[RecordingServer]:
-    server = RecordingServer()
-    settings.OUTGOING_ALLOWED = [server.url.removeprefix("http://")]
-    yield server
-    server.close()
 
 
 def apprise_url(receiver: RecordingServer) -> str:

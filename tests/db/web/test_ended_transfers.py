@@ -2,12 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-import uvicorn
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.core.signals import request_finished, request_started
@@ -16,6 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from tests.builders.users import create_user
+from tests.builders.uvicorn_server import serve
 from tests.db.web.api.test_api_tokens import new_token, with_token
 from visibility.db.database_time import database_now
 from visibility.launcher.process_plan import web_command
@@ -86,23 +86,6 @@ async def receive(path: str, header: str, port: int, in_the_middle: Callable[[],
     return bytes(received)
 
 
-def serve(then: Callable[[int], Awaitable[None]]) -> None:
-    async def run() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(
-                get_asgi_application(), lifespan="off", http=HTTP_OPTION, log_config=None
-            )
-            server = uvicorn.Server(config)
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            try:
-                await then(listener.getsockname()[1])
-            finally:
-                server.should_exit = True
-                await serving
-
-    async_to_sync(run)()
-
-
 def transfer_twice(path: str, header: str, in_the_middle: Callable[[], None]) -> list[bytes]:
     """Receive a file to its end, and once more, acting in the middle."""
     answers = []
@@ -111,7 +94,7 @@ def transfer_twice(path: str, header: str, in_the_middle: Callable[[], None]) ->
         answers.append(await receive(path, header, port, lambda: None))
         answers.append(await receive(path, header, port, in_the_middle))
 
-    serve(then)
+    serve(get_asgi_application(), then, http=HTTP_OPTION)
     return answers
 
 

@@ -82,7 +82,7 @@ def test_numbers_of_issuers_that_are_no_source(integrator: Client, wms: Source) 
     assert "numbers_of_unknown_issuers" not in findings(integrator)
 
 
-def test_an_unknown_issuer_is_mended_by_the_setting_that_names_it(
+def test_an_unknown_issuer_is_corrected_by_the_setting_that_names_it(
     integrator: Client, wms: Source
 ) -> None:
     receive(wms, ("order.received", {"order": "SO-1"}))

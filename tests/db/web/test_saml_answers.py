@@ -15,7 +15,6 @@ from tests.builders.saml import (
     come_back,
     leave,
     post_answer,
-    running_saml_provider,
     sign_in_at,
     store_saml_provider,
 )
@@ -32,7 +31,7 @@ from tests.builders.saml_identity_provider import (
     sign,
     time_text,
 )
-from tests.builders.single_sign_on import shown_after
+from tests.builders.single_sign_on import running_provider, shown_after
 from tests.builders.users import create_user
 from visibility.models import AuditEntry, SamlSignIn
 from visibility.web.permissions import UserRole
@@ -44,7 +43,7 @@ TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSamlProvider]:
-    with running_saml_provider(settings, monkeypatch) as running:
+    with running_provider(settings, monkeypatch, LocalSamlProvider) as running:
         create_user(UserRole.OPERATIONS, "grace", email="grace@example.com")
         create_user(UserRole.OPERATIONS, "victim", email="victim@example.com")
         store_saml_provider(running)

@@ -16,13 +16,18 @@ from tests.builders.saml import (
     METADATA,
     START,
     come_back,
-    running_saml_provider,
     saml_values,
     sign_in_at,
     store_saml_provider,
 )
 from tests.builders.saml_identity_provider import LocalSamlProvider, encoded_certificate
-from tests.builders.single_sign_on import address_on, confirm, confirmed_session, shown_after
+from tests.builders.single_sign_on import (
+    address_on,
+    confirm,
+    confirmed_session,
+    running_provider,
+    shown_after,
+)
 from tests.builders.users import create_user, signed_in
 from visibility.models import AuditEntry, SamlProvider
 from visibility.web.permissions import UserRole
@@ -34,7 +39,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSamlProvider]:
-    with running_saml_provider(settings, monkeypatch) as running:
+    with running_provider(settings, monkeypatch, LocalSamlProvider) as running:
         yield running
 
 

@@ -19,13 +19,12 @@ from tests.builders.saml import (
     come_back,
     leave,
     post_answer,
-    running_saml_provider,
     sign_in_at,
     store_saml_provider,
 )
 from tests.builders.saml_identity_provider import LocalSamlProvider
 from tests.builders.second_factors import set_up_app
-from tests.builders.single_sign_on import shown_after
+from tests.builders.single_sign_on import refusals, running_provider, shown_after, signed_in_as
 from tests.builders.users import create_user
 from visibility.db.database_time import database_now
 from visibility.models import AuditEntry, PersonScope, SamlSignIn
@@ -42,23 +41,13 @@ GROUPS = [
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSamlProvider]:
-    with running_saml_provider(settings, monkeypatch) as running:
+    with running_provider(settings, monkeypatch, LocalSamlProvider) as running:
         yield running
 
 
 @pytest.fixture
 def grace() -> User:
     return create_user(UserRole.OPERATIONS, "grace", email="Grace@example.com")
-
-
-def signed_in_as(client: Client) -> str:
-    number = client.session.get("_auth_user_id")
-    return User.objects.get(pk=number).username if number else ""
-
-
-def refusals() -> list[Any]:
-    rows = AuditEntry.objects.filter(action="session.refused").order_by("pk")
-    return [row.detail["reason"] for row in rows]
 
 
 def test_person_is_found_by_email_and_then_by_name_id(

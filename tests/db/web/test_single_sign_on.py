@@ -36,7 +36,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalIdentityProvider]:
-    with running_provider(settings, monkeypatch) as running:
+    with running_provider(settings, monkeypatch, LocalIdentityProvider) as running:
         yield running
 
 

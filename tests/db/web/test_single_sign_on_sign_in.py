@@ -16,9 +16,11 @@ from tests.builders.single_sign_on import (
     START,
     come_back,
     leave,
+    refusals,
     running_provider,
     shown_after,
     sign_in_at,
+    signed_in_as,
     store_provider,
 )
 from tests.builders.users import create_user, signed_in
@@ -37,7 +39,7 @@ GROUPS = [
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalIdentityProvider]:
-    with running_provider(settings, monkeypatch) as running:
+    with running_provider(settings, monkeypatch, LocalIdentityProvider) as running:
         yield running
 
 
@@ -46,19 +48,8 @@ def grace() -> User:
     return create_user(UserRole.OPERATIONS, "grace", email="Grace@example.com")
 
 
-def signed_in_as(client: Client) -> str:
-    """The username of the session; "" if nobody is signed in."""
-    number = client.session.get("_auth_user_id")
-    return User.objects.get(pk=number).username if number else ""
-
-
 def role_names(user: User) -> list[str]:
     return sorted(role.value for role in roles(User.objects.get(pk=user.pk)))
-
-
-def refusals() -> list[Any]:
-    rows = AuditEntry.objects.filter(action="session.refused").order_by("pk")
-    return [row.detail["reason"] for row in rows]
 
 
 def test_person_is_found_by_verified_email_and_then_by_subject(

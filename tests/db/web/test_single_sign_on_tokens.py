@@ -38,7 +38,7 @@ CREDENTIALS = "http://169.254.169.254/latest/meta-data"
 
 @pytest.fixture
 def server(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalIdentityProvider]:
-    with running_provider(settings, monkeypatch) as running:
+    with running_provider(settings, monkeypatch, LocalIdentityProvider) as running:
         create_user(UserRole.OPERATIONS, "grace", email="grace@example.com")
         store_provider(running)
         yield running

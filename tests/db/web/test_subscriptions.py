@@ -1,7 +1,6 @@
 """The pages of subscriptions: form from the declarations, secrets, test messages and roles."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.core import mail
@@ -26,14 +25,6 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification
 @pytest.fixture
 def ops() -> Client:
     return signed_in(UserRole.OPERATIONS)
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[RecordingServer]:
-    server = RecordingServer()
-    settings.OUTGOING_ALLOWED = [server.url.removeprefix("http://")]
-    yield server
-    server.close()
 
 
 def page(client: Client, address: str) -> str:

@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-import uvicorn
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
@@ -16,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.typing import Origin
 
+from tests.builders import uvicorn_server
 from tests.builders.users import signed_in
 from visibility.db.change_feed import append_changes
 from visibility.launcher.process_plan import web_command
@@ -41,26 +40,8 @@ def _fast_hub(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
 
 
 def serve(then: Callable[[int], Awaitable[None]]) -> None:
-    """Run `then` with the port of a uvicorn server that has the options of the product."""
-
-    async def run() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(
-                websocket_application,
-                lifespan="off",
-                ws=WS_OPTION,
-                ws_per_message_deflate=False,
-                log_config=None,  # uvicorn's own would hide its log from caplog
-            )
-            server = uvicorn.Server(config)
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            try:
-                await then(listener.getsockname()[1])
-            finally:
-                server.should_exit = True
-                await serving
-
-    async_to_sync(run)()
+    """Run `then` with the port of a server of the sockets."""
+    uvicorn_server.serve(websocket_application, then, ws=WS_OPTION, ws_per_message_deflate=False)
 
 
 def opened(port: int, client: Client | None, *, path: str = "/ws/live", host: str = "") -> connect:

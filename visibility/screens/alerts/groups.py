@@ -234,10 +234,7 @@ def _money_of_groups(
         .annotate(total=Sum("money"))
     ):
         sums[group_key(query.by, row)].append(MoneySum(row["total"], row["currency"]))
-    return {
-        key: [MoneySum(*each) for each in own_currency_first(totals)]
-        for key, totals in sums.items()
-    }
+    return {key: own_currency_first(totals) for key, totals in sums.items()}
 
 
 def _title(query: InboxQuery, row: Mapping[str, Any]) -> str:

@@ -21,5 +21,4 @@ def money_of_view(query: InboxQuery, page: GroupPage, now: datetime) -> Money:
     else:
         alerts = alerts_of_view(query, now).exclude(money=None).order_by()
         sums.update(alerts.values_list("currency").annotate(total=Sum("money")))
-    by_amount = ((total, currency) for currency, total in sums.items())
-    return [MoneySum(*each) for each in own_currency_first(by_amount)]
+    return own_currency_first(MoneySum(total, currency) for currency, total in sums.items())

@@ -19,14 +19,19 @@ from visibility.web.api.common_serializers import (
     serialize,
 )
 from visibility.web.api.idempotency import run_idempotently
-from visibility.web.api.problem_responses import ApiResponse, ConflictError, InvalidFieldsInput
+from visibility.web.api.problem_responses import ApiResponse, InvalidFieldsInput
 from visibility.web.api.request_body_serializers import (
     EmptyBody,
     RequestBody,
     parse_body,
     read_body,
 )
-from visibility.web.api.single_sign_on import GroupRoleBody, GroupRoleSerializer
+from visibility.web.api.single_sign_on import (
+    GroupRoleBody,
+    GroupRoleSerializer,
+    change_provider,
+    remove_stored_provider,
+)
 from visibility.web.people.saml.certificate_facts import certificates_of
 from visibility.web.people.saml.change_saml_provider import (
     change_saml_provider,
@@ -37,10 +42,7 @@ from visibility.web.people.saml.change_saml_provider import (
 from visibility.web.people.saml.installation import is_saml_installed
 from visibility.web.people.saml.read_saml_values import MAX_LENGTHS, METADATA_XML
 from visibility.web.people.saml.service_provider import own_entity_id, response_address
-from visibility.web.people.single_sign_on.change_identity_provider import (
-    IdentityProviderConflict,
-    InvalidIdentityProvider,
-)
+from visibility.web.people.single_sign_on.stored_provider import InvalidIdentityProvider
 from visibility.web.permissions import Permission
 
 
@@ -148,38 +150,18 @@ class SamlProviderView(ApiView):
 
         The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
         """
-        require_confirmation(request)
-        body = read_body(request)
-
-        def do() -> ApiResponse:
-            values: dict[str, Any] = parse_body(SamlProviderBody, body)
-            try:
-                saved = change_saml_provider(
-                    values, version=values.pop("version", None), by=current_author(request)
-                )
-            except InvalidIdentityProvider as error:
-                raise InvalidFieldsInput(error.errors) from error
-            except IdentityProviderConflict as error:
-                raise ConflictError(str(error)) from error
-            return ApiResponse.with_json_body(serialize(SamlProviderSerializer, saved))
-
-        return run_idempotently(request, body, do)
+        return change_provider(
+            request, SamlProviderBody, SamlProviderSerializer, change_saml_provider
+        )
 
     @extend_schema(
         operation_id="saml_provider_remove", request=EmptyBody, responses=SamlProviderSerializer
     )
     def delete(self, request: Request) -> HttpResponse:
         """Remove the SAML provider. The session must be confirmed."""
-        require_confirmation(request)
-        body = read_body(request)
-
-        def do() -> ApiResponse:
-            parse_body(EmptyBody, body)
-            remove_saml_provider(by=current_author(request))
-            content = serialize(SamlProviderSerializer, current_saml_provider())
-            return ApiResponse.with_json_body(content)
-
-        return run_idempotently(request, body, do)
+        return remove_stored_provider(
+            request, SamlProviderSerializer, remove_saml_provider, current_saml_provider
+        )
 
 
 class SamlMetadataView(ApiView):

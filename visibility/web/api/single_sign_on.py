@@ -1,5 +1,6 @@
 """Endpoints of single sign-on: the identity provider, and a test that reads what it publishes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from visibility.models import IdentityProvider, UnknownPeople
+from visibility.models import IdentityProvider, SignInProvider, UnknownPeople
 from visibility.web.api.account_security import require_confirmation
 from visibility.web.api.base import ApiView, current_author
 from visibility.web.api.common_serializers import (
@@ -28,8 +29,6 @@ from visibility.web.api.request_body_serializers import (
 )
 from visibility.web.people.single_sign_on.allauth_provider import redirect_address
 from visibility.web.people.single_sign_on.change_identity_provider import (
-    IdentityProviderConflict,
-    InvalidIdentityProvider,
     change_identity_provider,
     current_identity_provider,
     remove_identity_provider,
@@ -40,6 +39,11 @@ from visibility.web.people.single_sign_on.read_provider_values import (
     MAX_GROUP_LENGTH,
     MAX_LENGTHS,
     SECRET,
+)
+from visibility.web.people.single_sign_on.stored_provider import (
+    ChangeProvider,
+    IdentityProviderConflict,
+    InvalidIdentityProvider,
 )
 from visibility.web.permissions import Permission, UserRole
 
@@ -125,6 +129,47 @@ class ProviderCheckSerializer(PermissionFilteredSerializer):
     facts = ProviderFactSerializer(many=True)
 
 
+def change_provider(
+    request: Request,
+    body_serializer: type[RequestBody],
+    serializer: type[PermissionFilteredSerializer],
+    change: ChangeProvider,
+) -> HttpResponse:
+    """Change the fields that the body gives. The session must be confirmed."""
+    require_confirmation(request)
+    body = read_body(request)
+
+    def do() -> ApiResponse:
+        values: dict[str, Any] = parse_body(body_serializer, body)
+        try:
+            saved = change(values, version=values.pop("version", None), by=current_author(request))
+        except InvalidIdentityProvider as error:
+            raise InvalidFieldsInput(error.errors) from error
+        except IdentityProviderConflict as error:
+            raise ConflictError(str(error)) from error
+        return ApiResponse.with_json_body(serialize(serializer, saved))
+
+    return run_idempotently(request, body, do)
+
+
+def remove_stored_provider(
+    request: Request,
+    serializer: type[PermissionFilteredSerializer],
+    remove: Callable[..., bool],
+    current: Callable[[], SignInProvider],
+) -> HttpResponse:
+    """Remove the provider; the body is what is stored then. The session must be confirmed."""
+    require_confirmation(request)
+    body = read_body(request)
+
+    def do() -> ApiResponse:
+        parse_body(EmptyBody, body)
+        remove(by=current_author(request))
+        return ApiResponse.with_json_body(serialize(serializer, current()))
+
+    return run_idempotently(request, body, do)
+
+
 class SingleSignOnView(ApiView):
     """`/single-sign-on`."""
 
@@ -148,38 +193,18 @@ class SingleSignOnView(ApiView):
 
         The session must be confirmed: it signed in, or confirmed, within the last 15 minutes.
         """
-        require_confirmation(request)
-        body = read_body(request)
-
-        def do() -> ApiResponse:
-            values: dict[str, Any] = parse_body(SingleSignOnBody, body)
-            try:
-                saved = change_identity_provider(
-                    values, version=values.pop("version", None), by=current_author(request)
-                )
-            except InvalidIdentityProvider as error:
-                raise InvalidFieldsInput(error.errors) from error
-            except IdentityProviderConflict as error:
-                raise ConflictError(str(error)) from error
-            return ApiResponse.with_json_body(serialize(SingleSignOnSerializer, saved))
-
-        return run_idempotently(request, body, do)
+        return change_provider(
+            request, SingleSignOnBody, SingleSignOnSerializer, change_identity_provider
+        )
 
     @extend_schema(
         operation_id="single_sign_on_remove", request=EmptyBody, responses=SingleSignOnSerializer
     )
     def delete(self, request: Request) -> HttpResponse:
         """Remove the identity provider and its secret. The session must be confirmed."""
-        require_confirmation(request)
-        body = read_body(request)
-
-        def do() -> ApiResponse:
-            parse_body(EmptyBody, body)
-            remove_identity_provider(by=current_author(request))
-            content = serialize(SingleSignOnSerializer, current_identity_provider())
-            return ApiResponse.with_json_body(content)
-
-        return run_idempotently(request, body, do)
+        return remove_stored_provider(
+            request, SingleSignOnSerializer, remove_identity_provider, current_identity_provider
+        )
 
 
 UnlinkPersonView = person_action(

@@ -1,18 +1,12 @@
 """`/people/single-sign-on/saml`: the SAML provider of the organization, for administrators."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_version
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
     NOT_SHOWN_NOTE,
@@ -21,7 +15,6 @@ from visibility.screens.save_conflicts import (
 )
 from visibility.web.author import author_of
 from visibility.web.pages.saml_sign_in import SETTINGS_PAGE, go_to_provider
-from visibility.web.pages.single_sign_on import CONFIRM_FIRST
 from visibility.web.people.saml.certificate_facts import certificates_of
 from visibility.web.people.saml.change_saml_provider import (
     CHANGED,
@@ -43,15 +36,18 @@ from visibility.web.people.saml.service_provider import (
     own_entity_id,
     response_address,
 )
-from visibility.web.people.single_sign_on.change_identity_provider import (
-    IdentityProviderConflict,
-    InvalidIdentityProvider,
-)
-from visibility.web.people.single_sign_on.form_values import group_rows
-from visibility.web.people.single_sign_on.links import link_own_account
-from visibility.web.people.single_sign_on.test_sign_in_result import load_test_result
-from visibility.web.permission_labels import ROLE_TITLES
+from visibility.web.people.single_sign_on.stored_provider import InvalidIdentityProvider
 from visibility.web.permissions import Permission, require_permission, signed_in_user
+from visibility.web.provider_settings import (
+    CONFIRM_FIRST,
+    NOT_SENT,
+    ProviderForm,
+    is_unconfirmed,
+    link_person_of_test,
+    provider_context,
+    remove_provider,
+    save_provider,
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,20 +57,8 @@ def saml_settings(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _render_page(request)
     values = read_saml_form(request.POST, request.FILES.get("metadata_file"))
-    if is_reauthentication_required(request, app="allauth.mfa"):
-        return _render_page(request, entered=values, is_unconfirmed=True)
-    try:
-        saved = change_saml_provider(
-            values,
-            version=parse_row_version(request.POST.get("version", "")),
-            by=author_of(request),
-        )
-    except InvalidIdentityProvider as error:
-        return _render_page(request, entered=values, errors=error.errors)
-    except IdentityProviderConflict:
-        return _render_page(request, entered=values, is_conflict=True)
-    state = "on" if saved.is_enabled else "off"
-    messages.success(request, f"Single sign-on with {saved.name} saved. It is {state}.")
+    if form := save_provider(request, values, change_saml_provider):
+        return _render_page(request, form)
     return HttpResponseRedirect(SETTINGS_PAGE)
 
 
@@ -82,7 +66,7 @@ def saml_settings(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.ADMINISTER)
 def read_metadata_now(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/saml/read`: read the stored address of the metadata."""
-    if is_reauthentication_required(request, app="allauth.mfa"):
+    if is_unconfirmed(request):
         messages.error(request, CONFIRM_FIRST)
         return HttpResponseRedirect(SETTINGS_PAGE)
     try:
@@ -107,44 +91,26 @@ def try_saml_sign_in(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.ADMINISTER)
 def link_to_own_account(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/saml/link`: link the person of the test to one's account."""
-    result = load_test_result(request, current_saml_provider())
-    if is_reauthentication_required(request, app="allauth.mfa"):
-        messages.error(request, CONFIRM_FIRST)
-    elif not result or "subject" not in result:
-        messages.error(request, "Test the sign-in first.")
-    elif link_own_account(result["issuer"], result["subject"], by=author_of(request)):
-        messages.success(request, "Your account is linked. You can sign in with the provider.")
-    else:
-        messages.error(request, "Your account or this person is linked already.")
-    return HttpResponseRedirect(SETTINGS_PAGE)
+    return link_person_of_test(request, current_saml_provider(), SETTINGS_PAGE)
 
 
 @require_POST
 @require_permission(Permission.ADMINISTER)
 def delete_saml_provider(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/saml/delete`: remove the provider."""
-    if is_reauthentication_required(request, app="allauth.mfa"):
-        messages.error(request, CONFIRM_FIRST)
-    elif remove_saml_provider(by=author_of(request)):
-        messages.success(request, "Single sign-on with SAML removed.")
-    return HttpResponseRedirect(SETTINGS_PAGE)
+    sentence = "Single sign-on with SAML removed."
+    return remove_provider(
+        request, remove_saml_provider, sentence=sentence, settings_page=SETTINGS_PAGE
+    )
 
 
-def _render_page(
-    request: HttpRequest,
-    *,
-    entered: Mapping[str, Any] | None = None,
-    errors: Sequence[SettingError] = (),
-    is_conflict: bool = False,
-    is_unconfirmed: bool = False,
-) -> HttpResponse:
+def _render_page(request: HttpRequest, form: ProviderForm = NOT_SENT) -> HttpResponse:
     stored = current_saml_provider()
     now = database_now()
     stored_values = {name: getattr(stored, name) for name in FIELDS}
-    values = {**stored_values, METADATA_XML: "", **(entered or {})}
-    error_texts = {error.name: error.sentence for error in errors}
+    values = {**stored_values, METADATA_XML: "", **(form.entered or {})}
     conflict = None
-    if is_conflict:
+    if form.is_conflict:
         conflict = conflict_with_latest_entry(
             saml_values_by_label(stored_values),
             saml_values_by_label(values),
@@ -155,19 +121,13 @@ def _render_page(
             note=NOT_SHOWN_NOTE,
         )
     context = {
-        "provider": stored,
-        "values": values,
-        "fields": saml_text_fields(values, error_texts),
-        "group_rows": group_rows(values["group_roles"]),
-        "roles": [(role.value, title) for role, title in ROLE_TITLES.items()],
-        "errors": error_texts,
-        "is_unconfirmed": is_unconfirmed,
+        **provider_context(request, stored, values, form),
+        "fields": saml_text_fields(values, form.error_texts),
         "conflict": conflict,
         "is_installed": is_saml_installed(),
         "install_command": INSTALL_COMMAND,
         "certificates": certificates_of(stored, now=now),
         "metadata_read": displayed_time(stored.metadata_read_at, now),
-        "result": load_test_result(request, stored),
         "settings_page": SETTINGS_PAGE,
         "own_addresses": (
             ("Entity ID (audience, identifier)", own_entity_id()),
@@ -175,8 +135,7 @@ def _render_page(
         ),
         "own_metadata_path": METADATA_PATH,
     }
-    status = 409 if is_conflict else 403 if is_unconfirmed else 422 if errors else 200
-    return render(request, "single_sign_on/saml.html", context, status=status)
+    return render(request, "single_sign_on/saml.html", context, status=form.status)
 
 
 urlpatterns = [

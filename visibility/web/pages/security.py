@@ -6,14 +6,14 @@ from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
 from visibility.db.database_time import database_now
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.formatting import format_duration
 from visibility.models import SecuritySettings
 from visibility.models.people import BREACH_CHECK_URL
@@ -81,9 +81,7 @@ def _change(request: HttpRequest) -> HttpResponse:
 def _change_session_limits(request: HttpRequest) -> HttpResponse:
     by = author_of(request)
     entered = {name: _integer(request, name) for name in ("idle_minutes", "session_hours")}
-    with connection.cursor() as cursor:
-        # There may be no row to lock.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.SESSION_LIMITS])
+    lock_until_commit(LockKey.SESSION_LIMITS)
     if has_changed_since(request.POST.get(SEEN, ""), _values_by_label(current_limits())):
         return _render(request, status=409, entered=entered)
     try:

@@ -1,18 +1,11 @@
 """`/people/single-sign-on`: the identity provider of the organization, for administrators."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from connectors.sdk.settings import SettingError
 from visibility.db.database_time import database_now
-from visibility.db.parse_id_and_time import parse_row_version
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.save_conflicts import (
     NOT_SHOWN_NOTE,
@@ -25,8 +18,6 @@ from visibility.web.people.single_sign_on.allauth_provider import redirect_addre
 from visibility.web.people.single_sign_on.change_identity_provider import (
     CHANGED,
     OBJECT,
-    IdentityProviderConflict,
-    InvalidIdentityProvider,
     change_identity_provider,
     current_identity_provider,
     remove_identity_provider,
@@ -36,24 +27,26 @@ from visibility.web.people.single_sign_on.check_identity_provider import (
     check_identity_provider,
 )
 from visibility.web.people.single_sign_on.form_values import (
-    group_rows,
     read_form,
     text_fields,
     values_by_label,
 )
-from visibility.web.people.single_sign_on.links import link_own_account
 from visibility.web.people.single_sign_on.read_provider_values import FIELDS, SECRET
 from visibility.web.people.single_sign_on.refusals import SignInRefused
 from visibility.web.people.single_sign_on.sign_in import address_at_provider
 from visibility.web.people.single_sign_on.test_sign_in_result import (
     load_check,
-    load_test_result,
     store_check,
 )
-from visibility.web.permission_labels import ROLE_TITLES
 from visibility.web.permissions import Permission, require_permission, signed_in_user
-
-CONFIRM_FIRST = "Confirm your password or a code first, and try again."
+from visibility.web.provider_settings import (
+    NOT_SENT,
+    ProviderForm,
+    link_person_of_test,
+    provider_context,
+    remove_provider,
+    save_provider,
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,20 +59,8 @@ def single_sign_on(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _render_page(request)
     values = read_form(request.POST)
-    if is_reauthentication_required(request, app="allauth.mfa"):
-        return _render_page(request, entered=values, is_unconfirmed=True)
-    try:
-        saved = change_identity_provider(
-            values,
-            version=parse_row_version(request.POST.get("version", "")),
-            by=author_of(request),
-        )
-    except InvalidIdentityProvider as error:
-        return _render_page(request, entered=values, errors=error.errors)
-    except IdentityProviderConflict:
-        return _render_page(request, entered=values, is_conflict=True)
-    state = "on" if saved.is_enabled else "off"
-    messages.success(request, f"Single sign-on with {saved.name} saved. It is {state}.")
+    if form := save_provider(request, values, change_identity_provider):
+        return _render_page(request, form)
     return HttpResponseRedirect(SETTINGS_PAGE)
 
 
@@ -111,44 +92,28 @@ def try_sign_in(request: HttpRequest) -> HttpResponse:
 @require_permission(Permission.ADMINISTER)
 def link_to_own_account(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/link`: link the person of the test sign-in to one's account."""
-    result = load_test_result(request, current_identity_provider())
-    if is_reauthentication_required(request, app="allauth.mfa"):
-        messages.error(request, CONFIRM_FIRST)
-    elif not result or "subject" not in result:
-        messages.error(request, "Test the sign-in first.")
-    elif link_own_account(result["issuer"], result["subject"], by=author_of(request)):
-        messages.success(request, "Your account is linked. You can sign in with the provider.")
-    else:
-        messages.error(request, "Your account or this person is linked already.")
-    return HttpResponseRedirect(SETTINGS_PAGE)
+    return link_person_of_test(request, current_identity_provider(), SETTINGS_PAGE)
 
 
 @require_POST
 @require_permission(Permission.ADMINISTER)
 def delete_single_sign_on(request: HttpRequest) -> HttpResponse:
     """`POST /people/single-sign-on/delete`: remove the provider and its secret."""
-    if is_reauthentication_required(request, app="allauth.mfa"):
-        messages.error(request, CONFIRM_FIRST)
-    elif remove_identity_provider(by=author_of(request)):
-        messages.success(request, "Single sign-on removed. People sign in with their password.")
-    return HttpResponseRedirect(SETTINGS_PAGE)
+    sentence = "Single sign-on removed. People sign in with their password."
+    return remove_provider(
+        request, remove_identity_provider, sentence=sentence, settings_page=SETTINGS_PAGE
+    )
 
 
-def _render_page(
-    request: HttpRequest,
-    *,
-    entered: Mapping[str, Any] | None = None,
-    errors: Sequence[SettingError] = (),
-    is_conflict: bool = False,
-    is_unconfirmed: bool = False,
-) -> HttpResponse:
+def _render_page(request: HttpRequest, form: ProviderForm = NOT_SENT) -> HttpResponse:
     stored = current_identity_provider()
     now = database_now()
     stored_values = {name: getattr(stored, name) for name in FIELDS}
-    values = stored_values | {key: text for key, text in (entered or {}).items() if key != SECRET}
-    error_texts = {error.name: error.sentence for error in errors}
+    values = stored_values | {
+        key: text for key, text in (form.entered or {}).items() if key != SECRET
+    }
     conflict = None
-    if is_conflict:
+    if form.is_conflict:
         conflict = conflict_with_latest_entry(
             values_by_label(stored_values),
             values_by_label(values),
@@ -159,24 +124,17 @@ def _render_page(
             note=NOT_SHOWN_NOTE,
         )
     context = {
-        "provider": stored,
-        "values": values,
-        "fields": text_fields(values, error_texts),
-        "group_rows": group_rows(values["group_roles"]),
-        "roles": [(role.value, title) for role, title in ROLE_TITLES.items()],
-        "errors": error_texts,
+        **provider_context(request, stored, values, form),
+        "fields": text_fields(values, form.error_texts),
         "has_secret": bool(stored.sealed_client_secret),
-        "is_secret_missing": bool(entered and entered[SECRET]),
-        "is_unconfirmed": is_unconfirmed,
+        "is_secret_missing": bool(form.entered and form.entered[SECRET]),
         "conflict": conflict,
         "check": load_check(request, stored),
         "tested": displayed_time(stored.tested_at, now),
-        "result": load_test_result(request, stored),
         "redirect_address": redirect_address(),
         "settings_page": SETTINGS_PAGE,
     }
-    status = 409 if is_conflict else 403 if is_unconfirmed else 422 if errors else 200
-    return render(request, "single_sign_on/page.html", context, status=status)
+    return render(request, "single_sign_on/page.html", context, status=form.status)
 
 
 urlpatterns = [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from visibility.web.people.second_factor_middleware import WITHOUT_SESSION, has_api_token
+from visibility.web.people.second_factor_middleware import uses_session
 from visibility.web.people.session_access import current_access, still_granted
 from visibility.web.revocable_streams import stop_when_refused
 
@@ -20,8 +20,7 @@ class EndDownloadsMiddleware:
         response = self.get_response(request)
         if (
             isinstance(response, StreamingHttpResponse)
-            and not request.path.startswith(WITHOUT_SESSION)
-            and not has_api_token(request)
+            and uses_session(request)
             and isinstance(request.user, User)
         ):
             access = current_access(request.user, request.session)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from visibility.db.data_scope import DataScope, active_scope, limited_to
 from visibility.web.database_unavailable import unavailable_response
-from visibility.web.people.second_factor_middleware import WITHOUT_SESSION, has_api_token
+from visibility.web.people.second_factor_middleware import uses_session
 from visibility.web.permissions import data_scope
 
 
@@ -20,7 +20,7 @@ class LimitToScopeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         scope = None
-        if not request.path.startswith(WITHOUT_SESSION) and not has_api_token(request):
+        if uses_session(request):
             try:
                 user = request.user
                 scope = data_scope(user) if isinstance(user, User) else None

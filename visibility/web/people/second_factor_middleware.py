@@ -37,7 +37,7 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(WITHOUT_SESSION) or has_api_token(request):
+        if not uses_session(request):
             return self.get_response(request)
         try:
             refusal = self.refusal(request)
@@ -61,6 +61,11 @@ class SecondFactorMiddleware:
         # A session from before it was required, or before it was set up elsewhere.
         query = urlencode({"next": request.get_full_path()}) if request.method == "GET" else ""
         return HttpResponseRedirect(f"{reverse('mfa_reauthenticate')}?{query}")
+
+
+def uses_session(request: HttpRequest) -> bool:
+    """Whether the answer depends on the session, and not on an API token or a link."""
+    return not request.path.startswith(WITHOUT_SESSION) and not has_api_token(request)
 
 
 def has_api_token(request: HttpRequest) -> bool:

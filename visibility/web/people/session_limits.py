@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from visibility.models import SecuritySettings
 from visibility.models.audit import append_audit_entry
 from visibility.web.author import Author
-from visibility.web.people.second_factor_middleware import WITHOUT_SESSION, has_api_token
+from visibility.web.people.second_factor_middleware import uses_session
 from visibility.web.people.session_store import (
     STARTED_AT,
     SessionLimits,
@@ -50,12 +50,7 @@ class SessionLimitsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if (
-            not request.path.startswith(WITHOUT_SESSION)
-            and not has_api_token(request)
-            and is_activity(request)
-            and response.status_code < 500
-        ):
+        if uses_session(request) and is_activity(request) and response.status_code < 500:
             # The response is right without it; the next request extends the session.
             with suppress(DatabaseError):
                 extend_session(request)

@@ -8,13 +8,13 @@ import secrets
 from datetime import UTC, datetime
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from connectors.sdk.event_codec import format_rfc3339
 from visibility.db.derived_keys import KeyPurpose
 from visibility.db.keyed_seal import is_valid_seal, seal_text
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.models import SetupLink
 from visibility.web.permissions import UserRole
 
@@ -54,8 +54,7 @@ def is_valid_setup_link(token: str) -> bool:
 
 def lock_set_up() -> None:
     """Until the end of the transaction, nobody else creates a link or the first administrator."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.ORGANIZATION])
+    lock_until_commit(LockKey.ORGANIZATION)
 
 
 def end_setup_link() -> None:

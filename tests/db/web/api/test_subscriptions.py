@@ -1,11 +1,9 @@
 """`/api/v1/subscriptions` and `/api/v1/channels`, over HTTP with a session and CSRF token."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from tests.builders.sink import RecordingServer
 from tests.builders.sla_rules import create_rule
@@ -39,14 +37,6 @@ class StrictClient(Client):
 @pytest.fixture
 def ops() -> StrictClient:
     return StrictClient(UserRole.OPERATIONS)
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[RecordingServer]:
-    server = RecordingServer()
-    settings.OUTGOING_ALLOWED = [server.url.removeprefix("http://")]
-    yield server
-    server.close()
 
 
 def test_channels_describe_their_settings(ops: StrictClient) -> None:

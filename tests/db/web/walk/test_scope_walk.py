@@ -9,15 +9,15 @@ from unittest.mock import patch
 from urllib.parse import quote, unquote
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.test import Client, override_settings
+from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.builders.users import create_user
 from tests.db.web.walk.addresses import PAGES
 from tests.db.web.walk.dataset import build_dataset
+from tests.db.web.walk.rolled_back import rolled_back_at_end
 from visibility.db import scoped_views
 from visibility.db.data_scope import DataScope
 from visibility.models import (
@@ -40,7 +40,6 @@ from visibility.web.api.schema_and_docs import openapi_document
 from visibility.web.permissions import UserRole
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
-PLAIN_FILES = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 ROLES = (UserRole.CUSTOMER_SERVICE, UserRole.EXECUTIVE, UserRole.OPERATIONS)
 API = "/api/v1/"
 NOTE = "Only-in-a-note"
@@ -91,14 +90,9 @@ def records(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[ScopeRecords]:
     """One data set for the module, with three people who see the orders of one channel."""
-    changed = override_settings(
-        DEMO=True,
-        DATA_DIR=str(tmp_path_factory.mktemp("scopes")),
-        STORAGES={**settings.STORAGES, "staticfiles": PLAIN_FILES},
-    )
-    with django_db_blocker.unblock(), changed, transaction.atomic():
+    folder = tmp_path_factory.mktemp("scopes")
+    with rolled_back_at_end(folder, django_db_blocker, DEMO=True):
         yield _limit_people(build_dataset().values)
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

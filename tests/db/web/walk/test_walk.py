@@ -5,22 +5,19 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.test import override_settings
 from django.urls import resolve
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.db.web.walk.addresses import PAGES, POST_ONLY, PRIVATE, PUBLIC, SIGNED_IN, STEPS
 from tests.db.web.walk.crawl import Link, Visitor, all_patterns
 from tests.db.web.walk.dataset import WalkRecords, build_dataset
+from tests.db.web.walk.rolled_back import rolled_back_at_end
 from visibility.storage.published_manifests import reload_published_manifests
 from visibility.web.page_access import may_open
 from visibility.web.permissions import UserRole, required_permissions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
-PLAIN_FILES = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 # The tests of the API walk its paths.
 API = "api/v1/"
 ROLES = list(UserRole)
@@ -35,14 +32,9 @@ def records(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[WalkRecords]:
     """One data set for the module, in a transaction that is rolled back at the end."""
-    changed = override_settings(
-        DEMO=True,
-        DATA_DIR=str(tmp_path_factory.mktemp("walk")),
-        STORAGES={**settings.STORAGES, "staticfiles": PLAIN_FILES},
-    )
-    with django_db_blocker.unblock(), changed, transaction.atomic():
+    folder = tmp_path_factory.mktemp("walk")
+    with rolled_back_at_end(folder, django_db_blocker, DEMO=True):
         yield build_dataset()
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

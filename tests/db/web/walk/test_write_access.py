@@ -12,10 +12,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
-from django.test import Client, override_settings
+from django.db import connection
+from django.test import Client
 from django.urls import resolve
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -39,6 +38,7 @@ from tests.db.web.walk.access_lines import (
     WITHOUT_SIGN_IN,
 )
 from tests.db.web.walk.addresses import STEPS
+from tests.db.web.walk.rolled_back import rolled_back_at_end
 from visibility.storage.published_manifests import reload_published_manifests
 from visibility.web.api import urls as api_urls
 from visibility.web.permissions import (
@@ -50,7 +50,6 @@ from visibility.web.permissions import (
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
-PLAIN_FILES = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 API = "/api/v1/"
 # What a refused request may write: the audit log, the session, and when a token was last used.
 WRITTEN_WHEN_REFUSED = {
@@ -78,13 +77,9 @@ def values(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[dict[str, Values]]:
     """One data set for the module, in a transaction that is rolled back at the end."""
-    changed = override_settings(
-        DATA_DIR=str(tmp_path_factory.mktemp("access")),
-        STORAGES={**settings.STORAGES, "staticfiles": PLAIN_FILES},
-    )
-    with django_db_blocker.unblock(), changed, transaction.atomic():
+    folder = tmp_path_factory.mktemp("access")
+    with rolled_back_at_end(folder, django_db_blocker):
         yield build_access_dataset()
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

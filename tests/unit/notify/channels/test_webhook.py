@@ -1,7 +1,6 @@
 """Webhooks, received by a real HTTP server on this machine."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -33,15 +32,6 @@ ALERT = AlertSummary(
     url="http://localhost/alerts/17",
 )
 MESSAGE = OutgoingMessage("msg-1", "[high] Late", "Late.", NOON, (ALERT,))
-
-
-@pytest.fixture
-def receiver(settings: Settings) -> Iterator[RecordingServer]:
-    """A server that an administrator allows."""
-    server = RecordingServer()
-    settings.OUTGOING_ALLOWED = [server.url.removeprefix("http://")]
-    yield server
-    server.close()
 
 
 def settings_for(receiver: RecordingServer) -> ParsedSettings:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from connectors.sdk.given_values import read_given_values
 from connectors.sdk.parse_setting_values import parse_storable_text
 from connectors.sdk.settings import SettingError
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.models import SecuritySettings
 from visibility.models.audit import append_audit_entry
 from visibility.models.people import BREACH_CHECK_URL
@@ -39,19 +40,12 @@ def current_password_checks() -> dict[str, Any]:
 
 def lock_password_checks() -> None:
     """Until the end of the transaction, nobody else changes them: there may be no row to lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.PASSWORD_CHECKS])
+    lock_until_commit(LockKey.PASSWORD_CHECKS)
 
 
 def change_password_checks(values: Mapping[str, object], *, by: Author) -> None:
     """Change the given FIELDS. Raises InvalidPasswordChecks."""
-    read, errors = {}, []
-    for name in FIELDS:
-        if name in values:
-            try:
-                read[name] = READERS[name](values[name])
-            except ValueError as error:
-                errors.append(SettingError(name, str(error)))
+    read, errors = read_given_values(values, READERS)
     if errors:
         raise InvalidPasswordChecks(errors)
     with transaction.atomic():

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from connectors.sdk.settings import SettingError
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, lock_until_commit
 from visibility.db.release_connection import close_connection_outside_transaction
 from visibility.models import SamlProvider, UnknownPeople
 from visibility.models.audit import append_audit_entry
 from visibility.web.author import Author
 from visibility.web.people.saml.installation import INSTALL_COMMAND, is_saml_installed
 from visibility.web.people.saml.read_saml_values import FIELDS, METADATA_XML, READERS
-from visibility.web.people.single_sign_on.change_identity_provider import (
-    IdentityProviderConflict,
+from visibility.web.people.single_sign_on.stored_provider import (
     InvalidIdentityProvider,
+    changed_values,
+    check_version,
+    errors_of_new_people,
+    read_valid_values,
 )
 
 if TYPE_CHECKING:
@@ -51,8 +54,8 @@ def change_saml_provider(
     if not is_saml_installed():
         raise InvalidIdentityProvider([SettingError(METADATA_XML, NOT_INSTALLED)])
     # Before errors of the values: a form with errors is shown with the version of today.
-    _check_version(current_saml_provider(), version)
-    read = _read_values(values)
+    check_version(current_saml_provider(), version)
+    read = read_valid_values(values, READERS)
     metadata = _read_new_metadata(read, str(values.get(METADATA_XML) or ""), by)
     with transaction.atomic():
         row = _lock_row(version)
@@ -96,20 +99,6 @@ def remove_saml_provider(*, by: Author) -> bool:
         row.delete()
         _audit("saml_provider.removed", by, {"before": _values(row)})
     return True
-
-
-def _read_values(values: Mapping[str, object]) -> dict[str, Any]:
-    errors: list[SettingError] = []
-    read: dict[str, Any] = {}
-    for name in FIELDS:
-        if name in values:
-            try:
-                read[name] = READERS[name](values[name])
-            except ValueError as error:
-                errors.append(SettingError(name, str(error)))
-    if errors:
-        raise InvalidIdentityProvider(errors)
-    return read
 
 
 def _read_new_metadata(read: Mapping[str, Any], xml: str, by: Author) -> "ProviderMetadata | None":
@@ -156,9 +145,7 @@ def _check_combination(row: SamlProvider) -> None:
     if not row.certificates:
         sentence = "Enter the metadata of the provider, or its address."
         errors.append(SettingError(METADATA_XML, sentence))
-    if row.unknown_people == UnknownPeople.CREATE and not row.group_roles:
-        sentence = "Enter the group of at least one role: new people get the role of their group."
-        errors.append(SettingError("group_roles", sentence))
+    errors += errors_of_new_people(row)
     if row.unknown_people == UnknownPeople.CREATE and not row.trusts_email_addresses:
         sentence = "New accounts need email addresses that the provider has verified."
         errors.append(SettingError("trusts_email_addresses", sentence))
@@ -169,18 +156,13 @@ def _check_combination(row: SamlProvider) -> None:
 
 
 def _save_if_changed(row: SamlProvider, before: dict[str, Any], by: Author) -> SamlProvider:
-    after = _values(row)
-    changed = [name for name in after if after[name] != before[name]]
-    if not changed and row.version:
+    changes = changed_values(before, _values(row), is_new=not row.version)
+    if not changes["after"] and row.version:
         row.save(update_fields=["metadata_read_at"])
         return row
     row.version += 1
     row.save()
-    detail = {
-        "before": {name: before[name] for name in changed if row.version > 1},
-        "after": {name: after[name] for name in changed},
-    }
-    _audit(CHANGED, by, detail)
+    _audit(CHANGED, by, changes)
     return row
 
 
@@ -189,19 +171,10 @@ def _values(row: SamlProvider) -> dict[str, Any]:
 
 
 def _lock_row(version: int | None) -> SamlProvider:
-    with connection.cursor() as cursor:
-        # There may be no row to lock.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LockKey.SAML_PROVIDER])
+    lock_until_commit(LockKey.SAML_PROVIDER)
     row = current_saml_provider()
-    _check_version(row, version)
+    check_version(row, version)
     return row
-
-
-def _check_version(row: SamlProvider, version: int | None) -> None:
-    if version is not None and version != row.version:
-        raise IdentityProviderConflict(
-            f"Single sign-on was changed meanwhile; its version is {row.version} now."
-        )
 
 
 def _audit(action: str, by: Author, detail: dict[str, Any]) -> None:

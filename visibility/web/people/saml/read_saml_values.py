@@ -5,7 +5,7 @@ from typing import Any
 
 from visibility.web.people.single_sign_on.read_provider_values import (
     check_issuer_address,
-    is_safe_scheme,
+    check_safe_scheme,
     read_group_roles,
     read_unknown_people,
     text_reader,
@@ -39,12 +39,8 @@ MAX_LENGTHS = {
 
 def _read_metadata_address(raw: object) -> str:
     text = text_reader(MAX_LENGTHS["metadata_address"])(raw)
-    if text and not is_safe_scheme(text):
-        raise ValueError(
-            "Enter an https:// address. Plain http:// is possible only for an address that is "
-            "listed under Outgoing addresses."
-        )
     if text:
+        check_safe_scheme(text)
         check_issuer_address(text)
     return text
 

@@ -10,7 +10,8 @@ from visibility.web.people.single_sign_on.form_values import (
     UNKNOWN_PEOPLE_LABELS,
     ProviderTextField,
     group_roles_by_label,
-    read_group_rows,
+    read_provider_form,
+    text_fields,
     yes_or_no,
 )
 
@@ -40,11 +41,8 @@ TEXT_FIELDS = (
 
 def read_saml_form(form: Mapping[str, str], file: "UploadedFile[Any] | None") -> dict[str, Any]:
     """The values of the form, as the API names them. An uploaded file wins over pasted text."""
-    values: dict[str, Any] = {name: form.get(name, "") for name, *_ in TEXT_FIELDS}
-    values["unknown_people"] = form.get("unknown_people", "")
-    values |= {name: name in form for name in CHECKBOXES}
-    values["group_roles"] = read_group_rows(form)
-    values[METADATA_XML] = form.get(METADATA_XML, "")
+    names = [METADATA_XML, *(name for name, *_ in TEXT_FIELDS)]
+    values = read_provider_form(form, names, CHECKBOXES)
     if file is not None and file.size:
         raw = file.read(MAX_LENGTHS[METADATA_XML] + 1)
         values[METADATA_XML] = raw.decode("utf-8-sig", errors="replace")
@@ -55,18 +53,7 @@ def saml_text_fields(
     values: Mapping[str, Any], errors: Mapping[str, str]
 ) -> list[ProviderTextField]:
     """The text fields of one line."""
-    return [
-        ProviderTextField(
-            name=name,
-            label=label,
-            hint=hint,
-            value=str(values[name]),
-            error=errors.get(name, ""),
-            max_length=MAX_LENGTHS[name],
-            is_secret=False,
-        )
-        for name, label, hint in TEXT_FIELDS
-    ]
+    return text_fields(values, errors, fields=TEXT_FIELDS, max_lengths=MAX_LENGTHS)
 
 
 def saml_values_by_label(values: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The form of the identity provider: read it, and the values by label for two versions of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +47,19 @@ class ProviderTextField:
 
 def read_form(form: Mapping[str, str]) -> dict[str, Any]:
     """The values of the form, as the API names them."""
-    values: dict[str, Any] = {name: form.get(name, "") for name, *_ in TEXT_FIELDS}
-    values["unknown_people"] = form.get("unknown_people", "")
-    values |= {name: name in form for name in CHECKBOXES}
-    values["group_roles"] = read_group_rows(form)
-    return values
+    return read_provider_form(form, [name for name, *_ in TEXT_FIELDS], CHECKBOXES)
+
+
+def read_provider_form(
+    form: Mapping[str, str], texts: Iterable[str], checkboxes: Iterable[str]
+) -> dict[str, Any]:
+    """The values of a form with these fields, and those that both protocols have."""
+    return {
+        **{name: form.get(name, "") for name in texts},
+        "unknown_people": form.get("unknown_people", ""),
+        **{name: name in form for name in checkboxes},
+        "group_roles": read_group_rows(form),
+    }
 
 
 def read_group_rows(form: Mapping[str, str]) -> list[dict[str, str]]:
@@ -63,7 +71,13 @@ def read_group_rows(form: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def text_fields(values: Mapping[str, Any], errors: Mapping[str, str]) -> list[ProviderTextField]:
+def text_fields(
+    values: Mapping[str, Any],
+    errors: Mapping[str, str],
+    *,
+    fields: Iterable[tuple[str, str, str]] = TEXT_FIELDS,
+    max_lengths: Mapping[str, int] = MAX_LENGTHS,
+) -> list[ProviderTextField]:
     """The text fields; the secret has no value."""
     return [
         ProviderTextField(
@@ -72,10 +86,10 @@ def text_fields(values: Mapping[str, Any], errors: Mapping[str, str]) -> list[Pr
             hint=hint,
             value="" if name == SECRET else str(values[name]),
             error=errors.get(name, ""),
-            max_length=MAX_LENGTHS[name],
+            max_length=max_lengths[name],
             is_secret=name == SECRET,
         )
-        for name, label, hint in TEXT_FIELDS
+        for name, label, hint in fields
     ]
 
 

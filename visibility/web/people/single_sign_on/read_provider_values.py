@@ -57,6 +57,15 @@ def is_safe_scheme(url: str) -> bool:
     return is_url_in_outgoing_allowed(url) or is_allowed_by_administrator(address.hostname, port)
 
 
+def check_safe_scheme(url: str) -> None:
+    """As `is_safe_scheme`. Raises ValueError."""
+    if not is_safe_scheme(url):
+        raise ValueError(
+            "Enter an https:// address. Plain http:// is possible only for an address that is "
+            "listed under Outgoing addresses."
+        )
+
+
 def check_issuer_address(issuer: str) -> None:
     """Refuse addresses that the product must not call. Raises ValueError."""
     try:
@@ -92,11 +101,7 @@ def _read_issuer(raw: object) -> str:
         is_address = False
     if not is_address or address.query or address.fragment:
         raise ValueError("Enter an address such as https://login.example.com.")
-    if not is_safe_scheme(text):
-        raise ValueError(
-            "Enter an https:// address. Plain http:// is possible only for an address that is "
-            "listed under Outgoing addresses."
-        )
+    check_safe_scheme(text)
     return text
 
 
@@ -140,7 +145,6 @@ READERS: Mapping[str, Callable[[object], Any]] = {
     "name": text_reader(MAX_LENGTHS["name"], required=True),
     "issuer": _read_issuer,
     "client_id": text_reader(MAX_LENGTHS["client_id"], required=True),
-    SECRET: text_reader(MAX_LENGTHS[SECRET]),
     "scopes": _read_scopes,
     "groups_claim": text_reader(MAX_LENGTHS["groups_claim"]),
     "group_roles": read_group_roles,
@@ -148,4 +152,5 @@ READERS: Mapping[str, Callable[[object], Any]] = {
     "accepts_second_factor": bool,
     "second_factor_acr": text_reader(MAX_LENGTHS["second_factor_acr"]),
     "is_enabled": bool,
+    SECRET: text_reader(MAX_LENGTHS[SECRET]),
 }
