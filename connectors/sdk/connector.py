@@ -89,7 +89,12 @@ class Connector(ABC):
     reception: ClassVar[str] = ""
     # What to do at the vendor.
     setup: ClassVar[str] = ""
-    # The same, derived from what the connector accepts; only shown without `setup`.
+    # What the vendor's form asks for: the topics to subscribe to, and the permissions to grant.
+    topics: ClassVar[tuple[str, ...]] = ()
+    permissions: ClassVar[tuple[str, ...]] = ()
+    # What the system can report and this connector does not read, in sentences.
+    not_covered: ClassVar[tuple[str, ...]] = ()
+    # The steps derived from what the connector accepts; only shown without `setup`.
     derived_steps: ClassVar[tuple[str, ...]] = ()
     accepts_files: ClassVar[bool] = False
     accepts_webhooks: ClassVar[bool] = True

@@ -269,6 +269,9 @@ class ManifestDefinition:
     read: ReadRule
     events: tuple[EventRule, ...]
     setup: str = ""
+    topics: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     webhook: WebhookRule | None = None
     poll: PollRule | None = None

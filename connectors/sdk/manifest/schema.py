@@ -36,6 +36,7 @@ CONDITION = {
     "items": {"type": "object", "additionalProperties": TEST},
     "additionalProperties": TEST,
 }
+SENTENCES = {"type": "array", "items": TEXT, "minItems": 1}
 VALUE = {"$ref": "#/$defs/value"}
 VALUE_MEMBERS = {
     "value": TEXT,
@@ -218,6 +219,9 @@ SCHEMA: Mapping[str, Any] = {
             "role": {"enum": [role.value for role in SourceRole]},
             "description": TEXT,
             "setup": TEXT,
+            "topics": SENTENCES,
+            "permissions": SENTENCES,
+            "not_covered": SENTENCES,
             "settings": {
                 "type": "object",
                 "propertyNames": {

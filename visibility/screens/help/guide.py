@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FIRST_PAGE = "start"
-CONNECTORS = "connectors"
+CONNECTORS = "systems"
 # By group, in the order of the navigation of the guide.
 GUIDE: Mapping[str, Sequence[str]] = {
     "Every day": ("start", "orders", "alerts", "kpis"),
@@ -79,7 +79,7 @@ def guide_names() -> frozenset[str]:
 
 @cache
 def connector_names() -> tuple[str, ...]:
-    """The pages of the connectors, such as `connectors/shopify`."""
+    """The pages of the connectors, such as `systems/shopify`."""
     folder = _docs() / CONNECTORS
     return tuple(sorted(f"{CONNECTORS}/{path.stem}" for path in folder.glob("*.md")))
 

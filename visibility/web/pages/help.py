@@ -59,7 +59,7 @@ def _navigation(current: str) -> dict[str, object]:
         (title, [load_guide_page(name) for name in names]) for title, names in GUIDE.items()
     ]
     if current.startswith(CONNECTORS):
-        groups.append(("Connectors", [load_guide_page(name) for name in connector_names()]))
+        groups.append(("Systems", [load_guide_page(name) for name in connector_names()]))
     return {"groups": groups, "current": current}
 
 

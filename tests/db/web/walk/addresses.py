@@ -159,7 +159,7 @@ PAGES: Mapping[str, Sequence[str]] = {
     "account": ["/account"],
     "tour": ["/tour"],
     "help": ["/help", "/help?text=alert"],
-    "help/<path:name>": ["/help/start", "/help/connectors/shopify"],
+    "help/<path:name>": ["/help/start", "/help/systems/shopify"],
     "help/pictures/<str:name>": ["/help/pictures/whose-number.svg"],
     "account/notifications": ["/account/notifications"],
     "account/second-factor": ["/account/second-factor"],
