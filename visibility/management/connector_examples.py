@@ -24,7 +24,7 @@ MAX_CODES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class SampleMessage:
+class ConnectorSample:
     """A sample: the text of the message, and its expected events as JSON objects.
 
     `is_read_completely`: nothing of the message is parked.
@@ -36,14 +36,14 @@ class SampleMessage:
     is_read_completely: bool
 
 
-def load_samples(kind: type[Connector]) -> list[SampleMessage]:
+def load_samples(kind: type[Connector]) -> list[ConnectorSample]:
     """The samples of a shipped connector, by name."""
     folder = Path(systems.__path__[0]) / kind.slug / "samples"
     expected = sorted(folder.glob(f"*{EXPECTED}"))
     return [sample for path in expected if (sample := _load_sample(kind, path)) is not None]
 
 
-def _load_sample(kind: type[Connector], expected: Path) -> SampleMessage | None:
+def _load_sample(kind: type[Connector], expected: Path) -> ConnectorSample | None:
     name = expected.name.removesuffix(EXPECTED)
     path = next(
         (p for p in expected.parent.glob(f"{name}.*") if not p.name.endswith(EXPECTED)), None
@@ -56,10 +56,10 @@ def _load_sample(kind: type[Connector], expected: Path) -> SampleMessage | None:
         text = body if isinstance(body, str) else json.dumps(body, indent=1, ensure_ascii=False)
     result = json.loads(expected.read_text())
     events = tuple(result.get("events", []))
-    return SampleMessage(path.name, text, events, is_read_completely="parked" not in result)
+    return ConnectorSample(path.name, text, events, is_read_completely="parked" not in result)
 
 
-def arriving_events(samples: list[SampleMessage]) -> Iterator[tuple[str, str, str]]:
+def arriving_events(samples: list[ConnectorSample]) -> Iterator[tuple[str, str, str]]:
     """Yield each event type of the samples with its meaning and the system's codes for it."""
     codes: dict[str, list[str]] = {}
     for sample in samples:
@@ -73,7 +73,7 @@ def arriving_events(samples: list[SampleMessage]) -> Iterator[tuple[str, str, st
             yield kind.value, EVENT_TYPES[kind].meaning, shown
 
 
-def pick_example(samples: list[SampleMessage]) -> SampleMessage | None:
+def pick_example(samples: list[ConnectorSample]) -> ConnectorSample | None:
     """The sample with the most kinds of events among those that a page has room for."""
     short = [
         sample

@@ -258,14 +258,6 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
     return {
         "connector": connector_catalog.find_connector(source.connector),
         "setup": connector.setup or " ".join(connector.derived_steps) if connector else "",
-        "vendor_lists": [
-            (title, names)
-            for title, names in (
-                ("Topics", connector.topics if connector else ()),
-                ("Permissions", connector.permissions if connector else ()),
-            )
-            if names
-        ],
         "address": address,
         "query": instance.webhook_url_query("") if instance else "",
         "drop_folder": config.get(DROP_SETTING, ""),
