@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from visibility.screens.help.guide import GUIDE, GuidePage, system_names, load_guide_page
+from visibility.screens.help.guide import GUIDE, GuidePage, load_guide_page, system_names
 
 MAX_RESULTS = 20
 # They mark matches until the text is escaped; documents do not contain them.

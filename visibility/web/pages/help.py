@@ -7,14 +7,14 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from visibility.screens.help.guide import (
-    SYSTEMS,
     FIRST_PAGE,
     GUIDE,
     PICTURE_TYPES,
+    SYSTEMS,
     GuidePage,
-    system_names,
     find_picture,
     load_guide_page,
+    system_names,
 )
 from visibility.screens.help.search import MAX_RESULTS, search_guide
 
