@@ -242,6 +242,8 @@ class PollRule:
     record_key: Template | None = None
     cursor_field: ValueOperator | None = None
     cursor_query: str = ""
+    cursor_header: str = ""
+    cursor_format: str = ""
     cursor_start: str = ""
     overlap: timedelta = timedelta()
     next_page: Mapping[str, str] = field(default_factory=dict)
@@ -252,6 +254,7 @@ class PollRule:
     numbers_per_call: int = 30
     limit_calls: int = 0
     limit_period: timedelta = timedelta()
+    is_conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
