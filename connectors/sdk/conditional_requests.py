@@ -59,6 +59,6 @@ def is_conditional(request: HttpRequest) -> bool:
 
 
 def _fingerprint(request: HttpRequest) -> str:
-    parts = [request.method, request.url_with_merged_query]
-    parts += [f"{name}: {text}" for name, text in sorted(request.headers.items())]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    texts = [request.method, request.url_with_merged_query]
+    texts += [f"{name}: {text}" for name, text in sorted(request.headers.items())]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:32]
