@@ -60,6 +60,10 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
         before = _failure_fields_to_compare(row)
         row.poll_error = result.error[:MAX_ERROR_LENGTH].replace("\0", "")
         row.throttled_until = result.throttled_until
+        if not result.error:
+            row.poll_failures = 0
+        elif result.throttled_until is None:
+            row.poll_failures += 1
         row.next_poll_at = result.next_poll_at
         if not result.error:
             row.next_poll_at = poll_notices.next_poll_after_notice(
@@ -76,6 +80,7 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
             update_fields=[
                 "poll_error",
                 "throttled_until",
+                "poll_failures",
                 "next_poll_at",
                 "poll_ended_at",
                 "catching_up_since",

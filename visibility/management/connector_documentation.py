@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connectors.sdk.connector import Connector
 from connectors.sdk.settings import Setting
-from visibility.ingest.check_source_settings import COMMON_SETTINGS, DROP_FOLDER
+from visibility.ingest.check_source_settings import connector_and_common_settings
 from visibility.management.connector_examples import (
     arriving_events,
     load_samples,
@@ -58,9 +58,7 @@ def build_readme_connector_table(connectors: Mapping[str, type[Connector]]) -> s
 def build_connector_markdown_page(kind: type[Connector]) -> str:
     """The page of one connector."""
     names = {setting.name for setting in kind.settings}
-    common = [s for s in (*COMMON_SETTINGS, DROP_FOLDER) if s.name not in names]
-    if not kind.accepts_files:
-        common.remove(DROP_FOLDER)
+    common = [s for s in connector_and_common_settings(kind) if s.name not in names]
     own = (
         _markdown_settings_table(kind.settings)
         if kind.settings

@@ -64,6 +64,10 @@ class Source(models.Model):
     poll_started_at = models.DateTimeField(null=True)
     poll_ended_at = models.DateTimeField(null=True)
     poll_requested_at = models.DateTimeField(null=True)
+    # Number of polls in a row that failed; throttling is no failure.
+    poll_failures = models.IntegerField(default=0, db_default=0)
+    # When secrets end, as ISO dates or times by the name of the setting; "": the source's own.
+    secret_ends = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # Number of the latest poll round. A round stores nothing once a later one has started.
     poll_round = models.BigIntegerField(default=0, db_default=0)
     # Why the last poll failed, and why the drop folder cannot be read; empty if they work.

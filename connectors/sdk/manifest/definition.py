@@ -213,6 +213,7 @@ class PollAuthorizationRule:
     method: str = ""
     texts: Mapping[str, Template] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    refresh_token_lasts: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ POLL_AUTH = closed_object_schema(
             OAUTH2_CLIENT, "token_url", "client_id", "client_secret"
         ),
         "oauth2_refresh_token": closed_object_schema(
-            {**OAUTH2_CLIENT, "refresh_token": TEXT},
+            {**OAUTH2_CLIENT, "refresh_token": TEXT, "refresh_token_lasts": DURATION},
             "token_url",
             "client_id",
             "client_secret",

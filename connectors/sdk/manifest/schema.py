@@ -166,6 +166,7 @@ RESERVED_SETTING_NAMES = [
     *("secret", "source", "number", "role", "drop", "governed"),
     *("silent_after", "reports_in_batches", "warehouses", "number_issuers"),
     *("since", "page_cursor", "page", "offset"),
+    *("quiet_hours", "request_limits", "secret_ends"),
 ]
 SETTING = closed_object_schema(
     {

@@ -118,7 +118,7 @@ def test_a_failure_on_a_later_page_leaves_no_version_behind(
 ) -> None:
     vendor.rows.append(row(3))
     orders.fails_on_page = "2"
-    pages = []
+    pages: list[PolledPage] = []
     with pytest.raises(PollError, match="HTTP 500"):
         pages.extend(poll(vendor, PAGES))
     orders.fails_on_page = ""

@@ -52,6 +52,7 @@ POST_ONLY = frozenset(
         "numbers/<slug:code>/notes/<int:number>",
         "numbers/<slug:code>/notes/<int:number>/remove",
         "sources/<slug:slug>/archive",
+        "sources/<slug:slug>/poll",
         "sources/<slug:slug>/restore",
         "sources/<slug:slug>/test-event",
         "sources/<slug:slug>/test-poll",
