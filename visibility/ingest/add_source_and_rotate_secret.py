@@ -21,9 +21,16 @@ from visibility.ingest.check_new_source import (
     new_source_errors,
     parse_source_title,
 )
-from visibility.ingest.check_source_settings import ROLE_SETTING, find_setting_errors
+from visibility.ingest.check_source_settings import (
+    ROLE_SETTING,
+    find_setting_errors,
+    secret_setting_names,
+    separate_secret_settings,
+)
 from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.queue_connections import set_up_queue_connection
+from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -95,7 +102,7 @@ def add_source(
     if not any_drop_folder:
         _create_drop_folder_if_changed({}, config)
     chosen = secret or new_secret()
-    open_config, secrets = _separate_secret_settings(kind, config)
+    open_config, secrets = separate_secret_settings(kind, config)
     with transaction.atomic():
         source = Source.objects.create(
             slug=slug,
@@ -111,6 +118,7 @@ def add_source(
             **({"poll_every": kind.poll_interval} if kind.poll_interval else {}),
         )
         _watch_event_types_with_limits(source)
+        set_up_queue_connection(source, now=now)
         append_audit_entry(
             "source.add", user=user, object=slug, detail={"connector": connector}, now=now
         )
@@ -158,7 +166,7 @@ def change_settings(
             raise InvalidSource(errors)
         if not any_drop_folder:
             _create_drop_folder_if_changed(row.config_or_empty_if_invalid, config)
-        open_config, secrets = _separate_secret_settings(kind, config)
+        open_config, secrets = separate_secret_settings(kind, config)
         own_secrets = [secret for secret in sealed if not secret.setting]
         row_config_before = row.config_or_empty_if_invalid
         connector = kind({**config, "source": row.slug})
@@ -174,6 +182,8 @@ def change_settings(
         )
         row.config = open_config
         _watch_event_types_with_limits(row)
+        if any(name.startswith(QUEUE_PREFIX) for name in changes):
+            set_up_queue_connection(row, now=now)
         if WAREHOUSES_SETTING in changes:
             request_refold_of_open_orders()
         append_audit_entry(
@@ -182,7 +192,7 @@ def change_settings(
             object=row.slug,
             detail={"settings": sorted(changes)}
             | values_before_and_after(
-                row_config_before, open_config, names=changes.keys() - _secret_names(kind)
+                row_config_before, open_config, names=changes.keys() - secret_setting_names(kind)
             ),
             now=now,
         )
@@ -284,16 +294,3 @@ def rotate_secret(
             now=now,
         )
     return chosen
-
-
-def _separate_secret_settings(
-    kind: type[Connector], config: Mapping[str, str]
-) -> tuple[dict[str, str], list[SourceSecret]]:
-    """Return the settings without the secret ones, and those as secrets to encrypt."""
-    names = _secret_names(kind)
-    secrets = [SourceSecret(config[name], setting=name) for name in sorted(names & config.keys())]
-    return {name: text for name, text in config.items() if name not in names}, secrets
-
-
-def _secret_names(kind: type[Connector]) -> set[str]:
-    return {setting.name for setting in kind.settings if setting.is_secret}

@@ -86,7 +86,7 @@ FORMS: dict[str, tuple[set[P] | frozenset[P], Fields]] = {
     "/sources/erp/archive": (SOURCE, {}),
     "/sources/erp/restore": (SOURCE, {}),
     "/sources/erp/test-event": (SOURCE, {}),
-    "/sources/erp/test-poll": (SOURCE, {}),
+    **dict.fromkeys(("/sources/erp/test-poll", "/sources/erp/test-queue"), (SOURCE, {})),
     "/sources/erp/maintenance": ({P.SOURCES_SEE, P.SOURCES_EDIT}, {}),
     "/sources/erp/maintenance/1/end": (SOURCE, {}),
     "/messages/{message}/replay": (REPLAY, {}),
