@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from amqp.basic_message import Message
 from amqp import serialization
+from amqp.basic_message import Message
 from amqp.serialization import dumps
 
 FRAME_END = 0xCE
@@ -187,7 +187,8 @@ class _Connection:
         self._send_frame(1, channel, struct.pack(">HH", class_id, method_id) + arguments)
 
     def _send_content(self, message: StoredMessage) -> None:
-        properties = bytes(Message(b"", **message.properties)._serialize_properties())
+        content: Any = Message(b"", **message.properties)
+        properties = bytes(content._serialize_properties())
         size = len(message.body)
         self._send_frame(2, 1, struct.pack(">HHQ", BASIC, 0, size) + properties)
         step = FRAME_MAX - 8

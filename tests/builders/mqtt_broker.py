@@ -171,7 +171,7 @@ class _Connection:
         if (user, password) != (self.broker.user, PASSWORD):
             self._send(0x20, bytes([0, BAD_PASSWORD, 0]))
             return False
-        self.limit = properties.ReceiveMaximum
+        self.limit = getattr(properties, "ReceiveMaximum", 0)
         if clean_start:
             self.broker.sessions.pop(client, None)
         self.session = self.broker.sessions.get(client, StoredSession())

@@ -31,7 +31,7 @@ def order_event(number: str, **attributes: Any) -> dict[str, Any]:
 
 def claim(source: Source) -> ClaimedQueue:
     """Claim the queue of a source, which must be due."""
-    (claimed,) = [c for c in claim_due_queues(database_now(), limit=10)]
+    (claimed,) = claim_due_queues(database_now(), limit=10)
     assert claimed.source_id == source.pk
     return claimed
 

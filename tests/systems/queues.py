@@ -23,7 +23,8 @@ import amqp
 import pytest
 from paho.mqtt.client import Client, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.properties import PacketTypes, Properties
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.browser.journeys.new_product import new_product
@@ -187,14 +188,11 @@ class Mosquitto(Broker):
         passwords = self.folder / "passwords"
         program = shutil.which("mosquitto_passwd")
         assert program
-        subprocess.run(
-            [program, "-b", "-c", str(passwords), "throughline", PASSWORD], check=True
-        )
+        subprocess.run([program, "-b", "-c", str(passwords), "throughline", PASSWORD], check=True)
         (self.folder / "mosquitto.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
             f"persistence true\npersistence_location {self.folder}/\nautosave_interval 1\n"
-            "max_queued_messages 0\n"
-            + ("user root\n" if os.getuid() == 0 else "")
+            "max_queued_messages 0\n" + ("user root\n" if os.getuid() == 0 else "")
         )
         return [str(self._server), "-c", str(self.folder / "mosquitto.conf")], dict(os.environ)
 
@@ -223,9 +221,11 @@ class Mosquitto(Broker):
             client.loop_stop()
 
 
-@pytest.fixture(params=[RabbitMq, Mosquitto])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    running = request.param(tmp_path)
+@pytest.fixture(scope="module", params=[RabbitMq, Mosquitto])
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    running = request.param(tmp_path_factory.mktemp("broker"))
     try:
         running.start()
         yield running
@@ -233,7 +233,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         running.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def product(
     broker: Any,
     tmp_path_factory: pytest.TempPathFactory,

@@ -44,7 +44,7 @@ def set_up_queue_connection(source: Source, *, now: datetime) -> None:
     """Let a new session start with the settings of now; a running one ends. In a transaction."""
     config = source.config_or_empty_if_invalid
     if not has_queue(config):
-        # The row stays, so that no later session has the number of one that still runs.
+        # The row stays, so that a session that still runs has a number of its own.
         QueueConnection.objects.filter(pk=source.pk).update(
             due_at=None, session=F("session") + 1, connected_at=None
         )
@@ -115,9 +115,9 @@ def end_session(claimed: ClaimedQueue, error: str, *, now: datetime) -> None:
     with transaction.atomic():
         source = Source.objects.select_for_update(no_key=True).get(pk=claimed.source_id)
         pause = _retry_pause(source, now) if error else timedelta()
-        if not QueueConnection.objects.filter(
-            pk=claimed.source_id, session=claimed.session
-        ).update(due_at=now + pause, connected_at=None, paused_reason=""):
+        if not QueueConnection.objects.filter(pk=claimed.source_id, session=claimed.session).update(
+            due_at=now + pause, connected_at=None, paused_reason=""
+        ):
             return
         if error:
             record_queue_error(claimed.source_id, error, now=now)

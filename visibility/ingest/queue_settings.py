@@ -83,9 +83,7 @@ COMMON = (
         label="Queue or topic",
     ),
     Setting("queue.user", "The user at the broker.", label="Broker user"),
-    Setting(
-        "queue.password", "Its password.", SettingType.SECRET, label="Broker password"
-    ),
+    Setting("queue.password", "Its password.", SettingType.SECRET, label="Broker password"),
     Setting(
         "queue.ca",
         "The certificate of the authority that signed that of the broker, in PEM. If it is not "

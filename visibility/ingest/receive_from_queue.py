@@ -257,9 +257,7 @@ def _build_message(consumer: _Consumer, message: QueueMessage) -> IncomingMessag
     return IncomingMessage(built.source_id, identity, built.headers, built.body)
 
 
-def _record_refused(
-    consumer: _Consumer, refused: Sequence[tuple[QueueMessage, _Refused]]
-) -> None:
+def _record_refused(consumer: _Consumer, refused: Sequence[tuple[QueueMessage, _Refused]]) -> None:
     """List refused messages on the page of the source."""
     if not refused:
         return

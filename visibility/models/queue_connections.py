@@ -23,7 +23,7 @@ class QueueConnection(models.Model):
     # How often it has connected since the settings of the queue were changed.
     connection_count = models.IntegerField(default=0, db_default=0)
     last_message_at = models.DateTimeField(null=True)
-    # How many messages wait at the broker, and when it said so; null: it does not say.
+    # How many messages wait at the broker, and when they were counted; null: it does not tell.
     waiting_count = models.BigIntegerField(null=True)
     counted_at = models.DateTimeField(null=True)
     # Why messages are left at the broker for now; empty: they are not.

@@ -35,23 +35,25 @@ class BrokerAddress:
 def parse_broker_url(url: str, default_ports: Mapping[str, int]) -> BrokerAddress:
     """Return the address of a broker. `default_ports`: by scheme. Raises ValueError."""
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        components = urlsplit(url)
+        port = components.port
     except ValueError as error:
         raise ValueError(f"The address is invalid: {error}.") from None
-    if parts.scheme not in default_ports:
+    if components.scheme not in default_ports:
         known = ", ".join(f"{scheme}://" for scheme in default_ports)
         raise ValueError(f"Enter an address that starts with one of {known}.")
-    if not parts.hostname or any(character.isspace() for character in url):
+    if not components.hostname or any(character.isspace() for character in url):
         raise ValueError("Enter an address with a host name.")
-    if parts.username is not None or parts.password is not None:
+    if components.username is not None or components.password is not None:
         raise ValueError("Enter the user and the password in their own settings.")
-    if parts.query or parts.fragment:
+    if components.query or components.fragment:
         raise ValueError("The address must not contain ? or #.")
     if port in {0, SMTP_PORT}:
         raise ValueError(f"Port {port} is not allowed.")
-    path = unquote(parts.path.removeprefix("/"))
-    return BrokerAddress(parts.scheme, parts.hostname, port or default_ports[parts.scheme], path)
+    path = unquote(components.path.removeprefix("/"))
+    return BrokerAddress(
+        components.scheme, components.hostname, port or default_ports[components.scheme], path
+    )
 
 
 def open_broker_socket(

@@ -10,7 +10,7 @@ from visibility.pipeline.shutdown_flag import stopping
 from visibility.storage.published_manifests import refresh_published_manifests
 
 
-def claim_queues(running: Collection[ClaimedQueue], free_threads: int) -> list[ClaimedQueue]:
+def claim_queues(_running: Collection[ClaimedQueue], free_threads: int) -> list[ClaimedQueue]:
     """Claim the queues that no process consumes, as many as there are free threads."""
     if stopping.is_set():
         return []

@@ -23,6 +23,7 @@ from tests.builders.queue_sources import (
 from visibility.db.database_time import database_now
 from visibility.ingest import queue_connections, receive_from_queue
 from visibility.ingest.add_source_and_rotate_secret import change_settings
+from visibility.ingest.insert_messages import store_messages
 from visibility.ingest.queue_connections import LEASE, claim_due_queues
 from visibility.ingest.transports.amqp import AmqpSession
 from visibility.ingest.try_queue import try_queue
@@ -95,7 +96,7 @@ def test_nothing_is_acknowledged_before_it_is_committed(
     broker: AmqpBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = add_source(broker)
-    store, is_down = receive_from_queue.store_messages, [True]
+    store, is_down = store_messages, [True]
 
     def store_unless_down(messages: Sequence[Any]) -> Any:
         stored = store(messages)

@@ -126,13 +126,13 @@ def replay(path: str) -> int:
 
     from connectors.sdk.webhook_and_poll_types import WebhookRequest
     from visibility.ingest import insert_messages
+    from visibility.ingest.message_of_request import build_message_to_store
     from visibility.models import Source
     from visibility.pipeline.job_functions import (
         enqueue_due_refolds_and_update_due_alerts,
         process_messages_and_refold,
     )
     from visibility.web.intake.source_cache import IntakeSource
-    from visibility.ingest.message_of_request import build_message_to_store
 
     doors = {
         s.slug: IntakeSource(s.pk, s.slug, s.build_connector(), []) for s in Source.objects.all()

@@ -2,7 +2,7 @@
 
 import ssl
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
@@ -71,10 +71,10 @@ class AmqpSession(QueueSession):
         self._queue = options.queue
         self._arrived: deque[Any] = deque()
         self._ended = ""
-        with _failures_in_words(options):
+        with _failures_with_reasons(options):
             self._connection = _open_connection(options)
         try:
-            with _failures_in_words(options):
+            with _failures_with_reasons(options):
                 self._channel = self._connection.channel()
                 self._channel.auto_decode = False
                 self._waiting = self._declare_passively()
@@ -102,13 +102,13 @@ class AmqpSession(QueueSession):
 
     def wait(self, seconds: float) -> None:
         """Read what the broker sends, and send heartbeats."""
-        with _failures_in_words(self._options):
+        with _failures_with_reasons(self._options):
             self._connection.heartbeat_tick()
         self._drain(seconds)
 
     def _drain(self, seconds: float) -> bool:
         """Read one event, such as a message; return whether there was one."""
-        with _failures_in_words(self._options):
+        with _failures_with_reasons(self._options):
             try:
                 self._connection.drain_events(timeout=seconds)
             except TimeoutError:
@@ -119,18 +119,18 @@ class AmqpSession(QueueSession):
 
     def acknowledge(self, messages: Sequence[QueueMessage]) -> None:
         """Acknowledge each: others of the same time may have been rejected."""
-        with _failures_in_words(self._options):
+        with _failures_with_reasons(self._options):
             for message in messages:
                 self._channel.basic_ack(message.receipt)
 
     def reject(self, message: QueueMessage) -> None:
-        """Reject without a second delivery: it goes to the dead-letter exchange, if there is one."""
-        with _failures_in_words(self._options):
+        """Reject without a second delivery: to the dead-letter exchange, if there is one."""
+        with _failures_with_reasons(self._options):
             self._channel.basic_reject(message.receipt, requeue=False)
 
     def waiting_count(self) -> int | None:
         """Return the messages that are ready; those already delivered here do not count."""
-        with _failures_in_words(self._options):
+        with _failures_with_reasons(self._options):
             return self._declare_passively()
 
     def close(self) -> None:
@@ -143,13 +143,14 @@ class AmqpSession(QueueSession):
 
     def _declare_passively(self) -> int:
         """Return the number of ready messages. Raises NotFound if the queue does not exist."""
-        return int(self._channel.queue_declare(self._queue, passive=True).message_count)
+        declared: Any = self._channel.queue_declare(self._queue, passive=True)
+        return int(declared.message_count)
 
     def _on_cancel(self, _tag: str) -> None:
         self._ended = f"the broker ended the consumer: the queue {self._queue} was removed"
 
 
-class _GuardedTransport(TCPTransport):  # type: ignore[misc]  # the library has no types
+class _GuardedTransport(TCPTransport):
     """The library's framing on a socket to a checked address."""
 
     tls: ssl.SSLContext | None = None
@@ -162,25 +163,25 @@ class _GuardedTransport(TCPTransport):  # type: ignore[misc]  # the library has 
         )
 
 
-class _GuardedConnection(amqp.Connection):  # type: ignore[misc]  # the library has no types
+class _GuardedConnection(amqp.Connection):
     """A connection whose socket is opened by `_GuardedTransport`."""
 
     tls: ssl.SSLContext | None = None
     guarded_host = ""
     guarded_port = 0
 
-    def Transport(  # noqa: N802  # the library's name
+    def Transport(  # the library's name
         self,
         host: str,
-        connect_timeout: float,
+        connect_timeout: float | None,
         ssl: object = False,
         read_timeout: float | None = None,
         write_timeout: float | None = None,
+        socket_settings: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> _GuardedTransport:
-        transport = _GuardedTransport(
-            host, connect_timeout, read_timeout, write_timeout, **options
-        )
+        timeouts = (connect_timeout, read_timeout, write_timeout)
+        transport = _GuardedTransport(host, *timeouts, socket_settings, **options)
         transport.tls = self.tls
         transport.guarded_host, transport.guarded_port = self.guarded_host, self.guarded_port
         return transport
@@ -216,6 +217,7 @@ def _build_message(raw: Any) -> QueueMessage:
     properties = raw.properties
     body = raw.body.encode() if isinstance(raw.body, str) else bytes(raw.body or b"")
     pairs = [
+        ("amqp-routing-key", raw.delivery_info.get("routing_key", "")),
         *((name, properties[key]) for name, key in PROPERTIES if key in properties),
         *(properties.get("application_headers") or {}).items(),
     ]
@@ -228,7 +230,7 @@ def _build_message(raw: Any) -> QueueMessage:
 
 
 @contextmanager
-def _failures_in_words(options: QueueOptions) -> Iterator[None]:
+def _failures_with_reasons(options: QueueOptions) -> Iterator[None]:
     """Turn errors of the library into QueueFailed, for the page of the source."""
     where = options.address.host_and_port
     try:

@@ -65,9 +65,9 @@ class Mqtt(Transport):
             raise ValueError("The topic filter is too long.")
         levels = name.split("/")
         if any("#" in level and (level != "#" or level is not levels[-1]) for level in levels):
-            raise ValueError("In a topic filter, # is the last level and stands alone.")
+            raise ValueError("In a topic filter, # is the last level and has no other characters.")
         if any("+" in level and level != "+" for level in levels):
-            raise ValueError("In a topic filter, + stands alone between slashes.")
+            raise ValueError("In a topic filter, + has no other characters between the slashes.")
 
     def open(self, options: QueueOptions) -> "MqttSession":
         """Resume the session of this client, or start it."""
@@ -90,7 +90,7 @@ class MqttSession(QueueSession):
         self._answers: dict[str, int] = {}
         self._client = self._build_client()
         try:
-            with self._failures_in_words():
+            with self._failures_with_reasons():
                 self._connect()
                 # A test must not take messages from the members of a shared subscription.
                 if not (is_test and options.queue.startswith(SHARED)):
@@ -142,7 +142,7 @@ class MqttSession(QueueSession):
     def _build_client(self) -> "_GuardedClient":
         options = self._options
         suffix = f"-test-{secrets.token_hex(4)}" if self._is_test else ""
-        # In version 5, a parameter of the connection says whether the session starts anew.
+        # In version 5, a parameter of the connection says whether the session starts empty.
         session = {} if self._is_v5 else {"clean_session": self._is_test}
         client = _GuardedClient(
             CallbackAPIVersion.VERSION2,
@@ -168,17 +168,14 @@ class MqttSession(QueueSession):
         self._answers[name] = code
 
     def _connect(self) -> None:
-        address, properties = self._options.address, None
+        address = self._options.address
+        parameters: dict[str, Any] = {}
         if self._is_v5:
             properties = Properties(PacketTypes.CONNECT)
             properties.ReceiveMaximum = PREFETCH
             properties.SessionExpiryInterval = 0 if self._is_test else SESSION_NEVER_EXPIRES
-        self._client.connect(
-            address.host,
-            address.port,
-            keepalive=KEEPALIVE_SECONDS,
-            **({"clean_start": self._is_test, "properties": properties} if self._is_v5 else {}),
-        )
+            parameters = {"clean_start": self._is_test, "properties": properties}
+        self._client.connect(address.host, address.port, keepalive=KEEPALIVE_SECONDS, **parameters)
         code = self._await_answer("connect")
         if code:
             raise QueueFailed(f"{address.host_and_port} refuses access: {_reason(code)}")
@@ -206,7 +203,7 @@ class MqttSession(QueueSession):
         return self._answers[name]
 
     def _loop(self, seconds: float) -> None:
-        with self._failures_in_words():
+        with self._failures_with_reasons():
             result = self._client.loop(seconds)
         # A refused connection is closed at once: its answer says more.
         if result != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._answers.get("connect"):
@@ -215,7 +212,7 @@ class MqttSession(QueueSession):
             raise QueueFailed(f"the connection to {where} ended: {reason}")
 
     @contextmanager
-    def _failures_in_words(self) -> Iterator[None]:
+    def _failures_with_reasons(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
