@@ -83,6 +83,7 @@ class KafkaSession(QueueSession):
         self._library = _load_library()
         self._error = ""
         self._waiting: list[Any] = []
+        self._is_paused = False
         self._committed: dict[tuple[str, int], int] = {}
         address = options.address
         resolve_to_allowed_ip_addresses(address.host, address.port)
@@ -103,7 +104,7 @@ class KafkaSession(QueueSession):
     def receive(self, seconds: float) -> Sequence[QueueMessage]:
         """Return what arrives."""
         with self._failures_with_reasons():
-            raw, self._waiting = self._waiting, []
+            raw, self._waiting, self._is_paused = self._waiting, [], False
             if not raw:
                 first = self._consumer.poll(seconds)
                 raw = [] if first is None else [first]
@@ -115,7 +116,7 @@ class KafkaSession(QueueSession):
     def wait(self, seconds: float) -> None:
         """Stay a member of the group, and fetch nothing."""
         with self._failures_with_reasons():
-            assignment = self._consumer.assignment()
+            assignment, self._is_paused = self._consumer.assignment(), True
             self._consumer.pause(assignment)
             message = self._consumer.poll(seconds)
             if message is not None:
@@ -137,11 +138,16 @@ class KafkaSession(QueueSession):
         self.acknowledge([message])
 
     def waiting_count(self) -> int | None:
-        """The lag of the partitions that this consumer reads, as of the last fetch."""
+        """The lag of the partitions that this consumer reads.
+
+        A fetch brings it along; while nothing is fetched, Kafka is asked for it.
+        """
         with self._failures_with_reasons():
             lag = None
             for position in self._consumer.position(self._consumer.assignment()):
-                _, high = self._consumer.get_watermark_offsets(position, cached=True)
+                _, high = self._consumer.get_watermark_offsets(
+                    position, CONNECT_SECONDS, cached=not self._is_paused
+                )
                 if position.offset >= 0 and high >= 0:
                     lag = (lag or 0) + max(high - position.offset, 0)
             return lag
