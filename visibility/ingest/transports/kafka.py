@@ -143,14 +143,16 @@ class KafkaSession(QueueSession):
         A fetch brings it along; while nothing is fetched, Kafka is asked for it.
         """
         with self._failures_with_reasons():
-            lag = None
-            for position in self._consumer.position(self._consumer.assignment()):
-                _, high = self._consumer.get_watermark_offsets(
-                    position, CONNECT_SECONDS, cached=not self._is_paused
-                )
-                if position.offset >= 0 and high >= 0:
-                    lag = (lag or 0) + max(high - position.offset, 0)
-            return lag
+            positions = self._consumer.position(self._consumer.assignment())
+            # A partition from which nothing came yet has no position.
+            new = [position for position in positions if position.offset < 0]
+            read = [position for position in positions if position.offset >= 0]
+            committed = self._consumer.committed(new, CONNECT_SECONDS) if new else []
+            if not positions:
+                return None
+            return sum(
+                self._lag(position, cached=not self._is_paused) for position in (*read, *committed)
+            )
 
     def count_uncommitted(self) -> int:
         """How many messages the group has not read, of all partitions."""
@@ -158,13 +160,17 @@ class KafkaSession(QueueSession):
         with self._failures_with_reasons():
             wanted = [self._library.TopicPartition(topic, number) for number in self._partitions]
             for committed in self._consumer.committed(wanted, CONNECT_SECONDS):
-                low, high = self._consumer.get_watermark_offsets(committed, CONNECT_SECONDS)
-                starts_early = self._options.values.text(START) != "latest"
-                start = (
-                    committed.offset if committed.offset >= 0 else (low if starts_early else high)
-                )
-                total += max(high - start, 0)
+                total += self._lag(committed, cached=False)
         return total
+
+    def _lag(self, position: Any, *, cached: bool) -> int:
+        """How many messages follow a position; without one, from where the group begins."""
+        low, high = self._consumer.get_watermark_offsets(position, CONNECT_SECONDS, cached=cached)
+        if high < 0:
+            return 0  # nothing was fetched yet
+        is_latest = self._options.values.text(START) == "latest"
+        start = position.offset if position.offset >= 0 else (high if is_latest else low)
+        return max(high - max(start, 0), 0)
 
     def close(self) -> None:
         """Leave the group."""
