@@ -8,6 +8,9 @@ from visibility.ingest.insert_messages import IncomingMessage
 # Headers stored with every message, in addition to those of the connector.
 STORED_HEADERS = frozenset({"content-type", "content-encoding"})
 
+# The protocol and the queue from which a message came. No request can have it stored.
+QUEUE_HEADER = "x-queue"
+
 
 def build_message_to_store(
     source_id: int, connector: Connector, key: str, request: WebhookRequest

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from visibility.db.release_connection import close_connection_outside_transactio
 from visibility.ingest import full_disk, source_secrets
 from visibility.ingest.decompress_gzip import decompressed_size
 from visibility.ingest.insert_messages import InboxUnavailable, IncomingMessage, store_messages
-from visibility.ingest.message_of_request import build_message_to_store
+from visibility.ingest.message_of_request import QUEUE_HEADER, build_message_to_store
 from visibility.ingest.queue_connections import (
     RENEW_SECONDS,
     ClaimedQueue,
@@ -29,7 +29,11 @@ from visibility.ingest.queue_connections import (
 from visibility.ingest.queue_settings import build_queue_options
 from visibility.ingest.source_secrets import UnreadableSecrets
 from visibility.ingest.transport import QueueMessage, QueueOptions, QueueSession, Transport
-from visibility.ingest.unstored_requests import ReceivedRequest, store_unstored_requests
+from visibility.ingest.unstored_requests import (
+    OF_QUEUE,
+    ReceivedRequest,
+    store_unstored_requests,
+)
 from visibility.models.sources_and_messages import Source, UnusableSource
 
 log = get_logger(__name__)
@@ -44,27 +48,22 @@ SELECT count(*) FROM (
     SELECT FROM visibility_inbound_message WHERE state = 'waiting' LIMIT %s
 ) AS waiting
 """
-# What a refused message counts as, as if it had been a request.
-TOO_LARGE, UNUSABLE = 413, 400
 
 
 class _Refused(ValueError):
     """The message can never be stored; the text says why."""
 
-    def __init__(self, reason: str, status: int = UNUSABLE) -> None:
-        super().__init__(reason)
-        self.status = status
-
 
 @dataclass(slots=True)
 class _Consumer:
-    """A running session. `received`: messages that are not stored yet."""
+    """A running session. `received`: messages that are not stored yet. `label`: of the queue."""
 
     claimed: ClaimedQueue
     session: QueueSession
     connector: Connector
     clock: Callable[[], datetime]
     after_storing: Callable[[int], object]
+    label: str
     received: list[QueueMessage] = field(default_factory=list)
     state: QueueState = field(default_factory=QueueState)
     renewed_at: float = float("-inf")
@@ -90,9 +89,12 @@ def receive_from_queue(
     session: QueueSession | None = None
     error = ""
     try:
-        session = _open_session(source)
+        transport, options = queue_options_of_source(source)
+        close_connection_outside_transaction()
+        session = transport.open(options)
         record_connected(claimed, now=clock())
-        consumer = _Consumer(claimed, session, _build_connector(source), clock, after_storing)
+        label, connector = f"{transport.title} {options.queue}", _build_connector(source)
+        consumer = _Consumer(claimed, session, connector, clock, after_storing, label)
         while not should_stop():
             _consume_once(consumer)
     except SessionSuperseded:
@@ -119,12 +121,6 @@ def describe_queue_failure(error: Exception) -> str:
 def _defect(error: Exception) -> Exception | None:
     """The error, if only its traceback explains it."""
     return None if isinstance(error, ConnectionError | UnusableSource | ValueError) else error
-
-
-def _open_session(source: Source) -> QueueSession:
-    transport, options = queue_options_of_source(source)
-    close_connection_outside_transaction()
-    return transport.open(options)
 
 
 def queue_options_of_source(source: Source) -> tuple[Transport, QueueOptions]:
@@ -236,10 +232,10 @@ def _build_message(consumer: _Consumer, message: QueueMessage) -> IncomingMessag
     if not message.body:
         raise _Refused("it has no body")
     if len(message.body) > limit:
-        raise _Refused(f"it has {len(message.body):,} bytes; the limit is {limit:,}", TOO_LARGE)
+        raise _Refused(f"it has {len(message.body):,} bytes; the limit is {limit:,}")
     if decompressed_size(message.body, message.headers) >= settings.MAX_INFLATED:
         reason = f"its body inflates beyond {settings.MAX_INFLATED:,} bytes"
-        raise _Refused(reason, TOO_LARGE)
+        raise _Refused(reason)
     request = WebhookRequest("POST", "", {}, message.headers, message.body)
     try:
         key = connector.dedupe_key(request)
@@ -250,11 +246,12 @@ def _build_message(consumer: _Consumer, message: QueueMessage) -> IncomingMessag
     except Exception as error:  # its secrets could not be masked
         log.warning("queue_message_refused", source=connector.source_slug, exc_info=error)
         raise _Refused(f"the connector failed ({type(error).__name__})") from None
+    headers = {**built.headers, QUEUE_HEADER: consumer.label}
     if key or not message.identity:
-        return built
+        return replace(built, headers=headers)
     # A second delivery has the same identity; equal bodies of two messages have different ones.
     identity = f"{message.identity} {built.content_hash}"
-    return IncomingMessage(built.source_id, identity, built.headers, built.body)
+    return replace(built, dedupe_key=identity, headers=headers)
 
 
 def _record_refused(consumer: _Consumer, refused: Sequence[tuple[QueueMessage, _Refused]]) -> None:
@@ -265,7 +262,7 @@ def _record_refused(consumer: _Consumer, refused: Sequence[tuple[QueueMessage, _
     store_unstored_requests(
         [
             ReceivedRequest(
-                consumer.claimed.source_id, now, error.status, str(error), len(message.body)
+                consumer.claimed.source_id, now, OF_QUEUE, str(error), len(message.body)
             )
             for message, error in refused
         ]

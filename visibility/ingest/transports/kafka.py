@@ -38,7 +38,7 @@ class Kafka(Transport):
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             SASL,
-            "How the user signs in at Kafka (SASL).",
+            "How the user signs in at Kafka, with SASL (default PLAIN).",
             SettingType.CHOICE,
             default="PLAIN",
             choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
@@ -47,7 +47,7 @@ class Kafka(Transport):
         Setting(
             START,
             "Where a consumer group begins that has read nothing yet: with the earliest message of "
-            "the topic or with the next new one (latest).",
+            "the topic (default), or with the next new one (latest).",
             SettingType.CHOICE,
             default="earliest",
             choices=("earliest", "latest"),

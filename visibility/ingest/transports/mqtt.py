@@ -51,7 +51,7 @@ class Mqtt(Transport):
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             VERSION,
-            "The version of MQTT. Only version 5 has headers.",
+            "The version of MQTT (default 5). Only version 5 has headers.",
             SettingType.CHOICE,
             default=MQTT_5,
             choices=(MQTT_5, MQTT_311),
