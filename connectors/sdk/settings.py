@@ -74,7 +74,8 @@ class Setting:
     A name such as `customer.<ISA id>` declares a family: one setting for each id. A secret setting
     is encrypted and never shown. `default` is text, as a person would enter it. `check` raises
     ValueError for a value that the type alone allows, and `check_id` for the id of a family
-    member. `label`: its name on a form; without one it is derived from `name`.
+    member. `label`: its name on a form; without one it is derived from `name`. `has_lines`: a form
+    has several lines for it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Setting:
     check: Callable[[str], object] | None = None
     check_id: Callable[[str], object] | None = None
     label: str = ""
+    has_lines: bool = False
 
     @property
     def is_family(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from connectors.catalog import connectors_by_slug
 from tests.unit.connectors import test_contract, test_manifest_contract
 from visibility.boards import tile_registry as tile_shelf
+from visibility.ingest.queue_settings import transport_registry
 from visibility.kpi import registry
 from visibility.notify.outbox import channel_registry
 from visibility.sla.registry import rule_kinds
@@ -56,6 +57,7 @@ TILES = {
     "notable_events",
     "top_alerts",
 }
+TRANSPORTS = {"amqp", "kafka", "mqtt"}
 CHANNELS = {"apprise", "email", "pagerduty", "slack", "teams", "webhook"}
 
 
@@ -65,6 +67,7 @@ def test_the_loaders_find_exactly_the_expected_plugins() -> None:
     assert set(registry.kpi_registry()) == KPIS
     assert set(tile_shelf.tile_registry()) == TILES
     assert set(channel_registry()) == CHANNELS
+    assert set(transport_registry()) == TRANSPORTS
 
 
 def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:

@@ -140,7 +140,9 @@ def _build_evidence(
         backlog_applied_at=backlog_applied_at,
         last_message_at=newest_at,
         has_data=bool(contacts),
-        cannot_be_read=bool(source.poll_error or source.file_error or source.catching_up_since),
+        cannot_be_read=bool(
+            source.poll_error or source.file_error or source.queue_error or source.catching_up_since
+        ),
         reports_in_batches=silence_limits.does_report_in_batches(source.config_or_empty_if_invalid),
         event_types=event_types,
         maintenance_until=maintenance_until,

@@ -151,6 +151,7 @@ HIDDEN_TABLES = frozenset(
         *("visibility_masterchange", "visibility_masterimport", "visibility_importpart"),
         *("visibility_importrow", "visibility_ignoredterm", "visibility_unstoredrequest"),
         *("visibility_outgoingrequest", "visibility_pollround", "visibility_sourcefield"),
+        "visibility_queueconnection",
         *("visibility_sourcefieldsample", "visibility_rejectedrequestcount"),
         *("visibility_manifestsample", "visibility_requestcount"),
     }

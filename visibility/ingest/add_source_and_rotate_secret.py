@@ -21,10 +21,16 @@ from visibility.ingest.check_new_source import (
     new_source_errors,
     parse_source_title,
 )
-from visibility.ingest.check_source_settings import ROLE_SETTING, find_setting_errors
+from visibility.ingest.check_source_settings import (
+    ROLE_SETTING,
+    find_setting_errors,
+    secret_setting_names,
+)
 from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
-from visibility.ingest.secret_settings import secret_setting_names, separate_secret_settings
+from visibility.ingest.queue_connections import set_up_queue_connection
+from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
+from visibility.ingest.separate_secret_settings import separate_secret_settings
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -113,6 +119,7 @@ def add_source(
             **({"poll_every": kind.poll_interval} if kind.poll_interval else {}),
         )
         _watch_event_types_with_limits(source)
+        set_up_queue_connection(source, now=now)
         append_audit_entry(
             "source.add", user=user, object=slug, detail={"connector": connector}, now=now
         )
@@ -177,6 +184,8 @@ def change_settings(
         )
         row.config = open_config
         _watch_event_types_with_limits(row)
+        if any(name.startswith(QUEUE_PREFIX) for name in changes):
+            set_up_queue_connection(row, now=now)
         if WAREHOUSES_SETTING in changes:
             request_refold_of_open_orders()
         append_audit_entry(

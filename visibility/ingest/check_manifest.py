@@ -14,7 +14,7 @@ from connectors.sdk.manifest.time_limit import (
     limit_seconds,
     raise_if_time_is_up,
 )
-from visibility.ingest.check_source_settings import find_setting_errors
+from visibility.ingest.check_source_settings import find_setting_errors, secret_setting_names
 from visibility.ingest.parse_payload_without_storing import try_message
 from visibility.models.sources_and_messages import Source
 from visibility.storage.published_manifests import connector_of_text
@@ -145,7 +145,7 @@ def _read(
 
 def _warnings_of_sources(connector: type[ManifestConnector]) -> Iterator[str]:
     """Settings that sources of this manifest would have to correct."""
-    secret_names = {setting.name for setting in connector.settings if setting.is_secret}
+    secret_names = secret_setting_names(connector)
     sources = Source.objects.filter(connector=connector.slug, archived_at=None).order_by("slug")
     for source in sources[:MAX_SOURCES]:
         config = source.config_or_empty_if_invalid

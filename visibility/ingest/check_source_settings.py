@@ -19,6 +19,8 @@ from connectors.sdk.settings import (
     parse_and_check_settings,
 )
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
+from visibility.ingest.queue_settings import find_queue_setting_errors, queue_settings
 from visibility.models.master import TermKind
 from visibility.models.sources_and_messages import Source
 from visibility.sla import silence_limits
@@ -137,6 +139,7 @@ def connector_and_common_settings(
         *(POLL_SETTINGS if connector.polls else ()),
         *END_SETTINGS,
         *((DROP_FOLDER,) if connector.accepts_files else ()),
+        *(queue_settings() if connector.accepts_webhooks else ()),
         *(setting for setting in UNUSED_SETTINGS if setting.name in stored),
     )
     return (*connector.settings, *(s for s in common if s.name not in names))
@@ -152,8 +155,19 @@ def find_setting_errors(
     if DROP_SETTING in config and not connector.accepts_files:
         sentence = f"{connector.title} does not accept files, so it cannot have a drop folder."
         return (SettingError(DROP_SETTING, sentence),)
+    if not connector.accepts_webhooks and any(name.startswith(QUEUE_PREFIX) for name in config):
+        name = next(name for name in config if name.startswith(QUEUE_PREFIX))
+        sentence = f"{connector.title} is polled only, so it cannot receive from a queue."
+        return (SettingError(name, sentence),)
     declared = connector_and_common_settings(connector, stored)
-    return parse_and_check_settings(declared, config).errors
+    errors = parse_and_check_settings(declared, config).errors
+    known = {error.name for error in errors}
+    return (*errors, *(e for e in find_queue_setting_errors(config) if e.name not in known))
+
+
+def secret_setting_names(connector: type[Connector]) -> frozenset[str]:
+    """The names of the settings of a source that are stored encrypted."""
+    return frozenset(s.name for s in connector_and_common_settings(connector) if s.is_secret)
 
 
 def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
@@ -167,7 +181,7 @@ def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
         return (SettingError("connector", sentence),)
     config = source.config_or_empty_if_invalid
     errors = find_setting_errors(connector, config, stored=config)
-    secret_names = {setting.name for setting in connector.settings if setting.is_secret}
+    secret_names = secret_setting_names(connector)
     errors = tuple(error for error in errors if error.name not in secret_names)
     if source.role in set(SourceRole):
         return errors

@@ -115,27 +115,38 @@ def delete_old_poll_rounds(*, now: datetime) -> int:
 
 def record_file_error(source: Source, error: str, *, now: datetime) -> None:
     """Record why the drop folder cannot be read; empty: it can."""
+    _record_error(source.pk, "file_error", error, now=now)
+
+
+def record_queue_error(source_id: int, error: str, *, now: datetime) -> None:
+    """Record why nothing is received from the queue; empty: it is."""
+    _record_error(source_id, "queue_error", error, now=now)
+
+
+def _record_error(source_id: int, field: str, error: str, *, now: datetime) -> None:
     error = error[:MAX_ERROR_LENGTH].replace("\0", "")
     # An error stored by an earlier version has no time: it gets that of the next check.
-    has_time = Q(file_error="") | Q(failing_since__isnull=False)
+    has_time = Q(**{field: ""}) | Q(failing_since__isnull=False)
     with transaction.atomic():
         row = (
             Source.objects.select_for_update(no_key=True)
-            .filter(pk=source.pk)
-            .exclude(has_time, file_error=error)
+            .filter(pk=source_id)
+            .exclude(has_time, **{field: error})
             .first()
         )
         if row is None:
             return
-        row.file_error = error
+        setattr(row, field, error)
         _update_failure_times(row, now=now)
-        row.save(update_fields=["file_error", "failing_since", "recovered_at"])
+        row.save(update_fields=[field, "failing_since", "recovered_at"])
         append_changes({"source": [row.pk]})
 
 
 def _update_failure_times(row: Source, *, now: datetime) -> None:
     """Set since when the source fails, or that it works again. Throttling is no failure."""
-    fails = bool(row.file_error or (row.poll_error and row.throttled_until is None))
+    fails = bool(
+        row.file_error or row.queue_error or (row.poll_error and row.throttled_until is None)
+    )
     if fails and (row.failing_since is None or row.recovered_at is not None):
         row.failing_since, row.recovered_at = now, None
     elif not fails and row.failing_since is not None and row.recovered_at is None:
@@ -146,6 +157,7 @@ def _failure_fields_to_compare(row: Source) -> tuple[object, ...]:
     return (
         row.poll_error,
         row.file_error,
+        row.queue_error,
         row.failing_since,
         row.recovered_at,
         row.throttled_until,

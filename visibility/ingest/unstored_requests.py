@@ -17,6 +17,8 @@ STORED_REQUESTS = 50
 TEST_HEADER = "x-throughline-test"
 TEST_SECONDS = 60
 MAX_REASON_LENGTH = 300
+# The status of a message from a queue that was not stored: no HTTP answer has it.
+OF_QUEUE = 0
 
 
 @dataclass(frozen=True, slots=True)

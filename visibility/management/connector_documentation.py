@@ -8,6 +8,7 @@ from pathlib import Path
 from connectors.sdk.connector import Connector
 from connectors.sdk.settings import Setting
 from visibility.ingest.check_source_settings import connector_and_common_settings
+from visibility.ingest.queue_settings import queue_settings
 from visibility.management.connector_examples import (
     arriving_events,
     load_samples,
@@ -16,6 +17,11 @@ from visibility.management.connector_examples import (
 
 BEGIN = "<!-- Written by `manage.py connector_docs`. -->\n"
 END = "<!-- End of the table of connectors. -->\n"
+QUEUE_END = "<!-- End of the settings of queues. -->\n"
+QUEUES = (
+    "Its messages can also come from a queue (AMQP, MQTT or Kafka): see "
+    "[queues](../sources.md#queues).\n"
+)
 SETTINGS_HEAD = "| setting | value | meaning |\n|---|---|---|\n"
 EVENTS_HEAD = "| event | meaning | codes in the samples |\n|---|---|---|\n"
 README_HEAD = "| system | connector | how messages arrive |\n|---|---|---|\n"
@@ -34,6 +40,11 @@ def generate_document_texts_by_path(
     before, _, remainder = readme.read_text().partition(BEGIN)
     _, _, after = remainder.partition(END)
     files[readme] = f"{before}{BEGIN}{build_readme_connector_table(connectors)}{END}{after}"
+    guide = root / "docs" / "sources.md"
+    before, _, remainder = guide.read_text().partition(BEGIN)
+    _, _, after = remainder.partition(QUEUE_END)
+    table = _markdown_settings_table(queue_settings())
+    files[guide] = f"{before}{BEGIN}{table}{QUEUE_END}{after}"
     return files
 
 
@@ -79,6 +90,7 @@ def build_connector_markdown_page(kind: type[Connector]) -> str:
         own,
         "Settings of every source:\n",
         _markdown_settings_table(common),
+        *([QUEUES] if kind.accepts_webhooks else []),
     ]
     return "\n".join(blocks)
 

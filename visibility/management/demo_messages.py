@@ -12,6 +12,7 @@ from connectors.sdk.webhook_and_poll_types import (
     WebhookRequest,
 )
 from visibility.ingest.insert_messages import IncomingMessage
+from visibility.ingest.message_of_request import build_message_to_store
 from visibility.models.sources_and_messages import Source
 from visibility.simulator.erp_rows_by_modification_time import MAX_ROWS, ErpFeed
 from visibility.simulator.faults import FaultRates
@@ -20,7 +21,6 @@ from visibility.simulator.past_and_live_streams import PastStream
 from visibility.simulator.vendors import build_full_or_truncated_message, signed_headers
 from visibility.simulator.vendors.message import SimulatedMessage
 from visibility.web.intake.source_cache import IntakeSource
-from visibility.web.intake.webhook_endpoint import build_message_to_store
 
 SEED = 7
 DAYS = 21
@@ -108,4 +108,6 @@ def _pushed_message(
     """The message as the intake stores it. Nobody sends it, so no signature is checked."""
     headers = signed_headers(message, UNUSED_SECRET, sent_at)
     request = WebhookRequest("POST", f"/hooks/{source.slug}", {}, headers, message.body)
-    return build_message_to_store(source, source.connector.dedupe_key(request), request)
+    return build_message_to_store(
+        source.source_id, source.connector, source.connector.dedupe_key(request), request
+    )

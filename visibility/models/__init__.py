@@ -94,6 +94,7 @@ from visibility.models.people import (
     SignInThrottle,
     ThrottleScope,
 )
+from visibility.models.queue_connections import QueueConnection
 from visibility.models.refold_requests import RefoldRequest
 from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import (
@@ -223,6 +224,7 @@ __all__ = [
     "OutgoingRequest",
     "PersonScope",
     "PollRound",
+    "QueueConnection",
     "RefoldRequest",
     "RejectedRequestCount",
     "RequestCount",

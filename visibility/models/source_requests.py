@@ -15,7 +15,7 @@ class UnstoredRequest(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
     received_at = models.DateTimeField()
-    # The HTTP status of the answer.
+    # The HTTP status of the answer; 0: it was a message from a queue.
     status = models.IntegerField()
     # Why it was refused; empty if it was accepted.
     reason = models.TextField(default="")

@@ -70,10 +70,12 @@ class Source(models.Model):
     secret_ends = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # Number of the latest poll round. A round stores nothing once a later one has started.
     poll_round = models.BigIntegerField(default=0, db_default=0)
-    # Why the last poll failed, and why the drop folder cannot be read; empty if they work.
+    # Why the last poll failed, why the drop folder cannot be read, and why nothing is received from
+    # the queue; empty if they work.
     poll_error = models.TextField(default="", blank=True)
     file_error = models.TextField(default="", db_default="", blank=True)
-    # Since when one of the two fails; stays after it works again at `recovered_at`.
+    queue_error = models.TextField(default="", db_default="", blank=True)
+    # Since when one of them fails; stays after it works again at `recovered_at`.
     failing_since = models.DateTimeField(null=True)
     recovered_at = models.DateTimeField(null=True)
     # Until when the system asked not to be polled; the poll error is then no failure.

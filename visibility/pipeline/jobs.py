@@ -10,6 +10,8 @@ DEFAULT_QUEUE = "throughline"
 IMPORT_QUEUE = "master"
 # Sources that one worker polls at the same time.
 POLL_THREADS = 8
+# Queues that one worker consumes at the same time. More need more workers.
+QUEUE_THREADS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,13 @@ JOBS: tuple[Job, ...] = (
         every=3,
         claim=f"{_STAGES}.claim_due_polls",
         threads=POLL_THREADS,
+    ),
+    Job(
+        "receive_from_queues",
+        "visibility.pipeline.queue_jobs.receive_from_queue",
+        every=3,
+        claim="visibility.pipeline.queue_jobs.claim_queues",
+        threads=QUEUE_THREADS,
     ),
     Job("collect_files", f"{_STAGES}.collect_files", every=3),
     Job("deliver", f"{_STAGES}.deliver_notifications", every=3),

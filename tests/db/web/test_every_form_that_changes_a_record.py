@@ -145,6 +145,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "rules/draft",
         "sources/<slug:slug>/test-event",
         "sources/<slug:slug>/test-poll",
+        "sources/<slug:slug>/test-queue",
         "account/notifications/test",
         "subscriptions/<int:number>/test",
         "mail-server/test",

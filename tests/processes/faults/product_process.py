@@ -126,13 +126,13 @@ def replay(path: str) -> int:
 
     from connectors.sdk.webhook_and_poll_types import WebhookRequest
     from visibility.ingest import insert_messages
+    from visibility.ingest.message_of_request import build_message_to_store
     from visibility.models import Source
     from visibility.pipeline.job_functions import (
         enqueue_due_refolds_and_update_due_alerts,
         process_messages_and_refold,
     )
     from visibility.web.intake.source_cache import IntakeSource
-    from visibility.web.intake.webhook_endpoint import build_message_to_store
 
     doors = {
         s.slug: IntakeSource(s.pk, s.slug, s.build_connector(), []) for s in Source.objects.all()
@@ -144,7 +144,7 @@ def replay(path: str) -> int:
             door, body = doors[row["slug"]], base64.b64decode(row["body"])
             request = WebhookRequest("POST", f"/hooks/{row['slug']}", {}, row["headers"], body)
             key = door.connector.dedupe_key(request)
-            arrivals.append(build_message_to_store(door, key, request))
+            arrivals.append(build_message_to_store(door.source_id, door.connector, key, request))
         stored = insert_messages.store_messages(arrivals)
         numbers = [k.message_id for k in stored]
         times = [row["received_at"] for row in chunk]

@@ -8,6 +8,7 @@ import orjson
 from django.conf import settings
 
 from connectors.catalog import connectors_by_slug
+from visibility.ingest.message_of_request import QUEUE_HEADER
 from visibility.models.parked_message_decisions import EditedMessage
 from visibility.models.sources_and_messages import InboundMessage
 from visibility.screens.messages.message_queries import HIDDEN, redact_headers_or_settings
@@ -39,6 +40,8 @@ def describe_delivery(message: InboundMessage) -> Delivery:
     connector = connectors_by_slug().get(message.source.connector)
     if file_name := message.headers.get(FILE_NAME_HEADER):
         return Delivery(f"File {file_name}", "Not signed: read from the drop folder", "unknown")
+    if queue := message.headers.get(QUEUE_HEADER):
+        return Delivery(f"Queue {queue}", "Not signed: received from the broker", "unknown")
     if connector is None:
         return Delivery("Not known: its connector is not installed", "Not known", "unknown")
     webhook = f"POST /hooks/{message.source.slug}"

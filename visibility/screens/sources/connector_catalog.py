@@ -12,6 +12,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.settings import Setting, SettingError
 from visibility.ingest.check_source_settings import DROP_FOLDER, connector_and_common_settings
+from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
 from visibility.models.sources_and_messages import Source
 from visibility.screens.help.guide import SYSTEMS, guide_names
 from visibility.screens.setting_fields import SettingField
@@ -50,6 +51,7 @@ class ConnectorEntry:
             text
             for text, applies in (
                 ("Webhooks", self.accepts_webhooks),
+                ("Queues", self.accepts_webhooks),
                 ("Polled", self.polls),
                 ("Files", self.accepts_files),
             )
@@ -100,10 +102,24 @@ def new_source_of_form(connector: str) -> Source:
     return Source(connector=connector, config={}, sealed_secrets="")
 
 
+@dataclass(frozen=True, slots=True)
+class FieldGroups:
+    """The fields of a source: those to show, more of them, and those of its queue."""
+
+    shown: list[SettingField]
+    more: list[SettingField]
+    queue: list[SettingField]
+
+    @property
+    def opens_queue(self) -> bool:
+        """Whether the source has a queue, or one was entered."""
+        return any(field.value or field.error for field in self.queue)
+
+
 def new_source_fields(
     connector: str, entered: Mapping[str, str], errors: Sequence[SettingError]
-) -> tuple[list[SettingField], list[SettingField]]:
-    """Return the fields of the system, and those that every source has.
+) -> FieldGroups:
+    """Return the fields of the form for a new source.
 
     An entered secret stays in its field, because nothing is stored yet. A field with an error is
     among the first, as is the folder of a system that sends files.
@@ -114,19 +130,19 @@ def new_source_fields(
             new_source_of_form(connector), entered=entered, errors=errors
         )
     ]
-    first, more = separate_own_fields(connector, fields)
-    first.sort(key=lambda field: not field.is_required)
-    return first, more
+    groups = group_fields(connector, fields)
+    groups.shown.sort(key=lambda field: not field.is_required)
+    return groups
 
 
-def separate_own_fields(
-    connector: str, fields: Sequence[SettingField]
-) -> tuple[list[SettingField], list[SettingField]]:
-    """Return the fields of the system and those with a value or an error, and then the others."""
+def group_fields(connector: str, fields: Sequence[SettingField]) -> FieldGroups:
+    """Group fields: those of the system and those with a value or an error are shown first."""
     kind = connectors_by_slug().get(connector)
     own = {setting.name for setting in (*(kind.settings if kind else ()), DROP_FOLDER)}
-    first = [f for f in fields if f.name in own or f.is_required or f.value or f.error]
-    return first, [f for f in fields if f not in first]
+    queue = [field for field in fields if field.name.startswith(QUEUE_PREFIX)]
+    others = [field for field in fields if field not in queue]
+    first = [f for f in others if f.name in own or f.is_required or f.value or f.error]
+    return FieldGroups(first, [f for f in others if f not in first], queue)
 
 
 def _new_source_field(field: SettingField, entered: Mapping[str, str]) -> SettingField:

@@ -9,6 +9,8 @@ from django.db import connection
 
 from connectors.sdk.connector import Connector
 from visibility.formatting import count_with_noun
+from visibility.ingest.message_of_request import QUEUE_HEADER
+from visibility.ingest.unstored_requests import OF_QUEUE
 from visibility.models.parked_message_decisions import EditedMessage
 from visibility.models.source_requests import UnstoredRequest
 from visibility.models.sources_and_messages import (
@@ -160,6 +162,8 @@ def _events_and_orders(
 def _verification(connector: Connector | None, message: InboundMessage) -> tuple[str, bool]:
     if FILE_NAME_HEADER in message.headers:
         return "Read from the drop folder", False
+    if QUEUE_HEADER in message.headers:
+        return "Received from the queue", False
     if connector is not None and not connector.polls:
         return "Signature valid", True
     if connector is not None and not connector.accepts_webhooks:
@@ -193,4 +197,6 @@ def _unstored_request(row: UnstoredRequest) -> SourceRequest:
 
 
 def _refusal(status: int) -> str:
+    if status == OF_QUEUE:
+        return "Received from the queue"
     return "Signature invalid" if status == 401 else f"Refused with HTTP {status}"

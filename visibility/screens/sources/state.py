@@ -56,6 +56,11 @@ def source_state_and_reason(
             SourceState.FAILING,
             f"its files are not read{_failing_since_text(source, now)}: {source.file_error}",
         )
+    if source.queue_error:
+        return (
+            SourceState.FAILING,
+            f"its queue is not read{_failing_since_text(source, now)}: {source.queue_error}",
+        )
     if source.poll_error and source.throttled_until is not None:
         until = clock_time_with_date_unless_today(source.throttled_until, now)
         return SourceState.THROTTLED, f"throttled until {until}: {source.poll_error}"

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from visibility.db.database_time import database_now
 from visibility.ingest.fetch_first_page import fetch_first_page
 from visibility.ingest.source_secrets import UnreadableSecrets
+from visibility.ingest.try_queue import try_queue
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.sources.newest_requests import list_newest_requests
@@ -84,6 +85,16 @@ class ConnectionTestSerializer(PermissionFilteredSerializer):
     records = serializers.IntegerField()
     error = serializers.CharField()
     readings = ReadingSerializer(many=True)
+
+
+class QueueTestSerializer(PermissionFilteredSerializer):
+    """What the broker answered. `error`: why there is no connection; empty if there is one.
+
+    `waiting_count`: how many messages wait in the queue; null if the broker does not tell.
+    """
+
+    waiting_count = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
 
 
 class SourceRequestListView(ApiView):
@@ -160,6 +171,29 @@ class SourceTestPollView(ApiView):
                 "readings": [_reading(reading) for reading in page.readings],
             }
             return ApiResponse.with_json_body(serialize(ConnectionTestSerializer, content))
+
+        return run_idempotently(request, body, do)
+
+
+class SourceTestQueueView(ApiView):
+    """`POST /sources/<slug>/test-queue`."""
+
+    http_method_names = ["post"]
+    required_permissions = (Permission.SOURCES_EDIT,)
+
+    @extend_schema(
+        operation_id="source_test_queue", request=EmptyBody, responses=QueueTestSerializer
+    )
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        """Connect to the broker of a source and ask for its queue. No message is taken."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            source = source_or_404(slug)
+            trial = try_queue(source)
+            _audit(request, "source.test_queue", source, {"error": trial.error})
+            return ApiResponse.with_json_body(serialize(QueueTestSerializer, trial))
 
         return run_idempotently(request, body, do)
 

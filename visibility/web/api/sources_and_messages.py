@@ -15,6 +15,7 @@ from visibility.pipeline import job_functions
 from visibility.screens.messages import message_queries
 from visibility.screens.messages.message_columns import MESSAGE_LIST
 from visibility.screens.sources import health as sources
+from visibility.screens.sources.queue_state import load_queue_state
 from visibility.screens.sources.source_columns import SOURCE_LIST
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import (
@@ -53,6 +54,24 @@ class MessageCountsSerializer(PermissionFilteredSerializer):
     waiting = serializers.IntegerField()
 
 
+class SourceQueueSerializer(PermissionFilteredSerializer):
+    """The queue of a message broker that a source receives from.
+
+    `connected_at` is null while it is not connected, and `waiting_count` if the broker does not
+    tell it. `paused_reason`: why messages are left at the broker for now.
+    """
+
+    broker = serializers.CharField()
+    name = serializers.CharField()
+    connected_at = Rfc3339Field(allow_null=True)
+    last_message_at = Rfc3339Field(allow_null=True)
+    waiting_count = serializers.IntegerField(allow_null=True)
+    counted_at = Rfc3339Field(allow_null=True)
+    reconnect_count = serializers.IntegerField()
+    paused_reason = serializers.CharField()
+    error = serializers.CharField()
+
+
 class SourceHealthSerializer(SourceSerializer):
     """A source with its message volume and outcomes."""
 
@@ -62,6 +81,7 @@ class SourceHealthSerializer(SourceSerializer):
     )
     next_poll_at = Rfc3339Field(source="source.next_poll_at", allow_null=True)
     message_counts = MessageCountsSerializer()
+    queue = SourceQueueSerializer(allow_null=True)
 
 
 class ReplayedMessageSerializer(PermissionFilteredSerializer):
@@ -105,8 +125,9 @@ class SourceHealthView(ApiView):
     @extend_schema(operation_id="source_health", responses=SourceHealthSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """Retrieve the health of a source and the outcomes of its messages."""
-        source = source_or_404(slug)
-        health = sources.load_source_health_reports(database_now(), [source])[0]
+        source, now = source_or_404(slug), database_now()
+        health = sources.load_source_health_reports(now, [source])[0]
+        queue = load_queue_state(source, now)
         values: dict[str, Any] = serialize(SourceSerializer, health)
         return Response(
             values
@@ -118,6 +139,7 @@ class SourceHealthView(ApiView):
                 "message_counts": serialize(
                     MessageCountsSerializer, sources.count_message_outcomes(source)
                 ),
+                "queue": serialize(SourceQueueSerializer, queue) if queue else None,
             }
         )
 

@@ -204,6 +204,7 @@ urlpatterns = [
     path("sources/<slug:slug>/requests", source_requests.SourceRequestListView.as_view()),
     path("sources/<slug:slug>/test-event", source_requests.SourceTestEventView.as_view()),
     path("sources/<slug:slug>/test-poll", source_requests.SourceTestPollView.as_view()),
+    path("sources/<slug:slug>/test-queue", source_requests.SourceTestQueueView.as_view()),
     path("sources/<slug:slug>/maintenance", source_maintenance.MaintenanceListView.as_view()),
     path(
         "sources/<slug:slug>/maintenance/<int:window_id>/end",

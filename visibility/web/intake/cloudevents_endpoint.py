@@ -16,6 +16,7 @@ from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from visibility.ingest.insert_messages import IncomingMessage, StoreResult
+from visibility.ingest.message_of_request import build_message_to_store
 from visibility.ingest.source_secrets import unexpired_signing_secrets
 from visibility.web.intake.answer_and_count_rejections import (
     SourceSlugOfRequest,
@@ -34,7 +35,6 @@ from visibility.web.intake.read_request_and_respond import (
     send_response,
 )
 from visibility.web.intake.source_cache import IntakeSource, SourceCache
-from visibility.web.intake.webhook_endpoint import build_message_to_store
 
 EVENTS_PATH = "/api/v1/events"
 MAX_BATCH = 1_000
@@ -175,7 +175,8 @@ class CloudEventsEndpoint:
             return _error_result(parsed.errors[0])
         latest_at = max((e.occurred_at for e in parsed.events if e.occurred_at), default=None)
         key = source.connector.dedupe_key(request)
-        return EventReadyToStore(build_message_to_store(source, key, request), key, latest_at)
+        built = build_message_to_store(source.source_id, source.connector, key, request)
+        return EventReadyToStore(built, key, latest_at)
 
     async def _build_event_results(
         self, source: IntakeSource, stored: Sequence[EventResult | StoredEvent]

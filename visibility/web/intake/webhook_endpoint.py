@@ -6,11 +6,10 @@ import orjson
 from django.conf import settings
 from structlog.stdlib import get_logger
 
-from connectors.sdk import trace_context
 from connectors.sdk.auth import InvalidSignature, MalformedSignatureHeader
 from connectors.sdk.connector import RawMessage
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
-from visibility.ingest.insert_messages import IncomingMessage
+from visibility.ingest.message_of_request import build_message_to_store
 from visibility.ingest.parse_payload_without_storing import try_message
 from visibility.ingest.source_secrets import unexpired_signing_secrets
 from visibility.ingest.unstored_requests import (
@@ -39,8 +38,6 @@ from visibility.web.intake.source_cache import IntakeSource, SourceCache
 
 log = get_logger(__name__)
 PREFIX = "/hooks/"
-# Headers stored with every message, in addition to those of the connector.
-STORED_HEADERS = frozenset({"content-type", "content-encoding"})
 
 
 class WebhookEndpoint:
@@ -101,7 +98,9 @@ class WebhookEndpoint:
             await self._read_without_storing_and_respond(source, request, send)
             return
         stored = await self.sources.writer.store(
-            build_message_to_store(source, source.connector.dedupe_key(request), request)
+            build_message_to_store(
+                source.source_id, source.connector, source.connector.dedupe_key(request), request
+            )
         )
         self.sources.nudge_workers()
         vendor_response = source.connector.success_response()
@@ -123,7 +122,9 @@ class WebhookEndpoint:
     ) -> None:
         """Record what a test event says. It becomes no message, so no order can change."""
         now = self.sources.estimated_database_time()
-        message = build_message_to_store(source, source.connector.dedupe_key(request), request)
+        message = build_message_to_store(
+            source.source_id, source.connector, source.connector.dedupe_key(request), request
+        )
         raw = RawMessage(message.body, message.headers, now)
         try:
             reading = try_message(source.connector, raw)
@@ -154,22 +155,3 @@ def why_signature_is_invalid(
     except (InvalidSignature, MalformedSignatureHeader):
         return str(error)
     return "it is signed with an old secret that is no longer valid"
-
-
-def build_message_to_store(
-    source: IntakeSource, key: str, request: WebhookRequest
-) -> IncomingMessage:
-    """The message to store, with only the headers that parsing needs and the trace context."""
-    headers = {
-        name: value
-        for name, value in request.headers.items()
-        if name in STORED_HEADERS or name in source.connector.stored_headers
-    }
-    headers |= trace_context.valid_trace_headers(
-        {**request.headers, **source.connector.event_trace_headers(request)}
-    )
-    body = source.connector.body_to_store(request)
-    message = IncomingMessage(source.source_id, key, headers, body)
-    if key:
-        return message
-    return IncomingMessage(source.source_id, f"sha256 {message.content_hash}", headers, body)

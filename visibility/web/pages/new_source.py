@@ -16,6 +16,7 @@ from visibility.ingest.add_source_and_rotate_secret import (
     InvalidSource,
     add_source,
 )
+from visibility.ingest.queue_settings import has_queue
 from visibility.screens.sources import connector_catalog, settings_form
 from visibility.screens.sources.connector_catalog import ConnectorEntry
 from visibility.web.permissions import Permission, require_permission, signed_in_user
@@ -101,10 +102,12 @@ def _render_form(
 ) -> HttpResponse:
     errors = error.errors if error else ()
     sentences = {e.name: e.sentence for e in errors}
-    first, more = connector_catalog.new_source_fields(entry.slug, entered, errors)
+    groups = connector_catalog.new_source_fields(entry.slug, entered, errors)
     blank = connector_catalog.new_source_of_form(entry.slug)
     families = settings_form.new_family_entries(blank, entered=entered, errors=errors)
-    shown = {"slug", "title", "secret"} | {field.name for field in (*first, *more)}
+    shown = {"slug", "title", "secret"} | {
+        field.name for field in (*groups.shown, *groups.more, *groups.queue)
+    }
     shown |= {f.id_input for f in families}
     shown |= {f.setting.family_prefix + f.id for f in families if f.error}
     context = {
@@ -112,10 +115,12 @@ def _render_form(
         "entered": entered,
         "errors": sentences,
         "other_errors": [e for e in errors if e.name not in shown],
-        "fields": first,
-        "more_fields": more,
+        "fields": groups.shown,
+        "more_fields": groups.more,
+        "queue_fields": groups.queue,
+        "opens_queue": groups.opens_queue,
         "families": families,
-        "opens_more": any(family.error for family in families) or _has_values(more),
+        "opens_more": any(family.error for family in families) or _has_values(groups.more),
     }
     return render(request, "sources/new_form.html", context, status=422 if error else 200)
 
@@ -133,6 +138,7 @@ def _created_context(created: CreatedSource, entry: ConnectorEntry) -> dict[str,
         "url": url,
         "is_local": urlsplit(url).hostname in LOOPBACK_HOSTS,
         "uses_secret": entry.accepts_webhooks or entry.polls,
+        "has_queue": has_queue(created.source.config),
         "waiting_text": "Listening. The first request appears here with the check of its sender.",
         "secret": created.secret,
         "example": connector_catalog.example_request(

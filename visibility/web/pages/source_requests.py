@@ -11,12 +11,15 @@ from django.views.decorators.http import require_POST
 
 from visibility.db.database_time import database_now
 from visibility.ingest.fetch_first_page import PageTrial, fetch_first_page
+from visibility.ingest.queue_settings import has_queue
 from visibility.ingest.source_secrets import UnreadableSecrets
+from visibility.ingest.try_queue import QueueTrial, try_queue
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.relative_and_absolute_time import displayed_time
 from visibility.screens.sources.connector_catalog import find_connector
 from visibility.screens.sources.newest_requests import SourceRequest, list_newest_requests
+from visibility.screens.sources.queue_state import load_queue_state
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -37,15 +40,34 @@ OUTCOMES = {
 
 
 def requests_context(
-    request: HttpRequest, source: Source, now: datetime, trial: PageTrial | None = None
+    request: HttpRequest,
+    source: Source,
+    now: datetime,
+    trial: PageTrial | None = None,
+    queue_trial: QueueTrial | None = None,
 ) -> dict[str, Any]:
     """The context of the tab of requests."""
     return {
+        "has_queue": has_queue(source.config_or_empty_if_invalid),
+        "queue_trial": queue_trial,
         "connector": find_connector(source.connector),
         "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
         "trial": trial,
         "waiting_text": "Requests of this source will be listed here with the check of each.",
         "requests": [_row_context(row, now) for row in list_newest_requests(source)],
+    }
+
+
+def queue_context(source: Source, now: datetime) -> dict[str, Any] | None:
+    """The queue of a source for `sources/_queue.html`; None if it has none."""
+    state = load_queue_state(source, now)
+    if state is None:
+        return None
+    return {
+        "state": state,
+        "connected": displayed_time(state.connected_at, now),
+        "last": displayed_time(state.last_message_at, now),
+        "counted": displayed_time(state.counted_at, now),
     }
 
 
@@ -94,6 +116,17 @@ def fetch_first_page_view(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "sources/connection_test.html", context)
 
 
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def test_queue_view(request: HttpRequest, slug: str) -> HttpResponse:
+    """`POST /sources/<slug>/test-queue`: show whether the queue can be reached."""
+    source, now = source_or_404(slug), database_now()
+    trial = try_queue(source)
+    _audit(request, "source.test_queue", source, {"error": trial.error}, now)
+    context = {"source": source} | requests_context(request, source, now, queue_trial=trial)
+    return render(request, "sources/connection_test.html", context)
+
+
 def _audit(
     request: HttpRequest, action: str, source: Source, detail: dict[str, Any], now: datetime
 ) -> None:
@@ -105,4 +138,5 @@ def _audit(
 urlpatterns = [
     path("sources/<slug:slug>/test-event", send_test_event_view, name="source-test-event"),
     path("sources/<slug:slug>/test-poll", fetch_first_page_view, name="source-test-poll"),
+    path("sources/<slug:slug>/test-queue", test_queue_view, name="source-test-queue"),
 ]

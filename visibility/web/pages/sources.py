@@ -40,7 +40,7 @@ from visibility.screens.sources import health as sources
 from visibility.web import source_history_tabs
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
-from visibility.web.pages.source_requests import requests_context
+from visibility.web.pages.source_requests import queue_context, requests_context
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -185,7 +185,7 @@ def _render_source(
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
         "sees_prices": has_permission(request.user, Permission.PRICES),
         "setting_errors": stored_errors,
-        "may_allow_address": CAN_BE_ALLOWED in source.poll_error
+        "may_allow_address": CAN_BE_ALLOWED in source.poll_error + source.queue_error
         and has_permission(request.user, Permission.ADMINISTER),
         "setting_warnings": settings_form.setting_warnings_of_source(
             source, source.config_or_empty_if_invalid
@@ -194,6 +194,7 @@ def _render_source(
     }
     if tab == "overview":
         context["balance"] = sources.count_message_outcomes(source)
+        context["queue"] = queue_context(source, now)
         rows = message_queries.list_messages(source_id=source.id)
         context["message_rows"] = [message_row_context(row, now) for row in rows[:10]]
     elif tab == "requests":
@@ -232,13 +233,9 @@ def _render_source(
         fields = settings_form.setting_fields(source, entered=posted, errors=shown_errors)
         entries = settings_form.new_family_entries(source, entered=posted, errors=shown_errors)
         secret_errors = [e.sentence for e in errors if e.name == SECRET]
-        shown, more = connector_catalog.separate_own_fields(source.connector, fields)
         context |= {
-            "setting_fields": {
-                "shown": shown,
-                "more": more,
-                "has_errors": any(entry.error for entry in entries),
-            },
+            "setting_fields": connector_catalog.group_fields(source.connector, fields),
+            "has_entry_errors": any(entry.error for entry in entries),
             "new_entries": entries,
             "secret_input": settings_form.NEW_SECRET,
             "secret_error": " ".join(secret_errors),

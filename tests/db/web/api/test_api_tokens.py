@@ -69,6 +69,7 @@ NEEDED: dict[str, set[Permission]] = {
     "sources/{archived}/restore": {P.SOURCES_EDIT},
     "sources/shop/rotate": {P.SOURCES_EDIT},
     "sources/shop/test-poll": {P.SOURCES_EDIT},
+    "sources/shop/test-queue": {P.SOURCES_EDIT},
     "sources/shop/reading": {P.SOURCES_SEE},
     "sources/shop/polls": {P.SOURCES_SEE},
     "sources/shop/outgoing-requests": {P.SOURCES_SEE},

@@ -213,6 +213,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/changes": ("sources/{slug}/changes", {IN, AD}, None),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),
+    "sources/shop/test-queue": ("sources/{slug}/test-queue", {IN, AD}, {}),
     "messages": ("messages", {OP, IN, AD}, None),
     "messages/export?format=csv": ("messages/export", {OP, IN, AD}, None),
     "system": ("system", {AD}, None),

@@ -84,7 +84,10 @@ FORMS: dict[str, tuple[set[P] | frozenset[P], Fields]] = {
     "/sources/erp/properties": (SOURCE, {}),
     "/sources/erp/rotate": (SOURCE, {}),
     **dict.fromkeys(
-        [f"/sources/erp/{n}" for n in ("archive", "poll", "restore", "test-event", "test-poll")],
+        [
+            f"/sources/erp/{n}"
+            for n in ("archive", "poll", "restore", "test-event", "test-poll", "test-queue")
+        ],
         (SOURCE, {}),
     ),
     "/sources/erp/maintenance": ({P.SOURCES_SEE, P.SOURCES_EDIT}, {}),

@@ -56,6 +56,7 @@ POST_ONLY = frozenset(
         "sources/<slug:slug>/restore",
         "sources/<slug:slug>/test-event",
         "sources/<slug:slug>/test-poll",
+        "sources/<slug:slug>/test-queue",
         "manifests/<slug:slug>/save",
         "manifests/<slug:slug>/samples",
         "manifests/<slug:slug>/samples/remove",

@@ -1,9 +1,11 @@
-"""Which settings of a connector are secrets, and their values."""
+"""What follows from entered settings: which are encrypted, and whether the source is polled."""
 
 from collections.abc import Mapping
 
 from connectors.sdk.connector import Connector
+from visibility.ingest.check_source_settings import secret_setting_names
 from visibility.ingest.source_secrets import SourceSecret
+from visibility.models.sources_and_messages import reads_sftp_folder
 
 
 def separate_secret_settings(
@@ -15,6 +17,6 @@ def separate_secret_settings(
     return {name: text for name, text in config.items() if name not in names}, secrets
 
 
-def secret_setting_names(kind: type[Connector]) -> set[str]:
-    """The names of the settings that are secrets."""
-    return {setting.name for setting in kind.settings if setting.is_secret}
+def is_polling_configured(kind: type[Connector], config: Mapping[str, str]) -> bool:
+    """Whether the settings have everything to poll the system, or to read its SFTP folder."""
+    return kind(config).is_poll_configured() or reads_sftp_folder(kind, config)

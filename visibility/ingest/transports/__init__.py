@@ -1,0 +1,1 @@
+"""Protocols of message brokers: one module for each."""
