@@ -21,9 +21,17 @@ from visibility.ingest.check_new_source import (
     new_source_errors,
     parse_source_title,
 )
-from visibility.ingest.check_source_settings import ROLE_SETTING, find_setting_errors
+from visibility.ingest.check_source_settings import (
+    ROLE_SETTING,
+    find_setting_errors,
+    secret_setting_names,
+)
 from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.separate_secret_settings import (
+    is_polling_configured,
+    separate_secret_settings,
+)
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -95,7 +103,7 @@ def add_source(
     if not any_drop_folder:
         _create_drop_folder_if_changed({}, config)
     chosen = secret or new_secret()
-    open_config, secrets = _separate_secret_settings(kind, config)
+    open_config, secrets = separate_secret_settings(kind, config)
     with transaction.atomic():
         source = Source.objects.create(
             slug=slug,
@@ -106,7 +114,7 @@ def add_source(
             sealed_secrets=encrypt_secrets(
                 [SourceSecret(chosen), *secrets], short_allowed=kind.allows_short_secrets
             ),
-            next_poll_at=now if kind({**config, "source": slug}).is_poll_configured() else None,
+            next_poll_at=now if is_polling_configured(kind, {**config, "source": slug}) else None,
             expect_every=silence_limit_of_settings(open_config),
             **({"poll_every": kind.poll_interval} if kind.poll_interval else {}),
         )
@@ -158,17 +166,17 @@ def change_settings(
             raise InvalidSource(errors)
         if not any_drop_folder:
             _create_drop_folder_if_changed(row.config_or_empty_if_invalid, config)
-        open_config, secrets = _separate_secret_settings(kind, config)
+        open_config, secrets = separate_secret_settings(kind, config)
         own_secrets = [secret for secret in sealed if not secret.setting]
         row_config_before = row.config_or_empty_if_invalid
-        connector = kind({**config, "source": row.slug})
+        is_polled = is_polling_configured(kind, {**config, "source": row.slug})
         Source.objects.filter(pk=row.pk).update(
             config=open_config,
             role=config.get(ROLE_SETTING) or kind.role.value
             if ROLE_SETTING in changes
             else row.role,
             sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
-            next_poll_at=now if connector.is_poll_configured() else None,
+            next_poll_at=now if is_polled else None,
             **_new_silence_limit_if_changed(row, open_config),
             changed_at=Now(),
         )
@@ -182,7 +190,7 @@ def change_settings(
             object=row.slug,
             detail={"settings": sorted(changes)}
             | values_before_and_after(
-                row_config_before, open_config, names=changes.keys() - _secret_names(kind)
+                row_config_before, open_config, names=changes.keys() - secret_setting_names(kind)
             ),
             now=now,
         )
@@ -284,16 +292,3 @@ def rotate_secret(
             now=now,
         )
     return chosen
-
-
-def _separate_secret_settings(
-    kind: type[Connector], config: Mapping[str, str]
-) -> tuple[dict[str, str], list[SourceSecret]]:
-    """Return the settings without the secret ones, and those as secrets to encrypt."""
-    names = _secret_names(kind)
-    secrets = [SourceSecret(config[name], setting=name) for name in sorted(names & config.keys())]
-    return {name: text for name, text in config.items() if name not in names}, secrets
-
-
-def _secret_names(kind: type[Connector]) -> set[str]:
-    return {setting.name for setting in kind.settings if setting.is_secret}

@@ -19,6 +19,7 @@ from connectors.sdk.settings import (
     parse_and_check_settings,
 )
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.sftp_settings import SFTP_SETTINGS, find_sftp_setting_errors
 from visibility.models.master import TermKind
 from visibility.models.sources_and_messages import Source
 from visibility.sla import silence_limits
@@ -133,6 +134,7 @@ def connector_and_common_settings(
     common = (
         *COMMON_SETTINGS,
         *((DROP_FOLDER,) if connector.accepts_files else ()),
+        *(SFTP_SETTINGS if connector.accepts_files and not connector.polls else ()),
         *(setting for setting in UNUSED_SETTINGS if setting.name in stored),
     )
     return (*connector.settings, *(s for s in common if s.name not in names))
@@ -149,7 +151,14 @@ def find_setting_errors(
         sentence = f"{connector.title} does not accept files, so it cannot have a drop folder."
         return (SettingError(DROP_SETTING, sentence),)
     declared = connector_and_common_settings(connector, stored)
-    return parse_and_check_settings(declared, config).errors
+    errors = parse_and_check_settings(declared, config).errors
+    return errors or find_sftp_setting_errors(connector, config)
+
+
+def secret_setting_names(connector: type[Connector]) -> frozenset[str]:
+    """The names of the settings whose values are encrypted."""
+    declared = connector_and_common_settings(connector)
+    return frozenset(setting.name for setting in declared if setting.is_secret)
 
 
 def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
@@ -163,7 +172,7 @@ def stored_setting_errors(source: Source) -> tuple[SettingError, ...]:
         return (SettingError("connector", sentence),)
     config = source.config_or_empty_if_invalid
     errors = find_setting_errors(connector, config, stored=config)
-    secret_names = {setting.name for setting in connector.settings if setting.is_secret}
+    secret_names = secret_setting_names(connector)
     errors = tuple(error for error in errors if error.name not in secret_names)
     if source.role in set(SourceRole):
         return errors
