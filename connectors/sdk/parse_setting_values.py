@@ -26,10 +26,10 @@ FALSE_TEXTS = frozenset({"no", "false", "off", "0"})
 NEVER = "never"
 
 
-def parse_storable_text(text: str) -> str:
+def parse_storable_text(text: str, max_length: int = MAX_LENGTH) -> str:
     """Return text that can be stored."""
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"The value is longer than {MAX_LENGTH} characters.")
+    if len(text) > max_length:
+        raise ValueError(f"The value is longer than {max_length} characters.")
     if UNSTORABLE_CHARACTERS.search(text):
         raise ValueError("The value contains characters that cannot be stored.")
     return text

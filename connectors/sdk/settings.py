@@ -74,8 +74,8 @@ class Setting:
     A name such as `customer.<ISA id>` declares a family: one setting for each id. A secret setting
     is encrypted and never shown. `default` is text, as a person would enter it. `check` raises
     ValueError for a value that the type alone allows, and `check_id` for the id of a family
-    member. `label`: its name on a form; without one it is derived from `name`. `has_lines`: a form
-    has several lines for it.
+    member. `label`: its name on a form; without one it is derived from `name`. `max_length`: of a
+    text or secret that may have several lines; 0: the usual length, and a single line.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Setting:
     check: Callable[[str], object] | None = None
     check_id: Callable[[str], object] | None = None
     label: str = ""
-    has_lines: bool = False
+    max_length: int = 0
 
     @property
     def is_family(self) -> bool:
@@ -240,7 +240,11 @@ def parse_and_check_settings(
 
 def parse_value(setting: Setting, text: str) -> Any:
     """Parse one value. Raises ValueError with a sentence."""
-    value = PARSERS[setting.type](text)
+    value: Any = (
+        values.parse_storable_text(text, setting.max_length)
+        if setting.max_length
+        else PARSERS[setting.type](text)
+    )
     if setting.choices and value not in setting.choices:
         raise ValueError(f"{text[:40]!r} is not one of {', '.join(setting.choices)}.")
     if setting.minimum is not None and value < setting.minimum:

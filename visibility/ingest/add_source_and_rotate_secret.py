@@ -30,7 +30,10 @@ from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_fol
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.queue_connections import set_up_queue_connection
 from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
-from visibility.ingest.separate_secret_settings import separate_secret_settings
+from visibility.ingest.separate_secret_settings import (
+    is_polling_configured,
+    separate_secret_settings,
+)
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -114,7 +117,7 @@ def add_source(
             sealed_secrets=encrypt_secrets(
                 [SourceSecret(chosen), *secrets], short_allowed=kind.allows_short_secrets
             ),
-            next_poll_at=now if kind({**config, "source": slug}).is_poll_configured() else None,
+            next_poll_at=now if is_polling_configured(kind, {**config, "source": slug}) else None,
             expect_every=silence_limit_of_settings(open_config),
             **({"poll_every": kind.poll_interval} if kind.poll_interval else {}),
         )
@@ -170,7 +173,7 @@ def change_settings(
         open_config, secrets = separate_secret_settings(kind, config)
         own_secrets = [secret for secret in sealed if not secret.setting]
         row_config_before = row.config_or_empty_if_invalid
-        connector = kind({**config, "source": row.slug})
+        is_polled = is_polling_configured(kind, {**config, "source": row.slug})
         Source.objects.filter(pk=row.pk).update(
             config=open_config,
             role=config.get(ROLE_SETTING) or kind.role.value
@@ -178,7 +181,7 @@ def change_settings(
             else row.role,
             secret_ends=ends_without_changed_secrets(row, changes),
             sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
-            next_poll_at=now if connector.is_poll_configured() else None,
+            next_poll_at=now if is_polled else None,
             **_new_silence_limit_if_changed(row, open_config),
             changed_at=Now(),
         )

@@ -21,6 +21,7 @@ from connectors.sdk.settings import (
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
 from visibility.ingest.queue_settings import find_queue_setting_errors, queue_settings
+from visibility.ingest.sftp_settings import SFTP_SETTINGS, find_sftp_setting_errors
 from visibility.models.master import TermKind
 from visibility.models.sources_and_messages import Source
 from visibility.sla import silence_limits
@@ -140,6 +141,7 @@ def connector_and_common_settings(
         *END_SETTINGS,
         *((DROP_FOLDER,) if connector.accepts_files else ()),
         *(queue_settings() if connector.accepts_webhooks else ()),
+        *(SFTP_SETTINGS if connector.accepts_files and not connector.polls else ()),
         *(setting for setting in UNUSED_SETTINGS if setting.name in stored),
     )
     return (*connector.settings, *(s for s in common if s.name not in names))
@@ -162,7 +164,8 @@ def find_setting_errors(
     declared = connector_and_common_settings(connector, stored)
     errors = parse_and_check_settings(declared, config).errors
     known = {error.name for error in errors}
-    return (*errors, *(e for e in find_queue_setting_errors(config) if e.name not in known))
+    errors += tuple(e for e in find_queue_setting_errors(config) if e.name not in known)
+    return errors or find_sftp_setting_errors(connector, config)
 
 
 def secret_setting_names(connector: type[Connector]) -> frozenset[str]:

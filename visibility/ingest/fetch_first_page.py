@@ -11,12 +11,13 @@ from connectors.sdk.connector import RawMessage
 from connectors.sdk.webhook_and_poll_types import HttpClient, PolledRecord
 from visibility.ingest.limited_requests import LimitedRequests
 from visibility.ingest.parse_payload_without_storing import try_message
-from visibility.ingest.polling import build_connector_and_poll_pages
+from visibility.ingest.polling import build_connector_and_poll_pages, closing_pages
 from visibility.ingest.renewed_secrets import store_renewed_secrets
 from visibility.ingest.source_failures import describe_poll_failure
 from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
+from visibility.outbound.sftp_access import UnconfirmedHostKey
 
 # A person waits for the answer.
 TRIAL_SECONDS = 15.0
@@ -29,12 +30,14 @@ READ_RECORDS = 20
 class PageTrial:
     """What one page of a poll has. `error`: why there is none; empty if it was fetched.
 
-    `readings` are of the first `READ_RECORDS` records: `events`, `ignored`, `parked`.
+    `readings` are of the first `READ_RECORDS` records: `events`, `ignored`, `parked`, and `file`,
+    the name of its file. `host_key`: of an SFTP server, if nobody has confirmed it.
     """
 
     records: int = 0
     readings: tuple[Mapping[str, Any], ...] = ()
     error: str = ""
+    host_key: str = ""
 
 
 def fetch_first_page(
@@ -53,8 +56,13 @@ def fetch_first_page(
     limited = LimitedRequests(source, now)
     try:
         client = limited.limit(open_client(budget), budget)
-        pages = build_connector_and_poll_pages(source, client, cursor.value if cursor else "", now)
-        page = next(iter(pages), None)
+        pages = build_connector_and_poll_pages(
+            source, client, cursor.value if cursor else "", now, is_trial=True
+        )
+        with closing_pages(pages):
+            page = next(iter(pages), None)
+    except UnconfirmedHostKey as error:
+        return PageTrial(error=describe_poll_failure(error), host_key=error.fingerprint)
     except Exception as error:  # shown to the person who tests
         return PageTrial(error=describe_poll_failure(error))
     finally:
@@ -69,7 +77,9 @@ def fetch_first_page(
 
 
 def _reading(source: Source, record: PolledRecord, now: datetime) -> Mapping[str, Any]:
+    file = {"file": record.headers.get("x-file-name", "")}
+    message = RawMessage(record.body, record.headers, now)
     try:
-        return try_message(source.build_connector(), RawMessage(record.body, record.headers, now))
+        return {**try_message(source.build_connector(), message), **file}
     except Exception as error:  # one bad record does not hide the others
-        return {"parked": f"the connector failed ({type(error).__name__})"}
+        return {"parked": f"the connector failed ({type(error).__name__})", **file}

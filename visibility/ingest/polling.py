@@ -5,7 +5,8 @@ connection while it waits for a response.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,6 +30,7 @@ from visibility.ingest.limited_requests import LimitedRequests
 from visibility.ingest.outgoing_requests import OutgoingRequestLog, store_outgoing_requests
 from visibility.ingest.poll_results import build_poll_result, log_failure
 from visibility.ingest.renewed_secrets import store_renewed_secrets
+from visibility.ingest.sftp_files import read_sftp_folder
 from visibility.ingest.source_failures import record_poll_result
 from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
@@ -192,27 +194,43 @@ def _store_pages_until_end_or_limit(
     progress.first_cursor = progress.cursor = stored_cursor.value
     pages = build_connector_and_poll_pages(source, open_client(budget), stored_cursor.value, now)
     close_old_connections()
-    for page in pages:
-        elapsed = time.monotonic() - started
-        progress.new_count += _store_page_and_cursor(
-            claimed, page, lease_ends=now + timedelta(seconds=elapsed) + LEASE
-        )
-        progress.pages, progress.cursor = progress.pages + 1, page.cursor
-        close_old_connections()
-        at = now + timedelta(seconds=elapsed)
-        if should_stop() or quiet_until(source.config_or_empty_if_invalid, at):
-            return False
-        if progress.pages >= MAX_PAGES or elapsed >= ROUND_SECONDS:
-            _raise_if_cursor_did_not_advance(progress)
-            return False
-        budget.renew()
+    with closing_pages(pages):
+        for page in pages:
+            elapsed = time.monotonic() - started
+            progress.new_count += _store_page_and_cursor(
+                claimed, page, lease_ends=now + timedelta(seconds=elapsed) + LEASE
+            )
+            progress.pages, progress.cursor = progress.pages + 1, page.cursor
+            close_old_connections()
+            at = now + timedelta(seconds=elapsed)
+            if should_stop() or quiet_until(source.config_or_empty_if_invalid, at):
+                return False
+            if progress.pages >= MAX_PAGES or elapsed >= ROUND_SECONDS:
+                _raise_if_cursor_did_not_advance(progress)
+                return False
+            budget.renew()
     return True
 
 
+@contextmanager
+def closing_pages(pages: Iterator[PolledPage]) -> Iterator[None]:
+    """Close the connection of pages that are not read to their end, whatever happens."""
+    try:
+        yield
+    finally:
+        if isinstance(pages, Generator):
+            pages.close()
+
+
 def build_connector_and_poll_pages(
-    source: Source, http: HttpClient, cursor: str, now: datetime
+    source: Source, http: HttpClient, cursor: str, now: datetime, *, is_trial: bool = False
 ) -> Iterator[PolledPage]:
-    """Return the pages since the cursor; they are fetched one by one. Raises what polls raise."""
+    """Return the pages since the cursor; they are fetched one by one. Raises what polls raise.
+
+    `is_trial`: nothing is stored, so files on an SFTP server stay as they are.
+    """
+    if source.reads_sftp_folder:
+        return read_sftp_folder(source, cursor, now=now, is_trial=is_trial)
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
     connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
     packages = partial(_load_packages_and_close_connection, now)

@@ -23,6 +23,7 @@ from visibility.outbound.broker_socket import (
 PREFIX = "queue."
 URL, NAME = "queue.url", "queue.name"
 MAX_CLIENT_LENGTH = 200
+MAX_PEM_LENGTH = 20_000
 
 
 @lru_cache(maxsize=1)
@@ -90,14 +91,14 @@ COMMON = (
         "set, those that the server trusts.",
         check=build_tls_context,
         label="CA certificate of the broker",
-        has_lines=True,
+        max_length=MAX_PEM_LENGTH,
     ),
     Setting(
         "queue.certificate",
         "A certificate that identifies Throughline to the broker, in PEM, if it asks for one.",
         check=_pem_check("CERTIFICATE"),
         label="Client certificate",
-        has_lines=True,
+        max_length=MAX_PEM_LENGTH,
     ),
     Setting(
         "queue.certificate_key",
@@ -105,7 +106,7 @@ COMMON = (
         SettingType.SECRET,
         check=_pem_check("PRIVATE KEY"),
         label="Key of the client certificate",
-        has_lines=True,
+        max_length=MAX_PEM_LENGTH,
     ),
     Setting(
         "queue.client",

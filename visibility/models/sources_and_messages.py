@@ -20,6 +20,8 @@ WHERE m.id = %s
 """
 # The setting that names the folder in which files of a source are dropped.
 DROP_FOLDER_SETTING = "drop"
+# The setting that names the SFTP server from which files of a source are read instead.
+SFTP_HOST_SETTING = "sftp_host"
 
 
 class MessageState(models.TextChoices):
@@ -117,12 +119,32 @@ class Source(models.Model):
         """The settings by name; empty if what is stored is not pairs of names and values."""
         return self.config if isinstance(self.config, Mapping) else {}
 
+    @property
+    def reads_sftp_folder(self) -> bool:
+        """Whether its files are read from a folder on an SFTP server, in rounds like polls."""
+        connector = connectors_by_slug().get(self.connector)
+        return connector is not None and reads_sftp_folder(
+            connector, self.config_or_empty_if_invalid
+        )
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether it is asked for what is new: its system, or its SFTP server."""
+        connector = connectors_by_slug().get(self.connector)
+        return connector is not None and (connector.polls or self.reads_sftp_folder)
+
     def build_connector(self, secret_settings: Mapping[str, str] | None = None) -> Connector:
         """The connector, with this source's settings. Raises UnusableSource.
 
         Parsing needs no secret settings.
         """
         return build_connector(self.connector, self.config, self.slug, secret_settings)
+
+
+def reads_sftp_folder(connector: type[Connector], config: Mapping[str, Any]) -> bool:
+    """Whether a source with these settings reads a folder on an SFTP server."""
+    has_server = bool(str(config.get(SFTP_HOST_SETTING, "")).strip())
+    return has_server and connector.accepts_files and not connector.polls
 
 
 def build_connector(

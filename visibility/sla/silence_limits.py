@@ -7,12 +7,17 @@ from typing import Any
 
 from connectors.sdk.events import EventType
 from connectors.sdk.parse_setting_values import parse_boolean, parse_duration_or_never
-from visibility.models.sources_and_messages import DROP_FOLDER_SETTING, Source
+from visibility.models.sources_and_messages import (
+    DROP_FOLDER_SETTING,
+    SFTP_HOST_SETTING,
+    Source,
+)
 
 SILENCE_SETTING = "silent_after"
 EVENT_TYPE_SETTING_PREFIX = "silent_after."
 BATCH_SETTING = "reports_in_batches"
 WAREHOUSES_SETTING = "warehouses"
+FOLDER_SETTINGS = (DROP_FOLDER_SETTING, SFTP_HOST_SETTING)
 DEFAULT_LIMIT = timedelta(hours=1)
 # A daily file may come two hours late.
 DEFAULT_BATCH_LIMIT = timedelta(hours=26)
@@ -77,11 +82,11 @@ def silence_limits_by_event_type(config: Mapping[str, Any]) -> dict[str, timedel
 def does_report_in_batches(config: Mapping[str, Any]) -> bool:
     """Return whether the source reports from time to time, such as with a daily file.
 
-    Unless it is set, a source does if its files are dropped in a folder.
+    Unless it is set, a source does if its files are read from a folder.
     """
     text = _text(config, BATCH_SETTING)
     try:
-        return parse_boolean(text) if text else bool(_text(config, DROP_FOLDER_SETTING))
+        return parse_boolean(text) if text else any(_text(config, name) for name in FOLDER_SETTINGS)
     except ValueError:
         return False  # shown on the page of the source
 

@@ -19,6 +19,13 @@ from visibility.screens.sources.polls_requests_and_changes import HistoryPage
 from visibility.web.permissions import Permission, has_permission
 
 
+def poll_tabs(source: Source) -> tuple[tuple[str, str], ...]:
+    """The tabs (code, title) that only sources have which are polled."""
+    if source.reads_sftp_folder:
+        return (("jobs", "Jobs"),)
+    return (("jobs", "Jobs"), ("outgoing", "Outgoing")) if source.is_polled else ()
+
+
 def polls_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
     """What the tab of the polls shows. Four statements."""
     return {

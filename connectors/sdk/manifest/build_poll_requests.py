@@ -46,9 +46,12 @@ from connectors.sdk.webhook_and_poll_types import (
     PollError,
     TokenStore,
 )
+from connectors.sdk.xml_documents import load_xml
 
 EMPTY = Node(None, "", [False])
 OMITTED = object()
+# Byte order marks and white space.
+XML_BYTES_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe \t\r\n\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,18 @@ def build_request(
     return build_json_request(url, {} if body is None else body, query=query, headers=headers)
 
 
-def read_response_document(kind: RequestKind, response: HttpResponse) -> Node:
-    """Return the document of a response. Raises PollError, also for errors inside it."""
+def read_response_document(
+    kind: RequestKind, response: HttpResponse, record_format: str = "json"
+) -> Node:
+    """Return the document of a response. Raises PollError, also for errors inside it.
+
+    Of records in XML, the response may be XML; a listing of XML files may also be JSON.
+    """
+    if record_format == "xml" and response.body.lstrip(XML_BYTES_BEFORE_TEXT).startswith(b"<"):
+        try:
+            return load_xml(response.body)
+        except PayloadError as error:
+            raise PollError(f"the response is invalid ({error})") from None
     if kind is RequestKind.GRAPHQL:
         return read_graphql_body_or_raise_errors(response)
     if kind is RequestKind.JSON_RPC:

@@ -92,7 +92,9 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            records = self._rows.scopes(read_response_document(self.rule.request.kind, response))
+            records = self._rows.scopes(
+                read_response_document(self.rule.request.kind, response, self.read.format)
+            )
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or not self._has_calls_left():
                 self.state.record_every_package_asked()
@@ -112,7 +114,7 @@ class ManifestPoller:
             document = (
                 NO_RECORDS
                 if is_unchanged
-                else read_response_document(self.rule.request.kind, response)
+                else read_response_document(self.rule.request.kind, response, self.read.format)
             )
             records = self._rows.scopes(document)
             times = [self._rows.change_time_text(scope) for scope in records]

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.sdk.encode_json import encode_json
 from connectors.sdk.manifest.definition import PollRule
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poll_state import parse_poll_time
+from connectors.sdk.manifest.read_records_of_message import encode_record
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.webhook_and_poll_types import PolledRecord, PollError
 
@@ -57,7 +57,7 @@ class PolledRowReader:
 
     def to_record(self, row: Scope) -> PolledRecord:
         """Return a row as a message. Without a declared key, its content identifies it."""
-        body = encode_json(row.node.value)
+        body = encode_record(row.node)
         try:
             key = self.rule.record_key.render(row) if self.rule.record_key else ""
         except PayloadError:

@@ -14,6 +14,8 @@ from visibility.models.sources_and_messages import InboundMessage
 from visibility.screens.messages.message_queries import HIDDEN, redact_headers_or_settings
 
 FILE_NAME_HEADER = "x-file-name"
+# Of files from an SFTP server.
+FILE_FOLDER_HEADER = "x-file-folder"
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
@@ -39,6 +41,9 @@ def describe_delivery(message: InboundMessage) -> Delivery:
         return Delivery("Edited here", "Not signed: edited by a person", "unknown")
     connector = connectors_by_slug().get(message.source.connector)
     if file_name := message.headers.get(FILE_NAME_HEADER):
+        if folder := message.headers.get(FILE_FOLDER_HEADER):
+            verification = "Not signed: read from a server whose host key was checked"
+            return Delivery(f"File {file_name} of {folder}", verification, "unknown")
         return Delivery(f"File {file_name}", "Not signed: read from the drop folder", "unknown")
     if queue := message.headers.get(QUEUE_HEADER):
         return Delivery(f"Queue {queue}", "Not signed: received from the broker", "unknown")

@@ -247,7 +247,7 @@ def _build_report(
         rejected=counts.rejected,
         silence_limit=SilenceLimitInForce(source.expect_every, silence_limit_origin(source)),
         event_type_limits=list(evidence.event_types) if evidence else [],
-        is_polled=bool(connector and connector.polls),
+        is_polled=source.is_polled,
         maintenance_until=evidence.maintenance_until if evidence else None,
     )
 

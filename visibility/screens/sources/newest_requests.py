@@ -19,7 +19,7 @@ from visibility.models.sources_and_messages import (
     Source,
     UnusableSource,
 )
-from visibility.screens.messages.delivery import FILE_NAME_HEADER
+from visibility.screens.messages.delivery import FILE_FOLDER_HEADER, FILE_NAME_HEADER
 
 SHOWN_REQUESTS = 20
 # Orders of one message that are named; a file may have thousands.
@@ -161,7 +161,8 @@ def _events_and_orders(
 
 def _verification(connector: Connector | None, message: InboundMessage) -> tuple[str, bool]:
     if FILE_NAME_HEADER in message.headers:
-        return "Read from the drop folder", False
+        is_remote = FILE_FOLDER_HEADER in message.headers
+        return f"Read from the {'SFTP' if is_remote else 'drop'} folder", False
     if QUEUE_HEADER in message.headers:
         return "Received from the queue", False
     if connector is not None and not connector.polls:

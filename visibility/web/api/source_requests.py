@@ -80,10 +80,17 @@ class EventTestSerializer(ReadingSerializer):
 
 
 class ConnectionTestSerializer(PermissionFilteredSerializer):
-    """The next page of a poll. `error`: why it could not be fetched; empty if it was."""
+    """The next page of a poll, or the first files of an SFTP folder.
+
+    `error`: why there is none; empty if there is.
+    """
 
     records = serializers.IntegerField()
     error = serializers.CharField()
+    host_key = serializers.CharField(
+        help_text="The fingerprint of an SFTP server that nobody has confirmed yet. Compare it, "
+        "then set it as `sftp_host_key`."
+    )
     readings = ReadingSerializer(many=True)
 
 
@@ -168,6 +175,7 @@ class SourceTestPollView(ApiView):
             content = {
                 "records": page.records,
                 "error": page.error,
+                "host_key": page.host_key,
                 "readings": [_reading(reading) for reading in page.readings],
             }
             return ApiResponse.with_json_body(serialize(ConnectionTestSerializer, content))

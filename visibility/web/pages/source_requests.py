@@ -17,6 +17,7 @@ from visibility.ingest.try_queue import QueueTrial, try_queue
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.relative_and_absolute_time import displayed_time
+from visibility.screens.save_conflicts import fingerprint_of_values
 from visibility.screens.sources.connector_catalog import find_connector
 from visibility.screens.sources.newest_requests import SourceRequest, list_newest_requests
 from visibility.screens.sources.queue_state import load_queue_state
@@ -27,6 +28,7 @@ from visibility.web.permissions import (
     signed_in_user,
 )
 from visibility.web.send_test_event import NoTestEvent, send_test_event
+from visibility.web.source_conflicts import settings_by_label
 from visibility.web.source_lookup import source_or_404
 
 OUTCOMES = {
@@ -113,6 +115,7 @@ def fetch_first_page_view(request: HttpRequest, slug: str) -> HttpResponse:
     trial = fetch_first_page(source, now=now)
     _audit(request, "source.test_poll", source, {"error": trial.error}, now)
     context = {"source": source} | requests_context(request, source, now, trial)
+    context["settings_seen"] = fingerprint_of_values(settings_by_label(source))
     return render(request, "sources/connection_test.html", context)
 
 

@@ -63,8 +63,6 @@ TABS = (
     ("parked", "Parked"),
     ("drift", "Drift"),
 )
-# Only for sources that are polled.
-POLL_TABS = (("jobs", "Jobs"), ("outgoing", "Outgoing"))
 # Only for those who may change settings.
 SETTINGS_TABS = (("settings", "Settings"), ("history", "History"))
 
@@ -167,8 +165,7 @@ def _render_source(
     """
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
-    connector = connectors_by_slug().get(source.connector)
-    poll_tabs = POLL_TABS if connector and connector.polls else ()
+    poll_tabs = source_history_tabs.poll_tabs(source)
     tabs = [*TABS, *poll_tabs, *(SETTINGS_TABS if edits else ())]
     if tab in dict(SETTINGS_TABS) and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
@@ -262,7 +259,7 @@ def _webhook_setup_and_config_context(source: Source, now: datetime) -> dict[str
         "curl_is_signed": bool(signed),
         "config": message_queries.redact_headers_or_settings(config),
         "secret": displayed_time(source.changed_at, now) if source.sealed_secrets else None,
-        "polls": bool(connector and connector.polls),
+        "polls": source.is_polled,
         "poll": format_duration(source.poll_every),
     }
 
