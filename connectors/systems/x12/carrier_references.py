@@ -43,13 +43,16 @@ def carrier_document_objects(
     carrier_number: str = "",
     element: str,
 ) -> list[ObjectReference]:
-    """Reference the orders, the shipment and the packages; the orders of `detail` come first.
+    """Reference the orders, the shipment and the packages of a document or of one stop (`detail`).
 
-    `shipment` is the shipper's number of the shipment or load, `carrier_number` the carrier's own.
-    If both are equal, the carrier only repeated its own. Raises PayloadError if nothing is named.
+    A stop with orders of its own concerns these, and not the load as a whole. `shipment` is the
+    shipper's number of the shipment or load, `carrier_number` the carrier's own. If both are equal,
+    the carrier only repeated its own. Raises PayloadError if nothing is named.
     """
     in_heading, in_detail = list(qualified_numbers(heading)), list(qualified_numbers(detail))
-    orders = list(_order_references(doc, in_detail)) or list(_order_references(doc, in_heading))
+    if stop_orders := list(_order_references(doc, in_detail)):
+        return stop_orders
+    orders = list(_order_references(doc, in_heading))
     shippers = blank_if_placeholder(shipment)
     own = blank_if_placeholder(carrier_number)
     if shippers == own and own:

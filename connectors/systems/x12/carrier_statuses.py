@@ -21,8 +21,8 @@ from connectors.systems.x12.read_line_loops_and_errors import (
     required_loops,
 )
 
-# AT702 for a status without a particular reason.
-NORMAL_REASON = "NS"
+# AT702 and AT704 of a status or an appointment without a particular reason.
+NORMAL_REASONS = frozenset({"", "NA", "NS"})
 
 
 def read_carrier_status(doc: X12Document) -> list[CanonicalEvent]:
@@ -86,7 +86,7 @@ def _status_event(
             Attribute.CARRIER: b10[3],
             Attribute.LOCATION: city,
             Attribute.STATUS: code,
-            Attribute.REASON: "" if reason in {"", NORMAL_REASON} else f"reason code {reason}",
+            Attribute.REASON: "" if reason in NORMAL_REASONS else f"reason code {reason}",
             Attribute.ETA: _estimate_text(at, at7) if is_estimate else "",
         },
         raw_type=f"214 {code}" if event_type is EventType.UNMAPPED else "",

@@ -38,15 +38,17 @@ def read_load_tender(doc: X12Document) -> list[CanonicalEvent]:
     number = _required_load_number(doc, b2[4], "B204")
     is_cancelled = purpose in CANCELLED_PURPOSES
     fact = f"{number} tendered"
-    heading = doc.header_segments("S5")
-    stops = [segment for loop in doc.loops_starting_with_tag("S5") for segment in loop]
     return [
         doc.build_event(
             EventType.UNMAPPED if is_cancelled else EventType.SHIPMENT_TENDERED,
             f"{number} tender cancelled" if is_cancelled else fact,
             time=doc.time_sent,
             objects=carrier_document_objects(
-                doc, heading, stops, shipment=number, carrier=b2[2], element="B204"
+                doc,
+                doc.transaction_set.segments,
+                shipment=number,
+                carrier=b2[2],
+                element="B204",
             ),
             attributes={
                 Attribute.CARRIER: b2[2],
@@ -74,7 +76,11 @@ def read_tender_answer(doc: X12Document) -> list[CanonicalEvent]:
     number = _required_load_number(doc, b1[2], "B102")
     event_type = ANSWER_TYPES.get(b1[4], EventType.UNMAPPED)
     is_known = b1[4] in ANSWER_TYPES
-    reasons = [s[2] for s in doc.transaction_set.segments if s.tag == "K1" or s.tag == "NTE"]
+    reasons = [
+        s[2] if s.tag == "NTE" else s[1]
+        for s in doc.transaction_set.segments
+        if s.tag in {"K1", "NTE"}
+    ]
     return [
         doc.build_event(
             event_type,

@@ -57,7 +57,7 @@ def read_return_authorization(doc: X12Document) -> list[CanonicalEvent]:
                     ObjectKind.RETURN, (EventIdentifier(IdentifierScheme.RMA, number, issuer),)
                 ),
             ),
-            lines=_lines_without_quantities(doc, loops, list(orders)),
+            lines=_lines_without_quantities(doc, loops, list(orders), pos[0]),
             scope=f"return {number}",
             attributes={
                 Attribute.CUSTOMER_NO: doc.partner_customer_number_in_settings,
@@ -78,11 +78,11 @@ def _quantity_texts(loops: Sequence[Loop]) -> list[str]:
 
 
 def _lines_without_quantities(
-    doc: X12Document, loops: Sequence[Loop], orders: Sequence[str]
+    doc: X12Document, loops: Sequence[Loop], orders: Sequence[str], heading_po: str
 ) -> tuple[EventLine, ...]:
     def read_line(loop: Loop) -> EventLine:
         bli = loop[0]
-        po = _reference_number(loop, {"PO"})
+        po = _reference_number(loop, {"PO"}) or heading_po
         sku = doc.preferred_sku(bli, 1, 3)
         if not sku:
             raise PayloadError(
