@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk import auth
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.file_signature import (
+    SIGNATURE,
+    build_file_signature_header,
+    verify_file_signature_or_token,
+)
 from connectors.sdk.parse_setting_values import check_charset
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.settings import Setting, SettingType
@@ -21,8 +25,6 @@ from connectors.systems.x12.summarize_functional_acknowledgments import (
     summarize_and_add_rejection_errors,
     summarize_ta1_or_raise_if_rejected,
 )
-
-SIGNATURE = "x-throughline-signature"
 
 
 class X12(Connector):
@@ -150,20 +152,11 @@ class X12(Connector):
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check the signature header or a bearer token."""
-        token = auth.bearer_token(request.headers)
-        signature = request.headers.get(SIGNATURE, "")
-        if signature:
-            if not signature.startswith("sha256="):
-                raise auth.InvalidSignature("the signature does not start with sha256=")
-            auth.check_hex_signature(signature.removeprefix("sha256="), secrets, request.body)
-        elif token:
-            auth.check_token_matches_a_secret(token, secrets)
-        else:
-            raise auth.InvalidSignature("the signature or bearer token is missing")
+        verify_file_signature_or_token(request, secrets)
 
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the signature header."""
-        return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
+        return build_file_signature_header(body, secret)
 
     def example_payload(self) -> bytes:
         """A small order."""

@@ -91,9 +91,7 @@ class TestAdjustments:
 
 
 class TestReturns:
-    TEXT = (
-        "180~BGN*{}*R-1*20260415~N9*RA*RMA-1~N9*PO*4711~BLI*VN*BOLT*2*EA~BLI*VN*NUT*1~N9*PO*4712"
-    )
+    TEXT = "180~BGN*{}*R-1*20260415~N9*RA*RMA-1~N9*PO*4711~BLI*VN*BOLT*2*EA~BLI*VN*NUT*1~N9*PO*4712"
 
     def test_items_may_be_of_several_orders(self) -> None:
         (event,) = events(self.TEXT.format("00"), **OWN)
