@@ -72,6 +72,14 @@ class Edifact(Connector):
         'For files, set "drop" to a folder in which your EDI provider places them.\n'
         "Enter your interchange IDs (UNB), and the customer number of each partner."
     )
+    not_covered: ClassVar[tuple[str, ...]] = (
+        "Throughline sends no CONTRL: let your translator acknowledge.",
+        "A CONTRL names references of interchanges, so it is on no order: it is in the detail of "
+        "its message, and a rejection parks it.",
+        "REMADV, INVRPT, OSTRPT, INSDES, IFTMIN, PRICAT and SLSRPT.",
+        "Documents dated before 2000 are parked.",
+        "Shortages of a despatch advice (QTY 21 above QTY 12): the order has what was shipped.",
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "own",
