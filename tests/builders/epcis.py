@@ -15,8 +15,8 @@ def epcis_event(
         "eventTime": at or "2026-03-04T10:00:00.000Z",
         "eventTimeZoneOffset": "+00:00",
         "bizTransactionList": [
-            {"type": word, "bizTransaction": f"urn:epcglobal:cbv:bt:4012345000009:{number}"}
-            for word, number in transactions.items()
+            {"type": term, "bizTransaction": f"urn:epcglobal:cbv:bt:4012345000009:{number}"}
+            for term, number in transactions.items()
         ],
         **fields,
     }

@@ -166,8 +166,8 @@ def _split_segment(content: str, separators: Separators) -> EdifactSegment:
         tag.partition(separators.component)[0],
         tuple(
             tuple(
-                _without_release(part, separators.release).strip()
-                for part in _split_unless_released(
+                _without_release(component, separators.release).strip()
+                for component in _split_unless_released(
                     element, separators.component, separators.release
                 )
             )

@@ -28,7 +28,7 @@ from connectors.systems.epcis.vocabulary import (
     RETURNED_TYPES,
     STEP_TYPES,
     TRANSACTION_KINDS,
-    bare_word,
+    bare_term,
     transaction_number,
 )
 
@@ -81,7 +81,7 @@ def read_event(node: Node, settings: EpcisSettings) -> CanonicalEvent | None:
         raise PayloadError(ParkReason.SCHEMA, node.get("type").path, f"{kind[:40]!r} is no event")
     key = node.text_at("eventID") or _content_key(node.value)
     at = _event_time(node)
-    step, disposition = bare_word(node.text_at("bizStep")), bare_word(node.text_at("disposition"))
+    step, disposition = bare_term(node.text_at("bizStep")), bare_term(node.text_at("disposition"))
     action = node.text_at("action")
     event_type = _event_type(step, disposition, action)
     contents = _read_contents(node, kind)
@@ -100,7 +100,7 @@ def read_event(node: Node, settings: EpcisSettings) -> CanonicalEvent | None:
     location_uri = (
         location.text_at("id") if isinstance(location.value, dict) else location.as_text()
     )
-    words = " ".join(filter(None, ("epcis", step or kind, action if action == "DELETE" else "")))
+    terms = " ".join(filter(None, ("epcis", step or kind, action if action == "DELETE" else "")))
     return event_builder.build_event(
         event_type,
         key,
@@ -112,7 +112,7 @@ def read_event(node: Node, settings: EpcisSettings) -> CanonicalEvent | None:
             Attribute.LOCATION: gln_text(location_uri),
             Attribute.STATUS: " ".join(filter(None, (step, disposition))),
         },
-        raw_type=words if event_type is EventType.UNMAPPED else "",
+        raw_type=terms if event_type is EventType.UNMAPPED else "",
     )
 
 
@@ -174,13 +174,13 @@ def _lines(contents: _Contents, event_type: EventType, package: int) -> Iterator
 def _transaction_references(node: Node, settings: EpcisSettings) -> Iterator[ObjectReference]:
     """Yield the orders (po), shipments (desadv, bol), invoices (inv) and returns (rma)."""
     for entry in node.list_at("bizTransactionList"):
-        word = bare_word(entry.text_at("type"))
+        term = bare_term(entry.text_at("type"))
         gln, number = transaction_number(entry.required_text("bizTransaction"))
         number = blank_if_placeholder(number)
         if not number:
             continue
-        kind = TRANSACTION_KINDS.get(word)
-        if word == "bol":
+        kind = TRANSACTION_KINDS.get(term)
+        if term == "bol":
             bol = EventIdentifier(IdentifierScheme.BOL, number, strong=False)
             yield ObjectReference(ObjectKind.SHIPMENT, (bol,))
         elif kind is ObjectKind.ORDER and gln in settings.customers:
@@ -200,7 +200,7 @@ def _withdrawal(declaration: Node, key: str, objects: list[ObjectReference]) -> 
         f"{key} error",
         parse_timestamp(declaration.text_at("declarationTime"), path),
         *objects,
-        attributes={Attribute.REASON: bare_word(declaration.text_at("reason"))},
+        attributes={Attribute.REASON: bare_term(declaration.text_at("reason"))},
         raw_type="epcis error declaration",
         corrects=(key,),
     )

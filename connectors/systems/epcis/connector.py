@@ -54,19 +54,18 @@ class Epcis(Connector):
     not_covered: ClassVar[tuple[str, ...]] = (
         "EPCIS 1.2 documents in XML.",
         "The query interface and POST /events: events are captured, and exported as EPCIS.",
-        "GS1-Capture-Error-Behaviour: the valid events of a document are applied, and the others "
-        "are parked.",
+        "All or nothing: the valid events of a document are applied, and the others are parked.",
         "Events that name no order, shipment, package, invoice or return are ignored.",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         *(
             Setting(
                 name,
-                f"The number range of business transactions of type {word}, such as "
+                f"The number range of business transactions of type {term}, such as "
                 f"{scheme}@erp (default: those of this source).",
                 SettingType.SCHEME_AT_ISSUER,
             )
-            for name, (_, scheme, word) in NUMBER_RANGES.items()
+            for name, (_, scheme, term) in NUMBER_RANGES.items()
         ),
         Setting(
             "customer.<GLN>",

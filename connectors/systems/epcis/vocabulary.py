@@ -1,4 +1,4 @@
-"""Words of the Core Business Vocabulary (CBV 2.0): business steps and business transactions."""
+"""Terms of the Core Business Vocabulary (CBV 2.0): business steps and business transactions."""
 
 from connectors.sdk.events import EventType, Measure, ObjectKind
 
@@ -38,8 +38,8 @@ TRANSACTION_KINDS = {
 }
 
 
-def bare_word(text: str) -> str:
-    """Return the word of `shipping`, `urn:epcglobal:cbv:bizstep:shipping`, `cbv:BizStep-shipping`
+def bare_term(text: str) -> str:
+    """Return the term of `shipping`, `urn:epcglobal:cbv:bizstep:shipping`, `cbv:BizStep-shipping`
     or `https://ref.gs1.org/cbv/BizStep-shipping`; other URIs stay as they are.
     """
     if text.startswith("urn:epcglobal:cbv:"):

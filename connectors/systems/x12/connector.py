@@ -58,7 +58,6 @@ class X12(Connector):
         "A 997, 999 or TA1 names control numbers, so it is on no order: it is in the detail of its "
         "message, and a rejection parks it.",
         "Documents dated before 2000 are parked.",
-        "An 856 or 945 for a stock transfer: use 943 and 944.",
         "Carrier numbers with fewer than eight characters (PRO) find a shipment, and never join "
         "two.",
     )

@@ -65,8 +65,8 @@ def test_a_capture_is_answered_with_its_job(client: httpx2.Client) -> None:
     assert location.startswith("/hooks/epcis/capture/")
     job = finished_job(client, location)
     assert (job["success"], job["errors"]) == (True, [])
-    again = client.post("/hooks/epcis/capture", content=body, headers=HEADERS)
-    assert (again.json()["status"], again.headers["location"]) == ("duplicate", location)
+    repeated = client.post("/hooks/epcis/capture", content=body, headers=HEADERS)
+    assert (repeated.json()["status"], again.headers["location"]) == ("duplicate", location)
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ class TestSeparators:
     )
     def test_a_released_separator_separates_nothing(self, text: str, elements: list[str]) -> None:
         ((segment, _),) = read_segments(text, 0, detect_separators("UNH+1'BGM+"))
-        assert [parts[0] for parts in segment.elements] == elements
+        assert [components[0] for components in segment.elements] == elements
 
     @pytest.mark.parametrize("terminator", ["\n", "\r\n"])
     def test_a_newline_ends_segments_with_and_without_una(self, terminator: str) -> None:

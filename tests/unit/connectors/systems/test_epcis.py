@@ -21,7 +21,7 @@ from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.epcis.connector import Epcis
 from connectors.systems.epcis.gs1_keys import Gtin, gln_text, gtin_of, sscc_of
-from connectors.systems.epcis.vocabulary import bare_word, transaction_number
+from connectors.systems.epcis.vocabulary import bare_term, transaction_number
 from tests.builders.epcis import epcis_document, epcis_event
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -87,7 +87,7 @@ class TestKeys:
         ],
     )
     def test_words_have_four_forms(self, text: str) -> None:
-        assert bare_word(text) == "shipping"
+        assert bare_term(text) == "shipping"
 
     def test_transaction_numbers(self) -> None:
         assert transaction_number("urn:epcglobal:cbv:bt:4012345000009:A:1") == (
@@ -169,9 +169,9 @@ class TestContents:
 
 class TestTransactions:
     def test_each_kind_has_its_number_range(self) -> None:
-        words = {"po": "1", "desadv": "2", "inv": "3", "rma": "4", "bol": "5", "pedigree": "6"}
+        terms = {"po": "1", "desadv": "2", "inv": "3", "rma": "4", "bol": "5", "pedigree": "6"}
         event = event_of(
-            epcis_event("shipping", transactions=words),
+            epcis_event("shipping", transactions=terms),
             order_number="sales_order@erp",
             shipment_number="shipment@wms",
         )
