@@ -159,20 +159,20 @@ class EdifactDocument:
 
         An expected delivery has its time; all others are dates. Invalid ones are reported.
         """
-        found: dict[Attribute, str] = {}
+        by_name: dict[Attribute, str] = {}
         given = list(segments)
         for qualifier, name in attributes.items():
             dtm = first_segment(given, "DTM", qualifier)
-            if not dtm.text(1, 2) or name in found:
+            if not dtm.text(1, 2) or name in by_name:
                 continue
             date = iso_date_and_time(dtm.text(1, 2), dtm.text(1, 3))[0]
             text = estimate_text(dtm, self.settings.zone) if name is Attribute.ETA else date
             if "1900" < date < "2100":
-                found[name] = text
+                by_name[name] = text
             else:
                 value = dtm.text(1, 2)[:40]
                 self.not_understood.append(f"DTM+{qualifier}:{value} is not a valid date")
-        return found
+        return by_name
 
     def party_name(self, *roles: str) -> str:
         """Return the name, else the code, of the first of these parties (NAD) that has one."""
@@ -187,8 +187,8 @@ class EdifactDocument:
         """Return a number, or None if blank. The decimal mark of UNA and a point are read."""
         if not text:
             return None
-        mark = self.message.decimal_mark
-        plain = text.replace(",", ".") if mark == "," or "." not in text else text
+        sign = self.message.decimal_sign
+        plain = text.replace(",", ".") if sign == "," or "." not in text else text
         return parse_decimal(plain, self.path(name))
 
     def quantity(self, text: str, name: str) -> Decimal | None:
@@ -226,7 +226,12 @@ class EdifactDocument:
             flags.append(Flag.ENVELOPE)
             details = (texts.get(Attribute.DETAIL, ""), *self.message.findings)
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
-        if any("\ufffd" in text for s in self.segments for parts in s.elements for text in parts):
+        if any(
+            "\ufffd" in text
+            for s in self.segments
+            for components in s.elements
+            for text in components
+        ):
             flags.append(Flag.SANITIZED)
         names = (self.message.type, self.partner_id, fact)
         return event_builder.build_event(
@@ -248,8 +253,8 @@ def first_segment(
     segments: Iterable[EdifactSegment], tag: str, qualifier: str = ""
 ) -> EdifactSegment:
     """Return the first segment with this tag and qualifier, or an empty segment."""
-    found = (s for s in segments if s.tag == tag and (not qualifier or s.text(1) == qualifier))
-    return next(found, EMPTY)
+    matching = (s for s in segments if s.tag == tag and (not qualifier or s.text(1) == qualifier))
+    return next(matching, EMPTY)
 
 
 def reference_numbers(segments: Sequence[EdifactSegment], *qualifiers: str) -> list[str]:

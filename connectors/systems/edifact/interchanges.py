@@ -22,7 +22,7 @@ class EdifactMessage:
     segments: tuple[EdifactSegment, ...]
     header: EdifactSegment | None
     group: EdifactSegment | None
-    decimal_mark: str
+    decimal_sign: str
     findings: tuple[str, ...] = ()
 
     @property
@@ -91,7 +91,7 @@ def _read_interchange(
 class _Reader:
     """State machine over the segments of one interchange."""
 
-    decimal_mark: str
+    decimal_sign: str
     header: EdifactSegment | None = None
     group: EdifactSegment | None = None
     open_header: EdifactSegment | None = None  # the UNH of the open message
@@ -145,7 +145,7 @@ class _Reader:
             tuple(self.open_segments),
             self.header,
             self.group,
-            self.decimal_mark,
+            self.decimal_sign,
         )
         self.messages.append(message)
         index = len(self.messages) - 1

@@ -30,7 +30,7 @@ CHARSETS = {
     "UNOX": "iso2022_jp",
     "UNOY": "utf-8",
 }
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 class Separators(NamedTuple):
@@ -70,7 +70,7 @@ def decode_file(body: bytes, charset: str = "") -> str:
     NUL becomes U+FFFD; PostgreSQL cannot store it. Raises PayloadError.
     """
     name = charset or _charset_of_syntax_identifier(body)
-    if not charset and (body.startswith(BYTE_ORDER_MARK) or _is_utf_8_in_fact(body, name)):
+    if not charset and (body.startswith(BOM) or _is_utf_8_in_fact(body, name)):
         name = "utf-8"
     try:
         text = body.decode("utf-8-sig" if name.lower() in {"utf-8", "utf8"} else name)

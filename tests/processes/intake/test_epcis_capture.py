@@ -66,7 +66,7 @@ def test_a_capture_is_answered_with_its_job(client: httpx2.Client) -> None:
     job = finished_job(client, location)
     assert (job["success"], job["errors"]) == (True, [])
     repeated = client.post("/hooks/epcis/capture", content=body, headers=HEADERS)
-    assert (repeated.json()["status"], again.headers["location"]) == ("duplicate", location)
+    assert (repeated.json()["status"], repeated.headers["location"]) == ("duplicate", location)
 
 
 @pytest.mark.slow

@@ -134,7 +134,11 @@ class TestDeliveries:
         assert [
             (x.line_id, x.sku, x.order_index, x.package_index, x.quantities[Measure.SHIPPED])
             for x in event.lines
-        ] == [("3", "A", 0, 3, 20), ("3", "A", 0, 4, 1), ("1", "B", 1, 4, 2)]
+        ] == [
+            ("3", "A", 0, 3, Decimal(20)),
+            ("3", "A", 0, 4, Decimal(1)),
+            ("1", "B", 1, 4, Decimal(2)),
+        ]
         assert event.attributes[Attribute.CARRIER] == "Nord"
 
     def test_a_cancelled_advice_voids_the_shipment(self) -> None:
