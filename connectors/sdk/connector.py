@@ -100,6 +100,10 @@ class Connector(ABC):
     derived_steps: ClassVar[tuple[str, ...]] = ()
     accepts_files: ClassVar[bool] = False
     accepts_webhooks: ClassVar[bool] = True
+    # A path below the webhook URL to which senders also post. A stored message is answered with the
+    # Location of its job below that path, and with `job_headers`. Empty: none.
+    job_path: ClassVar[str] = ""
+    job_headers: ClassVar[Mapping[str, str]] = {}
     # Only files whose name matches are read from a drop folder; empty: all files.
     file_pattern: ClassVar[str] = ""
 

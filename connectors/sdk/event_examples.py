@@ -74,6 +74,11 @@ EXAMPLES: Mapping[EventType, Data] = {
     },
     EventType.GOODS_MOVEMENT_POSTED: {"delivery": "80001234", "goods_movement": "4900012345"},
     EventType.LABEL_CREATED: {**_ORDER, "shipment": "S-1", **_PARCEL},
+    EventType.SHIPMENT_TENDERED: {
+        **_ORDER,
+        "load": "L-7",
+        "attributes": {"carrier": "SWFT"},
+    },
     EventType.SHIPMENT_CONFIRMED: {
         "orders": ["SO-1001", "SO-1002"],
         "shipment": "S-1",
@@ -99,14 +104,17 @@ EXAMPLES: Mapping[EventType, Data] = {
     EventType.SHIPMENT_RETURNED: _SCAN,
     EventType.ETA_UPDATED: {**_PARCEL, "attributes": {"eta": "2026-03-06T15:00:00Z"}},
     EventType.INVENTORY_SNAPSHOT: {**_ORDER, "attributes": {"warehouse": "Dallas"}},
+    EventType.INVENTORY_ADJUSTED: {**_ORDER, "attributes": {"reason": "damaged"}},
     EventType.INVOICE_ISSUED: {
         **_example_data_with_document_scope("invoice", "I-1"),
         **_example_lines_member(Measure.INVOICED),
         "attributes": {"currency": "USD", "total": "123"},
     },
     EventType.PAYMENT_REMINDER_SENT: {"invoice": "I-1"},
+    EventType.INVOICE_PARTLY_PAID: {**_ORDER, "invoice": "I-1", "attributes": {"total": "100"}},
     EventType.INVOICE_PAID: {**_ORDER, "invoice": "I-1"},
     EventType.INVOICE_VOID: {"invoice": "I-1", "part": "invoice I-1"},
+    EventType.FREIGHT_INVOICED: {**_ORDER, "shipment": "S-1", "attributes": {"total": "75"}},
     EventType.CREDIT_REQUESTED: {**_ORDER, "credit_memo_request": "60000012"},
     EventType.DEBIT_REQUESTED: {**_ORDER, "debit_memo_request": "70000012"},
     EventType.CREDIT_ISSUED: {

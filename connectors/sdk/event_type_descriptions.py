@@ -113,6 +113,9 @@ EVENT_TYPES: Mapping[EventType, EventTypeDescription] = {
         "A shipping label was created, which does not prove a shipment.",
         "Adds the shipment, and when its label was created.",
     ),
+    EventType.SHIPMENT_TENDERED: _T(
+        "Offered to a carrier", "A load was offered to a carrier (X12: 204).", NO_EFFECT
+    ),
     EventType.SHIPMENT_CONFIRMED: _T(
         "Shipment confirmed", "Goods left the location.", "Milestone: shipped. Adds the shipment."
     ),
@@ -154,6 +157,9 @@ EVENT_TYPES: Mapping[EventType, EventTypeDescription] = {
     EventType.INVENTORY_SNAPSHOT: _T(
         "Inventory snapshot", "The stock of items at a time.", NO_EFFECT
     ),
+    EventType.INVENTORY_ADJUSTED: _T(
+        "Inventory adjusted", "The stock of an item was corrected (X12: 947).", NO_EFFECT
+    ),
     EventType.INVOICE_ISSUED: _T(
         "Invoice issued", "An invoice was sent to the customer.", "Milestone: invoiced."
     ),
@@ -162,11 +168,17 @@ EVENT_TYPES: Mapping[EventType, EventTypeDescription] = {
         "The customer was reminded of an unpaid invoice (SAP: dunning notice).",
         NO_EFFECT,
     ),
+    EventType.INVOICE_PARTLY_PAID: _T(
+        "Invoice partly paid", "Less than the amount of an invoice was paid.", NO_EFFECT
+    ),
     EventType.INVOICE_PAID: _T("Invoice paid", "An invoice was paid.", "Milestone: paid."),
     EventType.INVOICE_VOID: _T(
         "Invoice voided",
         "An invoice was cancelled.",
         "Takes back the quantities of the part, or of the invoices that it names.",
+    ),
+    EventType.FREIGHT_INVOICED: _T(
+        "Freight invoiced", "A carrier invoiced its freight (X12: 210).", NO_EFFECT
     ),
     EventType.CREDIT_REQUESTED: _T(
         "Credit memo requested",

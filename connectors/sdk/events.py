@@ -1,8 +1,7 @@
 """The canonical event model: events, the business objects they refer to, and quantities.
 
-An event is one fact, as one source reports it. It refers to business objects by identifiers, never
-by database ids, so it can be created without a database. The vocabulary follows EPCIS 2.0 (times,
-corrections), OCEL 2.0 (one event, many objects), X12 and SCOR.
+An event is one fact, as one source reports it. It refers to business objects by identifiers. The
+vocabulary follows EPCIS 2.0 (times, corrections), OCEL 2.0 (one event, many objects) and X12.
 """
 
 from collections.abc import Mapping
@@ -37,6 +36,7 @@ class EventType(StrEnum):
     PACK_COMPLETED = "pack.completed"
     GOODS_MOVEMENT_POSTED = "goods_movement.posted"
     LABEL_CREATED = "shipment.label_created"  # a label does not prove a shipment
+    SHIPMENT_TENDERED = "shipment.tendered"  # offered to a carrier
     SHIPMENT_CONFIRMED = "shipment.confirmed"
     SHIPMENT_VOID = "shipment.void"
     PICKED_UP = "shipment.picked_up"
@@ -50,10 +50,13 @@ class EventType(StrEnum):
     SHIPMENT_RETURNED = "shipment.returned"
     ETA_UPDATED = "eta.updated"
     INVENTORY_SNAPSHOT = "inventory.snapshot"
+    INVENTORY_ADJUSTED = "inventory.adjusted"
     INVOICE_ISSUED = "invoice.issued"
     PAYMENT_REMINDER_SENT = "payment.reminder_sent"
+    INVOICE_PARTLY_PAID = "invoice.partly_paid"
     INVOICE_PAID = "invoice.paid"
     INVOICE_VOID = "invoice.void"
+    FREIGHT_INVOICED = "freight.invoiced"  # the carrier's invoice, not the customer's
     CREDIT_REQUESTED = "credit.requested"
     DEBIT_REQUESTED = "debit.requested"
     CREDIT_ISSUED = "credit.issued"
@@ -184,9 +187,7 @@ class Attribute(StrEnum):
     DETAIL = "detail"
 
 
-# Attributes that are dates or times.
 DATES = frozenset({Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY, Attribute.ETA})
-# Dates that a line can have of its own.
 LINE_DATES = (Attribute.REQUESTED_AT, Attribute.PROMISED_AT, Attribute.SHIP_BY)
 
 
@@ -272,16 +273,15 @@ class CanonicalEvent:
     """One fact, as one source reports it.
 
     `key` identifies the fact within its source; a repeated report has the same key. `scope` says
-    what the line quantities are totals of: empty for the whole order, else for example
-    `shipment 4453260548`. A later event with the same scope replaces the earlier quantities, or
-    adds to them if the `quantity_mode` of the line is `delta`; quantities of different scopes add
-    up. `revision` is the source's version as sortable text: of
-    two reports with one key, the higher revision wins. `corrects` lists keys of events of this
-    source that this event withdraws. `complete_measures` lists the measures that the event reports
-    for its whole scope: what it does not name is zero. `takes_back` lists types of earlier events
-    of this source, with the same scope, that no longer hold. `other_attributes` are attributes of
-    the source by their own names, as text; only exports of the event log read them. `occurred_at`
-    is in UTC, or None if the source sends no time.
+    what the line quantities are totals of: empty for the whole order, else for example `shipment
+    4453260548`. A later event with the same scope replaces the earlier quantities, or adds to them
+    if the `quantity_mode` of the line is `delta`; quantities of different scopes add up. `revision`
+    is the source's version as sortable text: of two reports with one key, the higher revision wins.
+    `corrects` lists keys of events of this source that this event withdraws. `complete_measures`
+    lists the measures that the event reports for its whole scope: what it does not name is zero.
+    `takes_back` lists types of earlier events of this source, with the same scope, that no longer
+    hold. `other_attributes` are attributes of the source by their own names, as text; only exports
+    of the event log read them. `occurred_at` is in UTC, or None if the source sends no time.
     """
 
     type: EventType

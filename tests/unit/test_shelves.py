@@ -18,6 +18,8 @@ TESTS = Path(__file__).parent
 CONNECTORS = {
     "business_central",
     "cloudevents",
+    "edifact",
+    "epcis",
     "ocel",
     "shiphero",
     "shopify",

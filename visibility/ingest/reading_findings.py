@@ -8,6 +8,7 @@ from typing import Any
 from connectors.sdk.connector import Connector
 from connectors.sdk.events import EventType, Flag, ObjectKind
 from connectors.sdk.number_issuers import ISSUED_SCHEMES, ISSUER_SETTING
+from visibility.ingest.record_source_activity import NOT_OF_ORDERS
 
 # The end of the error about a time without a zone; see connectors/sdk/timestamps.py.
 NO_ZONE = "has no time zone"
@@ -181,7 +182,7 @@ def _count_findings_of_event(
     kinds = {str(ref.get("kind", "")) for ref in objects}
     if event_type == EventType.SHIPMENT_CONFIRMED and not _has_quantities(event):
         counter.add(FindingKind.SHIPMENTS_WITHOUT_QUANTITIES, label, reference)
-    if kinds and ObjectKind.ORDER not in kinds and event_type != EventType.INVENTORY_SNAPSHOT:
+    if kinds and ObjectKind.ORDER not in kinds and event_type not in NOT_OF_ORDERS:
         counter.add(FindingKind.OBJECTS_WITHOUT_ORDER, label, reference)
     for ref in objects:
         for number in ref.get("identifiers") or ():

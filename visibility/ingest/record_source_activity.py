@@ -8,7 +8,7 @@ from visibility.db import bulk
 from visibility.ingest.parse_messages_and_pick_versions import ParseOutcome, StoredMessage
 
 # Events that never belong to an order say nothing about how far the reports on orders go.
-NOT_OF_ORDERS = frozenset({EventType.INVENTORY_SNAPSHOT.value})
+NOT_OF_ORDERS = frozenset({EventType.INVENTORY_SNAPSHOT.value, EventType.INVENTORY_ADJUSTED.value})
 INSERT_MISSING = """
 INSERT INTO visibility_sourceactivity (source_id, event_type, last_received_at, newest_event_at)
 SELECT * FROM unnest(%s::bigint[], %b::text[], %s::timestamptz[], %s::timestamptz[])

@@ -32,9 +32,12 @@ STATES = frozenset(
         EventType.INVOICE_ISSUED,
     }
 )
-# Events whose total is an amount to give back or to charge, never that of the order.
+# Events whose total is an amount to give back, to charge or paid so far, never that of the order.
 CREDITS_AND_DEBITS = frozenset(
     {
+        EventType.INVOICE_PAID,
+        EventType.INVOICE_PARTLY_PAID,
+        EventType.FREIGHT_INVOICED,
         EventType.CREDIT_REQUESTED,
         EventType.CREDIT_ISSUED,
         EventType.RETURN_CREDITED,
@@ -42,7 +45,7 @@ CREDITS_AND_DEBITS = frozenset(
     }
 )
 # Events that happen at a time, and may happen again just the same.
-OCCURRENCES = frozenset(SCANS) | {EventType.PAYMENT_REMINDER_SENT}
+OCCURRENCES = frozenset(SCANS) | {EventType.PAYMENT_REMINDER_SENT, EventType.INVOICE_PARTLY_PAID}
 # Attributes that describe one event, not the order.
 EVENT_ATTRIBUTES = (Attribute.STATUS, Attribute.DETAIL, Attribute.REASON, Attribute.LOCATION)
 # Roles of systems in which orders are entered, first the closest to the customer.

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -101,7 +102,8 @@ class CloudEvents(Connector):
         """Return source and id of a single event; "" for a batch."""
         headers = request.headers
         if headers.get("ce-id") and headers.get("ce-source"):
-            return f"{unquote(headers['ce-source'])} {unquote(headers['ce-id'])}"
+            sender, event_id = (_decode_header(headers[n]) for n in ("ce-source", "ce-id"))
+            return f"{sender} {event_id}"
         try:
             root = self._parse_cached_json(request.body)
             return f"{root.required_text('source')} {root.required_text('id')}"
@@ -111,7 +113,7 @@ class CloudEvents(Connector):
     def event_trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
         """Return the distributed-tracing attributes from the headers or the event."""
         names = (trace.EVENT_TRACEPARENT_HEADER, trace.EVENT_TRACESTATE_HEADER)
-        given = {n: unquote(request.headers[n]) for n in names if n in request.headers}
+        given = {n: _decode_header(request.headers[n]) for n in names if n in request.headers}
         if given or b'"traceparent"' not in request.body:
             return given
         try:
@@ -176,8 +178,8 @@ class CloudEvents(Connector):
             raise PayloadError(error.reason, path, error.detail) from None
 
     def _parse_binary_mode_event(self, message: RawMessage) -> CanonicalEvent:
-        """Parse binary mode: percent-encoded attributes in `ce-` headers, the body is the data."""
-        attributes = {n: unquote(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
+        """Parse binary mode: encoded attributes in `ce-` headers, the body is the data."""
+        attributes = {n: _decode_header(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
         content = message.headers.get("content-type", "")
         envelope = Node({n: t for n, t in attributes.items() if t}, "", [False])
         return self._parse_event(envelope, lambda: _parse_json_data(message.body, content))
@@ -211,6 +213,16 @@ class CloudEvents(Connector):
             source=self.source_slug,
             key_prefix=f"{sender} ",
         )
+
+
+def _decode_header(text: str) -> str:
+    """Decode an attribute: first a double-quoted string (RFC 9110), then percent-encoding.
+
+    CloudEvents HTTP binding 1.0.2, section 3.1.3.2: senders of older versions quote values.
+    """
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        text = re.sub(r"\\(.)", r"\1", text[1:-1])
+    return unquote(text)
 
 
 def _parse_json_data(data: bytes, content_type: str) -> Node:

@@ -1,12 +1,16 @@
-"""EDI X12: purchase orders, warehouse orders, ship notices and invoices."""
+"""EDI X12: orders, warehouse and carrier documents, invoices, payments, returns and stock."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.sdk import auth
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.file_signature import (
+    SIGNATURE,
+    build_file_signature_header,
+    verify_file_signature_or_token,
+)
 from connectors.sdk.parse_setting_values import check_charset
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.settings import Setting, SettingType
@@ -15,18 +19,12 @@ from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
 from connectors.systems.x12.interchange_dedupe_key import dedupe_key_if_single_interchange
-from connectors.systems.x12.invoices import read_invoice
-from connectors.systems.x12.order_acknowledgments import read_order_acknowledgment
-from connectors.systems.x12.orders import read_order_change, read_purchase_order
-from connectors.systems.x12.ship_notices import read_ship_notice
+from connectors.systems.x12.readers import READERS
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
 from connectors.systems.x12.summarize_functional_acknowledgments import (
     summarize_and_add_rejection_errors,
     summarize_ta1_or_raise_if_rejected,
 )
-from connectors.systems.x12.warehouse import read_shipping_advice, read_shipping_order
-
-SIGNATURE = "x-throughline-signature"
 
 
 class X12(Connector):
@@ -46,13 +44,22 @@ class X12(Connector):
     role = SourceRole.EDI
     reception = (
         "files sent by HTTP POST (header `x-throughline-signature: sha256=<hex HMAC of the "
-        "body>` or a bearer token) or dropped into a folder: 850, 855, 856, 810, 860, 940, 945"
+        "body>` or a bearer token) or dropped into a folder: 850, 855, 860, 865, 870, 856, 810, "
+        "812, 820, 824, 180, 940, 943, 944, 945, 947, 846, 204, 210, 214, 990, 997, 999, TA1"
     )
     accepts_files = True
     setup = (
         "Over HTTP, your EDI provider sends each file by POST to the webhook URL, with the header "
         "Authorization: Bearer and the secret of this source.\n"
         'For files, set "drop" to a folder in which your EDI provider places them.'
+    )
+    not_covered: ClassVar[tuple[str, ...]] = (
+        "Throughline sends no 997: let your translator acknowledge.",
+        "A 997, 999 or TA1 names control numbers, so it is on no order: it is in the detail of its "
+        "message, and a rejection parks it.",
+        "Documents dated before 2000 are parked.",
+        "Carrier numbers with fewer than eight characters (PRO) find a shipment, and never join "
+        "two.",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -104,6 +111,20 @@ class X12(Connector):
             label="Number range of your invoices",
         ),
         Setting(
+            "carrier_order",
+            "The number range of the order numbers in carrier documents (OID01, L11*OQ), such as "
+            "sales_order@erp. Without it and `depositor_order`, they name shipments only.",
+            SettingType.SCHEME_AT_ISSUER,
+            label="Number range of orders in carrier documents",
+        ),
+        Setting(
+            "carrier_shipment",
+            "The number range of your shipment numbers in carrier documents (B1002, B204, B303), "
+            "such as shipment@wms.",
+            SettingType.SCHEME_AT_ISSUER,
+            label="Number range of shipments in carrier documents",
+        ),
+        Setting(
             "charset",
             "The character set of the files.",
             default="utf-8",
@@ -119,45 +140,31 @@ class X12(Connector):
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, "content-type"})
 
-    readers: ClassVar[Mapping[str, Callable[[X12Document], list[CanonicalEvent]]]] = {
-        "810": read_invoice,
-        "850": read_purchase_order,
-        "855": read_order_acknowledgment,
-        "856": read_ship_notice,
-        "860": read_order_change,
-        "940": read_shipping_order,
-        "945": read_shipping_advice,
-    }
     # Names of unsupported sets, for the error message.
     known_unsupported: ClassVar[Mapping[str, str]] = {
-        "180": "return merchandise authorization",
-        "204": "motor carrier load tender",
-        "210": "freight invoice",
-        "214": "carrier shipment status",
-        "812": "credit/debit adjustment",
-        "820": "remittance advice",
-        "846": "inventory inquiry/advice",
-        "865": "purchase order change acknowledgment",
-        "943": "warehouse stock transfer shipment advice",
-        "944": "warehouse stock transfer receipt advice",
+        "211": "bill of lading",
+        "753": "request for routing instructions",
+        "754": "routing instructions",
+        "816": "organizational relationships",
+        "830": "planning schedule",
+        "832": "price catalog",
+        "852": "product activity",
+        "857": "shipment and billing notice",
+        "861": "receiving advice",
+        "862": "shipping schedule",
+        "864": "text message",
+        "869": "order status inquiry",
+        "875": "grocery purchase order",
+        "880": "grocery invoice",
     }
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
         """Check the signature header or a bearer token."""
-        token = auth.bearer_token(request.headers)
-        signature = request.headers.get(SIGNATURE, "")
-        if signature:
-            if not signature.startswith("sha256="):
-                raise auth.InvalidSignature("the signature does not start with sha256=")
-            auth.check_hex_signature(signature.removeprefix("sha256="), secrets, request.body)
-        elif token:
-            auth.check_token_matches_a_secret(token, secrets)
-        else:
-            raise auth.InvalidSignature("the signature or bearer token is missing")
+        verify_file_signature_or_token(request, secrets)
 
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Return the signature header."""
-        return {SIGNATURE: f"sha256={auth.hmac_sha256(secret, body).hex()}"}
+        return build_file_signature_header(body, secret)
 
     def example_payload(self) -> bytes:
         """A small order."""
@@ -219,7 +226,7 @@ class X12(Connector):
         if code in {"997", "999"}:
             ignored_reasons.append(summarize_and_add_rejection_errors(document))
             return []
-        if code not in self.readers:
+        if code not in READERS:
             description = (
                 f" ({self.known_unsupported[code]})" if code in self.known_unsupported else ""
             )
@@ -228,7 +235,7 @@ class X12(Connector):
                 document.transaction_set.code_and_control_number_text,
                 f"set {code[:20]}{description} is not supported",
             )
-        return self.readers[code](document)
+        return READERS[code](document)
 
 
 def _error_with_set_path(error: PayloadError, path: str) -> PayloadError:

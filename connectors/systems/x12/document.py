@@ -28,7 +28,7 @@ from connectors.systems.x12.item_numbers import read_sku_by_preferred_qualifier
 from connectors.systems.x12.source_settings import X12Settings
 
 # Sets that a distributor sends. Without the setting `own`, the partner is the receiver.
-OUTBOUND_SETS = frozenset({"180", "810", "855", "856", "865", "940", "943"})
+OUTBOUND_SETS = frozenset({"180", "204", "810", "812", "855", "856", "865", "870", "940", "943"})
 EMPTY_SEGMENT = Segment("", ())
 # Turns the order of revisions around: the earliest one becomes the highest.
 COMPLEMENT = str.maketrans("0123456789", "9876543210")
@@ -258,6 +258,7 @@ class X12Document:
         is_first_copy_used: bool = False,
         replaced_facts: Iterable[str] = (),
         complete_measures: Iterable[Measure] = (),
+        other_attributes: Mapping[str, str] | None = None,
     ) -> CanonicalEvent:
         """Create an event. Its key is set, partner and fact: resent documents have equal keys.
 
@@ -272,11 +273,8 @@ class X12Document:
             texts[Attribute.DETAIL] = "; ".join(filter(None, details))
         if has_replaced_characters(self.transaction_set):
             flags.append(Flag.SANITIZED)
-        sender = (
-            f"from {self.sender_id}"
-            if self.is_outbound_without_own_sender_id and self.sender_id
-            else ""
-        )
+        is_taken_for_sender = self.is_outbound_without_own_sender_id and self.sender_id
+        sender = f"from {self.sender_id}" if is_taken_for_sender else ""
         replaced = [self._event_key_of_fact(sender, old_fact) for old_fact in replaced_facts]
         # Earlier versions knew no fact by its content.
         if sender and self.content_digest not in fact:
@@ -294,6 +292,7 @@ class X12Document:
             flags=flags,
             corrects=replaced,
             complete_measures=complete_measures,
+            other_attributes=other_attributes,
         )
 
     def _event_key_of_fact(self, sender: str, fact: str) -> str:

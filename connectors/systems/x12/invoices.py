@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
-    EventIdentifier,
     EventLine,
     EventType,
-    IdentifierScheme,
     Measure,
-    ObjectKind,
     ObjectReference,
 )
 from connectors.sdk.payload import ParkReason, PayloadError
@@ -22,6 +19,7 @@ from connectors.systems.x12.elements import (
     merge_lines,
     strip_line_number_zeros,
 )
+from connectors.systems.x12.invoice_references import invoice_reference
 from connectors.systems.x12.item_numbers import number_with_qualifier
 from connectors.systems.x12.order_and_package_references import (
     order_reference,
@@ -61,7 +59,7 @@ def read_invoice(doc: X12Document) -> list[CanonicalEvent]:
             event_type,
             " ".join(filter(None, (number, big[1], big[4], release, "void" if is_void else ""))),
             time=doc.event_time(big[1], "BIG01"),
-            objects=(*orders.values(), _invoice_reference(doc, number, is_credit=is_credit)),
+            objects=(*orders.values(), invoice_reference(doc, number, is_credit=is_credit)),
             lines=() if is_void else _invoice_lines(doc, list(orders), is_credit=is_credit),
             scope=f"{'credit' if is_credit else 'invoice'} {number}",
             attributes={
@@ -89,15 +87,6 @@ def _invoice_total_from_tds(doc: X12Document) -> str:
 def _finding_if_tds01_has_decimal_point(doc: X12Document) -> str:
     text = doc.first_segment("TDS")[1]
     return f"TDS01 {text[:30]!r} has a decimal point and is read as it is" if "." in text else ""
-
-
-def _invoice_reference(doc: X12Document, number: str, *, is_credit: bool) -> ObjectReference:
-    scheme, issuer = (IdentifierScheme.INVOICE, doc.issuer_of_sender_numbers)
-    if doc.is_outbound and doc.settings.invoice_number:
-        scheme, issuer = doc.settings.invoice_number
-    if is_credit and scheme is IdentifierScheme.INVOICE:
-        scheme = IdentifierScheme.CREDIT_MEMO
-    return ObjectReference(ObjectKind.INVOICE, (EventIdentifier(scheme, number, issuer),))
 
 
 def _header_po_and_release_number(doc: X12Document) -> OrderNumber:

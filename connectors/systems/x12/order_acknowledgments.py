@@ -1,4 +1,4 @@
-"""Purchase order acknowledgments (855): the answer to the order and to each of its lines."""
+"""Acknowledgments of purchase orders (855) and of their changes (865), and of each line."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,6 +22,7 @@ from connectors.systems.x12.order_and_package_references import (
     required_order_reference,
     seller_order_identifiers,
 )
+from connectors.systems.x12.orders import DELETED_CODES
 from connectors.systems.x12.purchase_order_lines import (
     order_attributes_of_header_segments,
     ordered_quantity_of_po1_or_sdq,
@@ -54,16 +55,38 @@ def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
     order. A later acknowledgment is another fact: a promise that it changes stays known.
     """
     bak = doc.first_segment("BAK")
+    return _acknowledgment_events(doc, bak, doc.loops_starting_with_tag("PO1"), "PO1")
+
+
+def read_change_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
+    """Convert an 865: the acknowledgment of a change, or the seller's own change.
+
+    BCA02 to BCA05 are as in BAK, except that BAK05, the release, is BCA04. BCA08 is the seller's
+    order, BCA10 the date. A line (POC) has its quantity in POC03.
+    """
+    bca = doc.first_segment("BCA")
+    bak = Segment("BAK", (bca[1], bca[2], bca[3], bca[6], bca[4], "", "", bca[8], bca[10]))
+    loops = []
+    for poc, *others in doc.loops_starting_with_tag("POC"):
+        quantity = "0" if poc[2] in DELETED_CODES else poc[3]
+        po1 = Segment("PO1", (poc[1], quantity, *poc.elements[4:]))
+        loops.append((po1, *others))
+    return _acknowledgment_events(doc, bak, loops, "POC")
+
+
+def _acknowledgment_events(
+    doc: X12Document, bak: Segment, loops: Sequence[Loop], line_tag: str
+) -> list[CanonicalEvent]:
     order = required_order_reference(
         doc, bak[3], "BAK03", *seller_order_identifiers(doc, bak[8]), release=bak[5]
     )
     at = doc.time_sent or (doc.event_time(bak[9], "BAK09") if bak[9] else None)
     number = " ".join(filter(None, (bak[3], bak[5])))
-    lines = read_po1_lines(doc, doc.loops_starting_with_tag("PO1"), is_acknowledgment=True)
+    lines = read_po1_lines(doc, loops, is_acknowledgment=True)
     order_type = ACKNOWLEDGMENT_TYPES.get(bak[2], EventType.UNMAPPED)
     dates = [latest_dates_of_line(doc, loop, is_acknowledgment=True) for _, loop in lines]
     attributes = order_attributes_of_header_segments(
-        doc, doc.header_segments("PO1")
+        doc, doc.header_segments(line_tag)
     ) | latest_dates_of_order(dates)
     events = [
         doc.build_event(
@@ -73,7 +96,9 @@ def read_order_acknowledgment(doc: X12Document) -> list[CanonicalEvent]:
             objects=(order,),
             lines=[_zero_backorder_if_accepted_or_rejected(line, loop) for line, loop in lines],
             attributes=attributes | {Attribute.STATUS: bak[2]},
-            raw_type="" if bak[2] in ACKNOWLEDGMENT_TYPES else f"855 {bak[2]}",
+            raw_type=""
+            if bak[2] in ACKNOWLEDGMENT_TYPES
+            else f"{doc.transaction_set.code} {bak[2]}",
             is_first_copy_used=True,
         )
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from connectors.sdk.payload import PayloadError
+from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.x12_segments import Segment
 from connectors.systems.x12.document import X12Document
 
@@ -29,3 +29,12 @@ def read_line_loops_and_errors(
     if loops and not lines:
         raise doc.line_errors.pop()
     return lines
+
+
+def required_loops(doc: X12Document, loops: Sequence[Line], tag: str) -> Sequence[Line]:
+    """Return the loops. Raises PayloadError if there is none, as the set then says nothing."""
+    if not loops:
+        raise PayloadError(
+            ParkReason.SCHEMA, doc.element_path(tag), f"the set has no {tag} segment"
+        )
+    return loops

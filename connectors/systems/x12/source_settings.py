@@ -22,12 +22,16 @@ class X12Settings:
     depositor_order: tuple[IdentifierScheme, str]
     seller_order: tuple[IdentifierScheme, str] | None
     invoice_number: tuple[IdentifierScheme, str] | None
+    carrier_order: tuple[IdentifierScheme, str] | None
+    carrier_shipment: tuple[IdentifierScheme, str]
 
     @classmethod
     def parse(cls, settings: ParsedSettings, source: str) -> "X12Settings":
         """Read the typed settings. Raises PayloadError if one is invalid."""
         unset = (IdentifierScheme.ORDER_NUMBER, "")
         seller = settings.identifier_scheme_and_issuer("seller_order", unset)
+        depositor = settings.identifier_scheme_and_issuer("depositor_order", unset)
+        carrier_order = settings.identifier_scheme_and_issuer("carrier_order", depositor)
         invoice = settings.identifier_scheme_and_issuer("invoice_number", unset)
         return cls(
             source=source,
@@ -41,4 +45,8 @@ class X12Settings:
             ),
             seller_order=seller if seller[1] else None,
             invoice_number=invoice if invoice[1] else None,
+            carrier_order=carrier_order if carrier_order[1] else None,
+            carrier_shipment=settings.identifier_scheme_and_issuer(
+                "carrier_shipment", (IdentifierScheme.SHIPMENT, source)
+            ),
         )

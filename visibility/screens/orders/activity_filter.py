@@ -19,6 +19,7 @@ NO_STATUS_CHANGE = frozenset(
         EventType.IN_TRANSIT,
         EventType.DOCUMENT_ACKNOWLEDGED,
         EventType.INVENTORY_SNAPSHOT,
+        EventType.INVENTORY_ADJUSTED,
         EventType.GOODS_MOVEMENT_POSTED,
         EventType.LABEL_CREATED,
         EventType.UNMAPPED,

@@ -15,6 +15,7 @@ INVOICE_EVENT_LABELS = {
         EventType.PAYMENT_APPROVED,
         EventType.INVOICE_ISSUED,
         EventType.PAYMENT_REMINDER_SENT,
+        EventType.INVOICE_PARTLY_PAID,
         EventType.INVOICE_PAID,
         EventType.INVOICE_VOID,
         EventType.CREDIT_REQUESTED,

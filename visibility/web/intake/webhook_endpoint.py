@@ -22,6 +22,7 @@ from visibility.web.intake.answer_and_count_rejections import (
     answer_rejections,
     http_error_with_random_retry_after,
 )
+from visibility.web.intake.capture_jobs import load_capture_job
 from visibility.web.intake.read_request_and_respond import (
     HttpError,
     Receive,
@@ -41,13 +42,13 @@ PREFIX = "/hooks/"
 
 
 class WebhookEndpoint:
-    """POST /hooks/<source>."""
+    """POST /hooks/<source>, and below it the path of the connector's jobs (`job_path`)."""
 
     def __init__(self, sources: SourceCache) -> None:
         self.sources = sources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        slug = scope["path"].removeprefix(PREFIX).rstrip("/")
+        slug = scope["path"].removeprefix(PREFIX).partition("/")[0]
         sender = SourceSlugOfRequest(slug)
         async with answer_rejections(self.sources, sender, send):
             await self._verify_store_and_respond(sender, scope, receive, send)
@@ -62,6 +63,7 @@ class WebhookEndpoint:
         source = await self.sources.find_source_by_slug(slug)
         if source is None:
             raise HttpError(404, "Not Found")
+        job = job_of_path(source, scope["path"])
         gzipped = is_gzip_encoding_or_raise(headers)
         limit = settings.MAX_FILE_BODY if source.connector.accepts_files else settings.MAX_BODY
         body = await read_body(receive, headers, limit=limit, seconds=settings.BODY_TIMEOUT)
@@ -78,8 +80,10 @@ class WebhookEndpoint:
                 headers=reply.headers,
             )
             return
-        if request.method != "POST":
-            raise HttpError(405, "Method Not Allowed", headers={"allow": "POST"})
+        is_job_request = bool(job) and request.method == "GET"
+        if not is_job_request and (job or request.method != "POST"):
+            allowed = "GET" if job else "POST"
+            raise HttpError(405, "Method Not Allowed", headers={"allow": allowed})
         if gzipped:
             check_inflated_size(body, limit=settings.MAX_INFLATED)
         try:
@@ -94,6 +98,10 @@ class WebhookEndpoint:
             raise HttpError(400, "Bad Request", detail=str(error)) from None
         if not source.take_rate_limit_token():
             raise http_error_with_random_retry_after(429, "Too Many Requests")
+        if is_job_request:
+            content = orjson.dumps(await load_capture_job(source.source_id, job))
+            await send_response(send, 200, content, headers=source.connector.job_headers)
+            return
         if sender.is_test:
             await self._read_without_storing_and_respond(source, request, send)
             return
@@ -114,7 +122,10 @@ class WebhookEndpoint:
             return
         status = "accepted" if stored.is_new else "duplicate"
         await send_response(
-            send, 202, orjson.dumps({"message_id": str(stored.message_id), "status": status})
+            send,
+            202,
+            orjson.dumps({"message_id": str(stored.message_id), "status": status}),
+            headers=job_headers_of_message(source, stored.message_id),
         )
 
     async def _read_without_storing_and_respond(
@@ -137,6 +148,25 @@ class WebhookEndpoint:
             )
         )
         await send_response(send, 200, orjson.dumps({"status": "test", **reading}))
+
+
+def job_of_path(source: IntakeSource, path: str) -> str:
+    """Return the job that the path names, or "". Raises HttpError (404) for an unknown path."""
+    name, _, job = path.removeprefix(PREFIX).partition("/")[2].partition("/")
+    if not name:
+        return ""
+    if name != source.connector.job_path:
+        raise HttpError(404, "Not Found")
+    return job.rstrip("/")
+
+
+def job_headers_of_message(source: IntakeSource, message_id: int) -> dict[str, str]:
+    """Return the Location of the job of a stored message, if senders expect one."""
+    connector = source.connector
+    if not connector.job_path:
+        return {}
+    location = f"{PREFIX}{source.slug}/{connector.job_path}/{message_id}"
+    return {"location": location, **connector.job_headers}
 
 
 def why_signature_is_invalid(

@@ -73,6 +73,21 @@ def test_structured_and_binary_mode_give_the_same_event() -> None:
     assert events[0].occurred_at == datetime(2026, 3, 9, 16, 45, tzinfo=UTC)
 
 
+def test_double_quoted_headers_of_older_senders_are_read() -> None:
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": '"e \\"1\\" %25"',
+        "ce-source": '"/shop"',
+        "ce-type": "order.received",
+        "ce-time": '"2026-03-09T16:45:00Z"',
+    }
+    body = b'{"order": {"number": "N-1"}}'
+    (event,) = parse(body, headers).events
+    assert event.key == '/shop e "1" %'
+    assert event.occurred_at == datetime(2026, 3, 9, 16, 45, tzinfo=UTC)
+    assert CloudEvents({}).dedupe_key(WebhookRequest("POST", "/", {}, headers, body)) == event.key
+
+
 def test_every_header_of_binary_mode_is_stored() -> None:
     _, headers = body_and_headers(to_binary_event(reference_event()))
     assert set(headers) <= CloudEvents.stored_headers

@@ -130,14 +130,14 @@ class TestEnvelope:
 
     def test_an_invalid_set_does_not_affect_the_others(self) -> None:
         bad = ORDER.replace("*5*EA", "*five*EA").replace("4711", "4712")
-        parsed = parse(envelope(ORDER, bad, "214~B10*1~", ORDER.replace("4711", "4713")))
+        parsed = parse(envelope(ORDER, bad, "852~XQ*H*20260301~", ORDER.replace("4711", "4713")))
         assert [e.key for e in parsed.events] == [
             "850 BIGMART 4711 received",
             "850 BIGMART 4713 received",
         ]
         assert [(p.reason, p.path) for p in parsed.errors] == [
             (ParkReason.NUMBER, "ST 850 0002 PO102"),
-            (ParkReason.MAPPING, "ST 214 0003"),
+            (ParkReason.MAPPING, "ST 852 0003"),
         ]
 
     def test_envelope_findings_set_a_flag_and_the_detail(self) -> None:
