@@ -58,12 +58,14 @@ class ParseResult:
 
     `events` are applied even if there are errors, as with one bad document in a file. Errors park
     the message. `ignored` is the reason why a valid message has no events, or what an applied
-    message says that is not understood; people read it on the message.
+    message says that is not understood; people read it on the message. `poll_due`: the message is
+    a notice that something changed, without the change itself, so the source is polled at once.
     """
 
     events: tuple[CanonicalEvent, ...] = ()
     errors: tuple[PayloadError, ...] = ()
     ignored: str = ""
+    poll_due: bool = False
 
 
 class Connector(ABC):

@@ -97,7 +97,7 @@ def _claim_due_sources_matching(
         )
         claimed = [ClaimedPoll(pk, number + 1, is_slow) for pk, number in rows]
         Source.objects.filter(pk__in=[c.source_id for c in claimed]).update(
-            next_poll_at=now + LEASE, poll_round=F("poll_round") + 1
+            next_poll_at=now + LEASE, poll_round=F("poll_round") + 1, poll_started_at=now
         )
     return claimed
 

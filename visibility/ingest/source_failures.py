@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from connectors.sdk.webhook_and_poll_types import PollError
 from visibility.db.change_feed import append_changes
+from visibility.ingest import poll_notices
 from visibility.ingest.source_secrets import UnreadableSecrets
 from visibility.models.sources_and_messages import PollRound, Source, UnusableSource
 
@@ -60,6 +61,11 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
         row.poll_error = result.error[:MAX_ERROR_LENGTH].replace("\0", "")
         row.throttled_until = result.throttled_until
         row.next_poll_at = result.next_poll_at
+        if not result.error:
+            row.next_poll_at = poll_notices.next_poll_after_notice(
+                row, ended_at=result.ended_at, next_poll_at=result.next_poll_at
+            )
+        row.poll_ended_at = result.ended_at
         if not result.is_catching_up and not result.error:
             row.catching_up_since = None
         elif result.is_catching_up and row.catching_up_since is None:
@@ -71,6 +77,7 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
                 "poll_error",
                 "throttled_until",
                 "next_poll_at",
+                "poll_ended_at",
                 "catching_up_since",
                 "polled_until",
                 "failing_since",

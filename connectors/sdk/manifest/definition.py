@@ -155,6 +155,14 @@ class HandshakeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeRule:
+    """Webhooks that only say that something changed; the poll reads it."""
+
+    condition: FieldCondition
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRule:
     """The webhook door."""
 
@@ -165,6 +173,7 @@ class WebhookRule:
     delivery_id_condition: FieldCondition = field(default_factory=FieldCondition)
     stored_headers: frozenset[str] = frozenset()
     answer: tuple[int, bytes, str] | None = None
+    notice: NoticeRule | None = None
 
 
 class RequestKind(StrEnum):

@@ -149,6 +149,7 @@ WEBHOOK = closed_object_schema(
         "handshakes": {"type": "array", "items": HANDSHAKE},
         "delivery_id": closed_object_schema({"header": TEXT, "field": TEXT, "if": CONDITION}),
         "store_headers": {"type": "array", "items": TEXT},
+        "notice": closed_object_schema({"if": CONDITION, "reason": TEXT}, "if", "reason"),
         "answer": closed_object_schema(
             {
                 "status": {"type": "string", "pattern": "^2[0-9][0-9]$"},

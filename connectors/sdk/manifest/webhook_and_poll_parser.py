@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.sdk.manifest.definition import (
     HandshakeRule,
+    NoticeRule,
     PollRule,
     RequestKind,
     VerifyRule,
@@ -62,6 +63,12 @@ def parse_webhook(parser: OperatorParser, data: Mapping[str, Any]) -> WebhookRul
             answer.get("content_type", "text/plain; charset=utf-8"),
         )
         if answer
+        else None,
+        notice=NoticeRule(
+            parser.condition(data["notice"]["if"], (*WEBHOOK, "notice", "if")),
+            data["notice"]["reason"],
+        )
+        if "notice" in data
         else None,
     )
 
