@@ -99,9 +99,18 @@ def poll_error_of_response(request: str, response: HttpResponse) -> PollError:
     headers = {name.lower(): text for name, text in response.headers.items()}
     return PollError(
         f"{request} returned HTTP {response.status}",
-        retry_after=headers.get("retry-after"),
+        retry_after=headers.get("retry-after") or _seconds_until_budget_is_renewed(headers),
         status=response.status,
     )
+
+
+def _seconds_until_budget_is_renewed(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that a system names in milliseconds instead of in Retry-After.
+
+    BigCommerce: https://developer.bigcommerce.com/docs/start/best-practices/api-rate-limits
+    """
+    milliseconds = headers.get("x-rate-limit-time-reset-ms", "")
+    return int(milliseconds) / 1000 if milliseconds.isascii() and milliseconds.isdigit() else None
 
 
 def parse_retry_after(value: float | str | None, now: datetime) -> timedelta | None:
