@@ -59,7 +59,7 @@ class PolledList:
 
 @dataclass(frozen=True, slots=True)
 class ListPollOptions:
-    """The header that carries the name of the list, the overlap, and where the first poll starts."""
+    """The header with the name of the list, the overlap, and where the first poll starts."""
 
     header: str
     overlap: timedelta

@@ -52,11 +52,10 @@ def poll_until_error(
     connector: Connector, cursor: str = "", *, tokens: TokenStore = NO_TOKENS
 ) -> tuple[list[PolledPage], PollError]:
     """Run a poll that fails; return the pages before the error, and the error."""
-    pages = []
+    pages: list[PolledPage] = []
     context = PollContext(NOW, tokens=tokens)
     try:
-        for page in connector.poll_with_context(OutgoingHttpClient(), cursor, SECRETS, context):
-            pages.append(page)
+        pages.extend(connector.poll_with_context(OutgoingHttpClient(), cursor, SECRETS, context))
     except PollError as error:
         return pages, error
     raise AssertionError("the poll did not fail")

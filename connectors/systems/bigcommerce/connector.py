@@ -85,7 +85,9 @@ class BigCommerce(Connector):
             check=check_slug,
             label="ERP",
         ),
-        Setting("channel", "The sales channel of all orders.", default="web", label="Sales channel"),
+        Setting(
+            "channel", "The sales channel of all orders.", default="web", label="Sales channel"
+        ),
         Setting(
             "channel.<channel_id>",
             "The sales channel of orders of this channel of BigCommerce.",

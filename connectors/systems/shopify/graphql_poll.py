@@ -88,9 +88,7 @@ def poll_orders(
     return poll_lists(AuthorizedRequests(http, [authorization]), [orders], cursor, options)
 
 
-def _authorization(
-    settings: ParsedSettings, base: str, context: PollContext
-) -> BaseAuthorization:
+def _authorization(settings: ParsedSettings, base: str, context: PollContext) -> BaseAuthorization:
     if token := settings.text("access_token"):
         return HeaderAuthorization(TOKEN_HEADER, token)
     form = {

@@ -156,9 +156,7 @@ class TestEvents:
     KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
     PEMS = [
         key.public_key()
-        .public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         .decode()
         for key in KEYS
     ]
@@ -194,7 +192,9 @@ class TestEvents:
         with pytest.raises(InvalidSignature):
             connector.verify(WebhookRequest("POST", "/", {}, {}, b"{}"), SECRETS, NOW)
 
-    @pytest.mark.parametrize("text", ["x", "-----BEGIN PUBLIC KEY----- AAAA -----END PUBLIC KEY-----"])
+    @pytest.mark.parametrize(
+        "text", ["x", "-----BEGIN PUBLIC KEY----- AAAA -----END PUBLIC KEY-----"]
+    )
     def test_a_damaged_public_key_is_refused_when_it_is_entered(self, text: str) -> None:
         (error,) = parse_and_check_settings(AdobeCommerce.settings, {"public_keys": text}).errors
         assert error.name == "public_keys"

@@ -197,7 +197,9 @@ class TestPoll:
         server.orders = [order(7, status=3, items_shipped=2, refunded_amount="9.5000")]
         events = events_of_pages(connect(server), poll_pages(connect(server)))
         lines = {
-            event.type: {m.value: int(q) for line in event.lines for m, q in line.quantities.items()}
+            event.type: {
+                m.value: int(q) for line in event.lines for m, q in line.quantities.items()
+            }
             for event in events
             if event.lines
         }

@@ -85,9 +85,7 @@ class ShopServer(VendorServer):
         self.names: list[bool] = []
         self.answers[GRAPHQL] = self.graphql
         self.answers["/admin/oauth/access_token"] = self._answer_token
-        self.authorize = lambda request: (
-            request.headers.get("x-shopify-access-token") == "shpat_1"
-        )
+        self.authorize = lambda request: request.headers.get("x-shopify-access-token") == "shpat_1"
 
     def graphql(self, request: VendorRequest) -> Answer:
         document = json.loads(request.body)
@@ -131,7 +129,7 @@ def server(settings: Settings) -> Iterator[ShopServer]:
 def connect(server: ShopServer, **config: str) -> Shopify:
     values = {"source": "shop", "base_url": server.url}
     if "client_id" not in config:
-        values["access_token"] = "shpat_1"  # noqa: S105
+        values["access_token"] = "shpat_1"
     return Shopify(values | config)
 
 
@@ -153,7 +151,10 @@ SHIPPED = order(
             "displayStatus": "IN_TRANSIT",
             "createdAt": "2026-03-02T10:20:00Z",
             "updatedAt": "2026-03-02T10:25:00Z",
-            "trackingInfo": [{"company": "UPS", "number": "1Z1"}, {"company": "UPS", "number": "1Z2"}],
+            "trackingInfo": [
+                {"company": "UPS", "number": "1Z1"},
+                {"company": "UPS", "number": "1Z2"},
+            ],
         }
     ],
     refunds=[
