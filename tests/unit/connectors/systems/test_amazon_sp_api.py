@@ -190,7 +190,7 @@ def test_items_are_cancelled_by_the_seller_and_not_by_the_request_of_the_buyer()
 
 
 class TestMultiChannel:
-    ORDER = {  # noqa: RUF012  # not changed
+    ORDER = {  # not changed
         "fulfillmentOrder": {
             "sellerFulfillmentOrderId": "M-1",
             "displayableOrderId": "#1001",
@@ -334,7 +334,7 @@ class SellingPartnerServer(VendorServer):
     def __init__(self) -> None:
         super().__init__([])
         self.orders: list[dict[str, Any]] = []
-        self.refresh_token = "Atzr|1"  # noqa: S105
+        self.refresh_token = "Atzr|1"
         self.answers["/orders/2026-01-01/orders"] = self.search_orders
         self.answers["/orders/v0/orders"] = self.orders_v0
         self.answers["/orders/v0/orders/"] = self.items_v0
