@@ -15,12 +15,17 @@ from visibility.sla.registry import rule_kinds
 
 TESTS = Path(__file__).parent
 CONNECTORS = {
+    "adobe_commerce",
+    "amazon_sp_api",
+    "bigcommerce",
     "business_central",
     "cloudevents",
     "ocel",
     "shiphero",
     "shopify",
     "standard_webhooks",
+    "vendure",
+    "walmart",
     "x12",
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}

@@ -37,7 +37,7 @@ class Vendure(Connector):
     setup = (
         "Create a role with the permission ReadOrder and an administrator with this role, or an "
         "API key of it. Enter its user name and password, or the key, as settings.\n"
-        "To be told at once, add a plugin that subscribes to OrderStateTransitionEvent, "
+        "For notices of changes, add a plugin that subscribes to OrderStateTransitionEvent, "
         "FulfillmentStateTransitionEvent and RefundStateTransitionEvent of the EventBus, and sends "
         '{"orderId": "..."} by POST to the webhook URL, with the header Authorization: Bearer and '
         "the secret of this source."

@@ -230,7 +230,7 @@ class CommerceServer(VendorServer):
         for name in ("orders", "shipments", "invoices", "creditmemos"):
             self.lists[name] = []
             self.answers[f"/rest/all/V1/{name}"] = self.search
-        self.answers["/rest/all/V1/orders/"] = self.one_order
+        self.answers["/rest/all/V1/orders/"] = self.answer_order
         self.authorize = lambda request: request.headers.get("authorization") == "Bearer t-1"
 
     def search(self, request: VendorRequest) -> Answer:
@@ -246,10 +246,10 @@ class CommerceServer(VendorServer):
         shown = rows[(page - 1) * size : page * size]
         return Answer(200, {"items": shown or None, "total_count": len(rows)})
 
-    def one_order(self, request: VendorRequest) -> Answer:
+    def answer_order(self, request: VendorRequest) -> Answer:
         number = request.path.rpartition("/")[2]
-        found = [row for row in self.lists["orders"] if str(row["entity_id"]) == number]
-        return Answer(200, found[0]) if found else Answer(404, {"message": "no such entity"})
+        rows = [row for row in self.lists["orders"] if str(row["entity_id"]) == number]
+        return Answer(200, rows[0]) if rows else Answer(404, {"message": "no such entity"})
 
 
 @pytest.fixture
@@ -306,8 +306,8 @@ class TestPoll:
         pages, error = poll_until_error(connect(server))
         assert (error.status, error.retry_after) == (429, "7")
         assert len(keys_of_pages(pages)) == 2
-        rest_of_rows = keys_of_pages(poll_pages(connect(server), pages[-1].cursor))
-        assert [key.split()[1] for key in rest_of_rows] == ["2", "3", "4", "5"]
+        later_keys = keys_of_pages(poll_pages(connect(server), pages[-1].cursor))
+        assert [key.split()[1] for key in later_keys] == ["2", "3", "4", "5"]
 
     def test_an_expired_token_of_the_cloud_service_is_renewed(self, server: CommerceServer) -> None:
         server.authorize = server.has_current_token
