@@ -1,10 +1,12 @@
 """Poll a fake vendor over real HTTP, and read the stored rows as events."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from connectors.sdk.connector import Connector, RawMessage
-from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
+from connectors.sdk.events import CanonicalEvent, ObjectKind, ObjectReference
 from connectors.sdk.webhook_and_poll_types import (
     NO_TOKENS,
     OpenPackage,
@@ -14,6 +16,8 @@ from connectors.sdk.webhook_and_poll_types import (
     TokenStore,
 )
 from visibility.outbound.http_client import OutgoingHttpClient
+from visibility.timeline import RecordedEvent, fold
+from visibility.timeline.model import Timeline
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SECRETS = (b"a-secret-of-this-source-0123",)
@@ -78,3 +82,31 @@ def events_of_pages(
 def keys_of_pages(pages: Sequence[PolledPage]) -> list[str]:
     """The keys of the rows, in the order of their arrival, each once."""
     return list(dict.fromkeys(record.dedupe_key for page in pages for record in page.records))
+
+
+def fold_messages(connector: Connector, *bodies: object) -> Timeline:
+    """The timeline of one order after these messages, in the order of their arrival."""
+    events = [
+        event
+        for body in bodies
+        for event in connector.parse(RawMessage(json.dumps(body).encode(), {}, NOW)).events
+    ]
+    recorded = [
+        RecordedEvent(
+            event=event,
+            source=connector.source_slug,
+            role=connector.role,
+            occurred_at=event.occurred_at or NOW,
+            received_at=NOW,
+            content_hash=sha256_hex(to_canonical_json(event)),
+            object_keys=tuple(_object_key(ref) for ref in event.objects),
+            order_index=0,
+        )
+        for event in events
+    ]
+    return fold(recorded, key="order", as_of=NOW)
+
+
+def _object_key(ref: ObjectReference) -> str:
+    is_order = ref.kind is ObjectKind.ORDER
+    return "order" if is_order else f"{ref.kind.value} {ref.identifiers[0].value}"

@@ -1,7 +1,7 @@
 """Orders of Amazon: the Orders API v0 and 2026-01-01, and the notification ORDER_CHANGE.
 
-Each of them reports how many units of an item were shipped in total, so shipped quantities have one
-scope per order. Packages are events without quantities.
+Each of them reports how many units of an item were shipped in total, so an order has one shipment
+with all its packages and one scope of shipped quantities. Packages are events without quantities.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from connectors.sdk.events import (
     IdentifierScheme,
     Measure,
     ObjectKind,
+    ObjectReference,
 )
 from connectors.sdk.payload import Node
 from connectors.sdk.timestamps import ParsedTime
@@ -223,7 +224,7 @@ class OrderReader(AmazonReader):
         yield from self._shipment_events(order, revision)
 
     def _shipment_events(self, order: AmazonOrder, revision: str) -> Iterator[CanonicalEvent]:
-        name, reference = f"order {order.number}", self.order_reference(order.number)
+        name, objects = f"order {order.number}", self._order_and_shipment(order)
         shipped = [line for line in order.shipped if any(line.quantities.values())]
         times = [at for node in order.packages if (at := self.time(node, "shiptime"))]
         if shipped:
@@ -231,7 +232,7 @@ class OrderReader(AmazonReader):
                 EventType.SHIPMENT_CONFIRMED,
                 f"{name} shipped",
                 min(times) if times else order.updated,
-                reference,
+                *objects,
                 lines=shipped,
                 scope=f"{name} shipped",
                 revision=revision,
@@ -240,17 +241,19 @@ class OrderReader(AmazonReader):
         for node in order.packages:
             yield from self._package_events(node, order, revision)
 
+    def _order_and_shipment(self, order: AmazonOrder) -> tuple[ObjectReference, ObjectReference]:
+        number = (IdentifierScheme.SHIPMENT, order.number, self.source)
+        return (
+            self.order_reference(order.number),
+            build_reference(ObjectKind.SHIPMENT, "amazonorderid", number),
+        )
+
     def _package_events(
         self, node: Node, order: AmazonOrder, revision: str
     ) -> Iterator[CanonicalEvent]:
         number = f"{order.number} {node.required_text('packagereferenceid')}"
         objects = (
-            self.order_reference(order.number),
-            build_reference(
-                ObjectKind.SHIPMENT,
-                "packagereferenceid",
-                (IdentifierScheme.SHIPMENT, number, self.source),
-            ),
+            *self._order_and_shipment(order),
             *package_references([node.text_at("trackingnumber")]),
         )
         attributes = {

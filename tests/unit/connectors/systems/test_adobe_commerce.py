@@ -22,6 +22,7 @@ from tests.builders.polls import (
     SECRETS,
     MemoryTokens,
     events_of_pages,
+    fold_messages,
     keys_of_pages,
     poll_pages,
     poll_until_error,
@@ -134,6 +135,18 @@ class TestStates:
         events = parse(order(7, "2026-03-04 10:00:00", state=state, status="own_word"))
         assert [event.type.value for event in events] == ["order.received", expected]
         assert {event.key for event in events} == {"order 7", "order 7 state"}
+
+    def test_a_hold_ends_with_a_later_state_and_a_bundle_is_shipped_once(self) -> None:
+        items = [item(4, "bundle"), item(5, parent=4), item(2, "configurable")]
+        items.append(item(3, parent=2, price=0, sku="SKU-2"))
+        held = order(7, "2026-03-04 10:00:00", state="holded", items=items)
+        free = order(7, "2026-03-05 10:00:00", state="new", items=items)
+        connector = AdobeCommerce({"source": "shop"})
+        assert fold_messages(connector, held).status.value == "on_hold"
+        assert fold_messages(connector, held, free).status.value != "on_hold"
+        rows = ((4, "SKU-4", 2), (5, "SKU-5", 4), (2, "SKU-2", 2), (3, "SKU-2", 1))
+        shipment = document(8, 7, *rows, tracks=[]) | {"order": free}
+        assert fold_messages(connector, free, shipment).status.value == "shipped"
 
     def test_an_order_is_not_changed_when_it_is_created(self) -> None:
         assert [event.type.value for event in parse(order(7))] == ["order.received"]

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
-from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.events import CanonicalEvent, Measure
 from connectors.sdk.settings import parse_and_check_settings
 from connectors.sdk.webhook_and_poll_types import PollError, WebhookRequest
 from connectors.systems.amazon_sp_api.connector import AmazonSellingPartner
@@ -19,6 +19,7 @@ from tests.builders.polls import (
     SECRETS,
     MemoryTokens,
     events_of_pages,
+    fold_messages,
     keys_of_pages,
     poll_pages,
     poll_until_error,
@@ -149,6 +150,25 @@ class TestNotifications:
         assert types(result).count("shipment.confirmed") == 3
         assert types(result).count("shipment.out_for_delivery") == 2
         assert sum(bool(event.lines) for event in result.events) == 2  # ordered and shipped
+
+    def test_an_order_is_delivered_when_all_its_packages_are(self) -> None:
+        order = order_2026(NUMBER)
+        order["orderItems"][0]["fulfillment"] = {"quantityFulfilled": 3}
+        connector, statuses = AmazonSellingPartner({"source": "amazon"}), []
+        for second in ("IN_TRANSIT", "DELIVERED"):
+            order["packages"] = [
+                {
+                    "packageReferenceId": f"P{n}",
+                    "shipTime": "2026-03-02T08:00:00Z",
+                    "trackingNumber": f"1Z{n}",
+                    "packageStatus": {"status": status},
+                }
+                for n, status in ((1, "DELIVERED"), (2, second))
+            ]
+            timeline = fold_messages(connector, order)
+            statuses.append(timeline.status.value)
+        assert statuses == ["shipped", "delivered"]
+        assert timeline.lines[0].quantities[Measure.DELIVERED] == 3
 
     def test_a_refund_is_a_credit_and_other_transactions_are_ignored(self) -> None:
         content = {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
-from connectors.sdk.events import Attribute, CanonicalEvent
+from connectors.sdk.events import Attribute, CanonicalEvent, Measure
 from connectors.sdk.webhook_and_poll_types import PollError, WebhookRequest
 from connectors.systems.vendure.connector import Vendure
 from connectors.systems.vendure.poll import ORDERS_PER_PAGE
@@ -18,6 +19,7 @@ from tests.builders.polls import (
     SECRETS,
     MemoryTokens,
     events_of_pages,
+    fold_messages,
     keys_of_pages,
     poll_pages,
     poll_until_error,
@@ -112,6 +114,16 @@ def test_a_delivered_fulfillment_leaves_the_time_when_it_was_shipped() -> None:
     assert confirmed.revision < shipped.revision
     assert delivered.type.value == "shipment.delivered"
     assert shipped.objects[2].identifiers[0].value == "1Z5"
+
+
+def test_the_shipped_units_of_a_delivered_fulfillment_are_delivered() -> None:
+    before = order(1, fulfillments=[fulfillment("Shipped", 5)])
+    after = order(1, fulfillments=[fulfillment("Delivered", 9)])
+    timeline = fold_messages(Vendure({"source": "shop"}), before, after)
+    (shipment,) = timeline.shipments
+    assert shipment.shipped_at == datetime(2026, 3, 3, 10, 5, tzinfo=UTC)
+    assert shipment.delivered_at == datetime(2026, 3, 3, 10, 9, tzinfo=UTC)
+    assert timeline.lines[0].quantities[Measure.DELIVERED] == 2
 
 
 def test_a_cancelled_fulfillment_is_void_and_an_unknown_state_is_unmapped() -> None:
