@@ -19,8 +19,8 @@ from connectors.sdk.webhook_and_poll_types import (
     PollError,
 )
 
-# A round reads at most this many pages of a list; the next round continues.
-MAX_PAGES = 100
+# Rows with details are handed over after so many requests: the poller limits those of a page.
+REQUESTS_PER_PAGE = 40
 # How a system answers a page token that it no longer knows.
 EXPIRED_PAGE = (400, 404, 410)
 
@@ -92,17 +92,26 @@ def poll_lists(
     Raises PollError.
     """
     states = _parse_cursor(cursor)
+    sent = 0
 
     def stored() -> str:
         return json.dumps({n: s.as_dict() for n, s in states.items()}, sort_keys=True)
 
     def send(request: HttpRequest) -> Generator[PolledPage, None, HttpResponse]:
+        nonlocal sent
+        sent += 1
         return requests.send(lambda _: request, stored)
+
+    def is_page_full() -> bool:
+        nonlocal sent
+        is_full = sent >= REQUESTS_PER_PAGE
+        sent = 0 if is_full else sent
+        return is_full
 
     for polled in lists:
         state = states.setdefault(polled.name, _ListState())
         try:
-            yield from _poll_list(polled, state, send, stored, options)
+            yield from _poll_list(polled, state, send, stored, is_page_full, options)
         except PollError as error:
             if state.page and error.status in EXPIRED_PAGE:
                 state.page = ""
@@ -117,26 +126,34 @@ def _poll_list(
     state: _ListState,
     send: Send,
     stored: Callable[[], str],
+    is_page_full: Callable[[], bool],
     options: ListPollOptions,
 ) -> Iterator[PolledPage]:
     if not state.page and not state.since:
         start = _parse_time(state.newest) - options.overlap if state.newest else options.first
         state.since = format_rfc3339(start) if start else ""
     visited: set[tuple[str, str]] = set()
-    for _ in range(MAX_PAGES):
+    while True:
         if (state.since, state.page) in visited:
             raise PollError(f"the list of {polled.name} repeats a page")
         visited.add((state.since, state.page))
         since = _parse_time(state.since) if state.since else None
         response = yield from send(polled.build(since, state.page))
         page = polled.read(response, state.page)
-        records = []
-        for row in page.rows:
+        records: list[PolledRecord] = []
+        for index, row in enumerate(page.rows):
+            if is_page_full():
+                _move_on(polled, state, ListPage(page.rows[:index], state.page), since)
+                yield PolledPage(tuple(records), stored())
+                records = []
             records.append((yield from _record(polled, row, send, options)))
             at = polled.changed_at(row)
             if at and (not state.newest or at.time > _parse_time(state.newest)):
                 state.newest = format_rfc3339(at.time)
-        _move_on(polled, state, page, since)
+        if page.next_page:
+            _move_on(polled, state, page, since)
+        else:
+            state.since = state.page = ""
         yield PolledPage(tuple(records), stored())
         if not page.next_page:
             return
@@ -145,9 +162,7 @@ def _poll_list(
 def _move_on(polled: PolledList, state: _ListState, page: ListPage, since: datetime | None) -> None:
     """Set where the list continues: at its next page, or at the newest change of this one."""
     state.page = page.next_page
-    if not state.page:
-        state.since = ""
-    elif polled.restarts_at_newest_change and state.newest:
+    if polled.restarts_at_newest_change and state.newest:
         changes = [at.time for row in page.rows if (at := polled.changed_at(row))]
         if changes and (since is None or max(changes) > since):
             state.since, state.page = format_rfc3339(max(changes)), ""

@@ -1,16 +1,18 @@
 """Poll lists: cursors, pages that shift, repeated pages, and rounds that end early."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
 
-from connectors.sdk import list_polling
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
-from connectors.sdk.list_polling import ListPage, ListPollOptions, PolledList, poll_lists
+from connectors.sdk.list_polling import ListPage, ListPollOptions, PolledList, Send, poll_lists
+from connectors.sdk.payload import Node
 from connectors.sdk.request_authorization import BaseAuthorization
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.sdk.webhook_and_poll_types import (
@@ -58,8 +60,14 @@ def rows_list(*, shifting: bool = False) -> PolledList:
 
 
 def poll(http: Responses, cursor: str = "", *, shifting: bool = False) -> list[PolledPage]:
+    return list(start_poll(http, cursor, shifting=shifting))
+
+
+def start_poll(
+    http: Responses, cursor: str = "", *, shifting: bool = False
+) -> Iterator[PolledPage]:
     requests = AuthorizedRequests(http, [BaseAuthorization()])
-    return list(poll_lists(requests, [rows_list(shifting=shifting)], cursor, OPTIONS))
+    return poll_lists(requests, [rows_list(shifting=shifting)], cursor, OPTIONS)
 
 
 def row(number: int, minute: int) -> dict[str, str]:
@@ -74,8 +82,7 @@ def test_the_newest_change_is_where_the_next_round_starts() -> None:
     assert http.queries[-1] == {"since": "10:15", "page": ""}
 
 
-def test_a_round_that_ends_early_continues_at_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_polling, "MAX_PAGES", 2)
+def test_a_round_that_ends_early_continues_at_its_page() -> None:
     pages = {"": "b", "b": "c", "c": ""}
 
     def answer(request: HttpRequest) -> dict[str, Any]:
@@ -83,11 +90,31 @@ def test_a_round_that_ends_early_continues_at_its_page(monkeypatch: pytest.Monke
         return {"rows": [row(len(page) + ord(page or "a"), 30)], "next": pages[page]}
 
     http = Responses(answer)
-    first = poll(http)
+    first = list(islice(start_poll(http), 2))
     second = poll(http, first[-1].cursor)
     assert [query["page"] for query in http.queries] == ["", "b", "c"]
     assert len(keys_of_pages([*first, *second])) == 3
     assert "page" not in json.loads(second[-1].cursor)["rows"]
+
+
+@pytest.mark.parametrize("shifting", [True, False])
+def test_rows_with_many_details_are_handed_over_before_the_page_ends(*, shifting: bool) -> None:
+    def complete(row: Node, send: Send) -> Generator[PolledPage, None, Any]:
+        for _ in range(20):
+            yield from send(HttpRequest("GET", "https://shop.example.com", {"detail": "1"}))
+        return row.value
+
+    http = Responses(lambda _: {"rows": [row(n, n) for n in range(1, 6)]})
+    polled = replace(rows_list(shifting=shifting), complete=complete)
+    pages, requests = [], []
+    for page in poll_lists(AuthorizedRequests(http, [BaseAuthorization()]), [polled], "", OPTIONS):
+        pages.append(page)
+        requests.append(len(http.queries))
+    assert [len(page.records) for page in pages] == [2, 2, 1]
+    assert max(b - a for a, b in zip([0, *requests], requests, strict=False)) <= 60
+    # An interrupted round continues at the newest change, if the rows are ordered by it.
+    state = json.loads(pages[0].cursor)["rows"]
+    assert state.get("since", "") == ("2026-03-02T10:02:00.000000Z" if shifting else "")
 
 
 def test_pages_that_shift_are_asked_from_the_newest_change() -> None:
