@@ -40,7 +40,27 @@ def read_graphql_body_or_raise_errors(response: HttpResponse) -> Node:
     except PayloadError:
         raise PollError("the response has invalid GraphQL errors") from None
     detail = f"the GraphQL response has errors: {message[:MAX_ERROR_TEXT]}"
-    raise PollError(detail, status=TOO_MANY_REQUESTS if code in THROTTLED_CODES else None)
+    if code not in THROTTLED_CODES:
+        raise PollError(detail)
+    wait = _seconds_until_cost_is_affordable(document)
+    raise PollError(detail, status=TOO_MANY_REQUESTS, retry_after=wait)
+
+
+def _seconds_until_cost_is_affordable(document: Node) -> float | None:
+    """Return how long the budget needs to hold the cost of the query; None if it is not sent."""
+    try:
+        cost = document.required_object("extensions").required_object("cost")
+        budget = cost.required_object("throttleStatus")
+        requested, available, rate = (
+            cost.decimal_at("requestedQueryCost"),
+            budget.decimal_at("currentlyAvailable"),
+            budget.decimal_at("restoreRate"),
+        )
+    except PayloadError:
+        return None
+    if requested is None or available is None or not rate or rate < 0:
+        return None
+    return max(float((requested - available) / rate), 1.0)
 
 
 def read_json_rpc_body_or_raise_errors(response: HttpResponse, call_id: int = 1) -> Node:

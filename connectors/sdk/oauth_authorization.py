@@ -69,6 +69,8 @@ class OAuth2Authorization(BaseAuthorization):
     `form` has the members besides the grant type: client_id, client_secret and scope. With
     `refresh_token` the grant is refresh_token (RFC 6749, section 6), otherwise client_credentials
     (section 4.4). `client_in_header`: the client authenticates by HTTP Basic (section 2.3.1).
+    `token_header`: the header that carries the token alone, if the system does not want a bearer
+    token. `token_request_headers` are added to the token request.
     """
 
     token_url: str
@@ -76,6 +78,8 @@ class OAuth2Authorization(BaseAuthorization):
     refresh_token: RefreshToken | None = None
     client_in_header: bool = False
     tokens: TokenStore = NO_TOKENS
+    token_header: str = ""
+    token_request_headers: Mapping[str, str] = field(default_factory=dict)
     _token: str = field(default="", repr=False)
 
     def fetch_token_if_missing(self, http: HttpClient) -> None:
@@ -101,7 +105,9 @@ class OAuth2Authorization(BaseAuthorization):
             self.tokens.store(self._token_key(), self._token, seconds)
 
     def authorize(self, request: HttpRequest) -> HttpRequest:
-        """Add the bearer token."""
+        """Add the token."""
+        if self.token_header:
+            return with_header(request, self.token_header, self._token)
         return with_header(request, "authorization", f"Bearer {self._token}")
 
     def discard_refused_token(self) -> None:
@@ -126,11 +132,12 @@ class OAuth2Authorization(BaseAuthorization):
         form = {"grant_type": "client_credentials", **self.form}
         if self.refresh_token:
             form |= {"grant_type": "refresh_token", "refresh_token": self.refresh_token.value}
+        headers = self.token_request_headers
         if not self.client_in_header:
-            return build_form_request(self.token_url, form)
+            return build_form_request(self.token_url, form, headers=headers)
         client = quote_plus(form.pop("client_id")), quote_plus(form.pop("client_secret"))
         credentials = base64.b64encode(":".join(client).encode()).decode()
-        request = build_form_request(self.token_url, form)
+        request = build_form_request(self.token_url, form, headers=headers)
         return with_header(request, "authorization", f"Basic {credentials}")
 
 

@@ -1,6 +1,7 @@
 """Timestamp parsing: explicit rules for each format; implausible times are errors."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -108,3 +109,18 @@ def to_plausible_utc(value: datetime, path: str, carry: timedelta = timedelta())
     if utc.year > 9000:
         raise PayloadError(ParkReason.TIMESTAMP, path, f"the year {utc.year} is out of range")
     return utc
+
+
+def parse_rfc2822(text: str, path: str) -> ParsedTime | None:
+    """Parse `Tue, 05 Mar 2019 21:40:11 +0000`. Returns None for blank text. Raises PayloadError."""
+    if not text.strip():
+        return None
+    try:
+        parsed = parsedate_to_datetime(text.strip())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise PayloadError(
+            ParkReason.TIMESTAMP, path, f"{text[:40]!r} is not a date and time of RFC 2822"
+        ) from None
+    if parsed.tzinfo is None:  # -0000 means UTC without a local offset
+        parsed = parsed.replace(tzinfo=UTC)
+    return None if parsed == EPOCH else ParsedTime(to_plausible_utc(parsed, path))

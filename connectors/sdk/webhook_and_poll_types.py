@@ -99,9 +99,26 @@ def poll_error_of_response(request: str, response: HttpResponse) -> PollError:
     headers = {name.lower(): text for name, text in response.headers.items()}
     return PollError(
         f"{request} returned HTTP {response.status}",
-        retry_after=headers.get("retry-after"),
+        retry_after=headers.get("retry-after") or _seconds_until_budget_is_renewed(headers),
         status=response.status,
     )
+
+
+def _seconds_until_budget_is_renewed(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that a system names without Retry-After.
+
+    BigCommerce names the milliseconds until the budget is renewed, Amazon the requests per second.
+    https://developer.bigcommerce.com/docs/start/best-practices/api-rate-limits
+    https://developer-docs.amazon.com/sp-api/docs/usage-plans-and-rate-limits
+    """
+    milliseconds = headers.get("x-rate-limit-time-reset-ms", "")
+    if milliseconds.isascii() and milliseconds.isdigit():
+        return int(milliseconds) / 1000
+    try:
+        rate = float(headers.get("x-amzn-ratelimit-limit", ""))
+    except ValueError:
+        return None
+    return 1 / rate if math.isfinite(rate) and rate > 0 else None
 
 
 def parse_retry_after(value: float | str | None, now: datetime) -> timedelta | None:

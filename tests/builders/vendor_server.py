@@ -59,6 +59,8 @@ class VendorServer(ThreadingHTTPServer):
             "/token": self._answer_token,
         }
         self.files: dict[str, bytes] = {}
+        # What the next requests get instead of their answer, such as 429. Tokens are still issued.
+        self.failures: list[Answer] = []
         # OAuth 2: the refresh token that is valid, and all access tokens; the last one is valid.
         self.refresh_token = "refresh-1"
         self.access_tokens: list[str] = []
@@ -83,8 +85,15 @@ class VendorServer(ThreadingHTTPServer):
             return Answer(401, {"error": "not authorized"})
         if request.path.startswith("/files"):
             return self._answer_files(request)
-        respond = self.answers.get(request.path)
+        if self.failures and request.path != "/token":
+            return self.failures.pop(0)
+        respond = self.answers.get(request.path) or self._longest_prefix(request.path)
         return respond(request) if respond else Answer(404, {})
+
+    def _longest_prefix(self, path: str) -> Callable[[VendorRequest], Answer] | None:
+        """What answers the paths below a registered path that ends with a slash."""
+        names = [name for name in self.answers if name.endswith("/") and path.startswith(name)]
+        return self.answers[max(names, key=len)] if names else None
 
     def has_current_token(self, request: VendorRequest) -> bool:
         """Whether the request has the access token that was issued last."""

@@ -16,6 +16,9 @@ from visibility.sla.registry import rule_kinds
 
 TESTS = Path(__file__).parent
 CONNECTORS = {
+    "adobe_commerce",
+    "amazon_sp_api",
+    "bigcommerce",
     "business_central",
     "cloudevents",
     "edifact",
@@ -24,6 +27,8 @@ CONNECTORS = {
     "shiphero",
     "shopify",
     "standard_webhooks",
+    "vendure",
+    "walmart",
     "x12",
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}

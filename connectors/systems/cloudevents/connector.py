@@ -29,6 +29,16 @@ class CloudEvents(Connector):
 
     `source` and `id` identify an event. Senders authenticate by a bearer token or by the headers of
     Standard Webhooks.
+
+    Portals, field sales and inside sales send orders in this way. `order.channel` is their channel,
+    `time` is when a person entered the order, even if the device was offline and sends it days
+    later, and `attributes.detail` says who entered it:
+
+        {"specversion": "1.0", "id": "tablet-12/881", "source": "/field-sales",
+         "type": "order.received", "time": "2026-03-06T15:20:00-06:00",
+         "data": {"order": {"number": "F-881", "channel": "field", "customer": "C20010"},
+                  "lines": [{"line_id": "1", "sku": "WID-100", "ordered": 12}],
+                  "attributes": {"detail": "entered by J. Ruiz, offline"}}}
     """
 
     _cached_document: tuple[bytes, Any] | None = None
@@ -42,6 +52,10 @@ class CloudEvents(Connector):
         "Let the sending system POST each CloudEvent to the webhook URL, with the header "
         "Authorization: Bearer and the secret of this source.\n"
         "Senders of Standard Webhooks sign with the secret instead."
+    )
+    not_covered: ClassVar[tuple[str, ...]] = (
+        "The person who did something has no member of its own: attributes.detail is free text, "
+        "which only people with the permission to see contacts get.",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         *event_parser.SETTINGS,

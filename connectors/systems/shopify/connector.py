@@ -1,8 +1,8 @@
 """Shopify: webhooks of orders, fulfillments and refunds."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
@@ -10,10 +10,18 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.payload import Node, PayloadError, load_json
-from connectors.sdk.settings import Setting, SettingType
-from connectors.sdk.webhook_and_poll_types import WebhookRequest
+from connectors.sdk.settings import Setting
+from connectors.sdk.webhook_and_poll_types import (
+    HttpClient,
+    PollContext,
+    PolledPage,
+    WebhookRequest,
+)
 from connectors.systems.shopify.fulfillments import FulfillmentReader
+from connectors.systems.shopify.graphql_orders import convert_graphql_order, is_graphql_order
+from connectors.systems.shopify.graphql_poll import poll_orders
 from connectors.systems.shopify.orders import OrderReader
+from connectors.systems.shopify.settings import SETTINGS
 
 SIGNATURE = "x-shopify-hmac-sha256"
 TOPIC = "x-shopify-topic"
@@ -29,39 +37,42 @@ class Shopify(Connector):
     slug: ClassVar[str] = "shopify"
     title: ClassVar[str] = "Shopify"
     role: ClassVar[SourceRole] = SourceRole.SHOP
-    reception = "webhooks (orders, fulfillments, refunds)"
+    reception = "webhooks (orders, fulfillments, refunds), and polled"
+    polls = True
+    poll_interval = timedelta(minutes=15)
     setup = (
         'Shopify admin > Settings > Notifications > Webhooks > "Create webhook", format JSON, with '
         "the webhook URL: for the events Order creation, Order update, Order cancellation, "
         "Fulfillment creation, Fulfillment update and Refund create.\n"
         "Below the list, Shopify shows the key that signs all of them. Enter it as the secret of "
-        "this source."
+        "this source.\n"
+        "For the poll, which reads what lost webhooks reported: create an app in the Dev "
+        "Dashboard, install it in the shop, and enter its client id and client secret, or the "
+        "access token of an older custom app, as settings."
     )
-    settings: ClassVar[tuple[Setting, ...]] = (
-        Setting(
-            "test_traffic",
-            "Set to yes to also process orders and refunds marked as test.",
-            SettingType.BOOLEAN,
-            label="Process test orders",
-        ),
-        Setting(
-            "channel",
-            "The name of the sales channel.",
-            default="web",
-            label="Sales channel",
-        ),
-        Setting(
-            "customer_attribute",
-            "The note attribute that contains the customer number of the ERP.",
-            label="Note attribute with the customer number",
-        ),
-        Setting(
-            "zone",
-            "The IANA time zone of times without an offset. Without it they are rejected.",
-            SettingType.ZONE,
-            label="Time zone",
-        ),
+    topics: ClassVar[tuple[str, ...]] = (
+        "orders/create",
+        "orders/updated",
+        "orders/cancelled",
+        "orders/edited",
+        "fulfillments/create",
+        "fulfillments/update",
+        "fulfillment_events/create",
+        "fulfillment_orders/placed_on_hold",
+        "fulfillment_orders/hold_released",
+        "refunds/create",
     )
+    permissions: ClassVar[tuple[str, ...]] = (
+        "read_orders, for the poll.",
+        "read_all_orders, to poll orders that are older than 60 days.",
+        "Access to protected customer data (name), unless the setting customer_names is no.",
+    )
+    not_covered: ClassVar[tuple[str, ...]] = (
+        "Returns (returns/*) are not read; refunds and what they restock are.",
+        "Holds are read from webhooks only.",
+        "A shop that deletes its subscription after failures sends nothing more: the poll goes on.",
+    )
+    settings: ClassVar[tuple[Setting, ...]] = SETTINGS
     stored_headers: ClassVar[frozenset[str]] = frozenset(
         {
             SIGNATURE,
@@ -140,9 +151,24 @@ class Shopify(Connector):
             return {}
         return {TOPIC: topic} if topic else {}
 
+    def is_poll_configured(self) -> bool:
+        """Whether the URL of the shop and credentials are set."""
+        has_credentials = self.config.get("access_token") or self.config.get("client_id")
+        return bool(self.config.get("base_url") and has_credentials)
+
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield orders changed since the cursor; they fill the gaps of lost webhooks."""
+        return poll_orders(self.parsed_settings, http, cursor, context)
+
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse by topic. REST responses wrap the object in a key, webhooks do not."""
         document = load_json(message.body)
+        if isinstance(document.value, dict) and is_graphql_order(document):
+            if not document.has_value("lineItems"):
+                return ParseResult(ignored="the order was deleted after it had changed")
+            document = convert_graphql_order(document)
         guessed = self._guess_topic(document)
         topic = message.headers.get(TOPIC, "").strip().lower() or guessed
         family, _, action = topic.partition("/")

@@ -11,6 +11,7 @@ from connectors.sdk.timestamps import (
     from_unix_seconds,
     local_to_utc,
     parse_date_as_midnight,
+    parse_rfc2822,
     parse_timestamp,
 )
 
@@ -122,3 +123,16 @@ def test_unix_seconds_are_accepted_and_milliseconds_are_not() -> None:
 )
 def test_time_outside_the_calendar_is_a_timestamp_error(text: str, zone: str | None) -> None:
     assert parse_error(text, zone).reason is ParkReason.TIMESTAMP
+
+
+def test_dates_of_rfc_2822_have_an_offset() -> None:
+    expected = ParsedTime(utc(2026, 3, 5, 21, 40, 11))
+    for text in ("Thu, 05 Mar 2026 21:40:11 +0000", "Thu, 05 Mar 2026 15:40:11 -0600"):
+        assert parse_rfc2822(text, "at") == expected
+    assert parse_rfc2822("Thu, 05 Mar 2026 21:40:11 -0000", "at") == expected
+    for text in ("", " ", "Thu, 01 Jan 1970 00:00:00 +0000"):
+        assert parse_rfc2822(text, "at") is None
+    for text in ("2026-03-05", "soon", "Thu, 31 Feb 2026 21:40:11 +0000"):
+        with pytest.raises(PayloadError) as caught:
+            parse_rfc2822(text, "at")
+        assert caught.value.reason is ParkReason.TIMESTAMP

@@ -38,6 +38,21 @@ def parse(body: Any, headers: dict[str, str] | None = None, **config: str) -> Pa
     return CloudEvents({"source": "ce", **config}).parse(RawMessage(raw, headers or {}, NOW))
 
 
+@pytest.mark.parametrize("channel", ["portal", "field", "inside sales"])
+def test_an_order_captured_offline_has_its_own_time_channel_and_person(channel: str) -> None:
+    data = {
+        "order": {"number": "F-881", "channel": channel},
+        "attributes": {"detail": "entered by J. Ruiz"},
+    }
+    (received,) = parse(event(time="2026-03-06T15:20:00-06:00", data=data)).events
+    assert received.occurred_at == datetime(2026, 3, 6, 21, 20, tzinfo=UTC)  # before NOW
+    assert {name.value: text for name, text in received.attributes.items()} == {
+        "channel": channel,
+        "detail": "entered by J. Ruiz",
+    }
+    assert received.flags == ()
+
+
 def parse_error(body: Any, **config: str) -> PayloadError:
     with pytest.raises(PayloadError) as caught:
         parse(body, None, **config)
