@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from connectors.sdk.http_requests import (
     build_form_request,
@@ -74,7 +75,9 @@ def build_request(
     numbers: Sequence[str],
 ) -> HttpRequest:
     """Return the request without authorization. Raises PollError."""
-    url = texts.render(rule.url)
+    url = RequestTemplateTexts(
+        {**texts.texts, "number": quote(texts.texts.get("number", ""), safe=",")}, texts.reading
+    ).render(rule.url)
     query = {name: texts.render(text) for name, text in rule.query.items()} | dict(extra_query)
     headers = {name: texts.render(text) for name, text in rule.headers.items()}
     if rule.kind is RequestKind.GET:

@@ -240,8 +240,12 @@ class PollRule:
     about_open_packages: bool = False
     # Texts that the name of the carrier contains; empty: packages of every carrier.
     carriers: tuple[str, ...] = ()
+    # Patterns of the numbers of packages whose carrier is unknown; empty: all of them.
+    unnamed_carrier: tuple[str, ...] = ()
+    # Statuses of a response that says that the numbers are unknown.
+    not_found: frozenset[int] = frozenset()
     numbers_per_call: int = 30
-    limit_calls: int = 0
+    limit_calls: Template | None = None
     limit_period: timedelta = timedelta()
 
 

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.encode_json import encode_json
-from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.manifest.build_poll_requests import (
     RequestTemplateTexts,
     build_authorization_per_secret,
@@ -18,8 +18,16 @@ from connectors.sdk.manifest.build_poll_requests import (
     settings_in_templates,
 )
 from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule, ReadRule
+from connectors.sdk.manifest.open_package_numbers import (
+    numbers_to_ask,
+    says_that_numbers_are_unknown,
+)
 from connectors.sdk.manifest.page_links import PagePosition
 from connectors.sdk.manifest.paths import Scope, Template
+from connectors.sdk.manifest.poll_call_budget import (
+    calls_per_window,
+    count_call_unless_limit_reached,
+)
 from connectors.sdk.manifest.poll_state import PollState, parse_poll_time, time_text_minus_overlap
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.request_authorization import BaseAuthorization
@@ -55,6 +63,7 @@ class ManifestPoller:
     context: PollContext
     state: PollState = field(default_factory=PollState)
     _requests: AuthorizedRequests = field(init=False)
+    _calls_per_window: int = field(init=False)
     _file_error: PollError | None = None
 
     def __post_init__(self) -> None:
@@ -63,6 +72,7 @@ class ManifestPoller:
             [request.url, request.query, request.headers, request.body, rule.auth.texts]
         )
         texts = RequestTemplateTexts(self.texts, self.read.reading)
+        self._calls_per_window = calls_per_window(rule, texts)
         secrets = self.secrets if uses_secret else ()
         now, tokens = self.context.now, self.context.tokens
         authorizations = build_authorization_per_secret(rule.auth, texts, secrets, now, tokens)
@@ -79,8 +89,7 @@ class ManifestPoller:
     def _pages_about_packages(self) -> Iterator[PolledPage]:
         """Ask for the open packages, continuing after the last one that was asked for."""
         packages = self.context.open_packages(self.rule.carriers, self.state.last_number)
-        numbers = sorted({package.tracking_number for package in packages})
-        queue = self.state.tracking_numbers_left_to_ask(numbers)
+        queue = self.state.tracking_numbers_left_to_ask(numbers_to_ask(self.rule, packages))
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
         for start in range(0, len(queue), size):
@@ -88,9 +97,11 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            records = self._record_scopes(read_response_document(self.rule.request.kind, response))
+            is_known = response.status not in self.rule.not_found
+            document = read_response_document(self.rule.request.kind, response)
+            records = self._record_scopes(document) if is_known else []
             self.state.last_number = batch[-1]
-            if batch[-1] == queue[-1] or not self._has_calls_left():
+            if batch[-1] == queue[-1] or 0 < self._calls_per_window <= self.state.calls:
                 self.state.record_every_package_asked()
             yield PolledPage(
                 tuple(map(self._scope_to_polled_record, records)), self.state.to_cursor_text()
@@ -226,7 +237,8 @@ class ManifestPoller:
                 return request
             return HttpRequest(request.method, position.link, {}, request.headers, request.body)
 
-        return (yield from self._requests.send(build, self.state.to_cursor_text))
+        is_answer = partial(says_that_numbers_are_unknown, self.rule)
+        return (yield from self._requests.send(build, self.state.to_cursor_text, is_answer))
 
     def _request_texts(
         self, position: PagePosition, numbers: Sequence[str], secret_index: int = 0
@@ -281,18 +293,6 @@ class ManifestPoller:
         return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
 
     def _count_call_unless_limit_reached(self) -> Pages:
-        """Count a call, also one that fails; False if the budget of the window is used up."""
-        if not self.rule.limit_calls:
-            return True
-        now, window_start = self.context.now, self.state.window_start
-        started = datetime.fromisoformat(window_start) if window_start else now
-        if not window_start or now - started >= self.rule.limit_period:
-            self.state.window_start, self.state.calls = format_rfc3339(now), 0
-        if self.state.calls >= self.rule.limit_calls:
-            return False
-        self.state.calls += 1
-        yield PolledPage((), self.state.to_cursor_text())
-        return True
-
-    def _has_calls_left(self) -> bool:
-        return not self.rule.limit_calls or self.state.calls < self.rule.limit_calls
+        """Count a call; False if the budget of the window is used up."""
+        calls, now = self._calls_per_window, self.context.now
+        return (yield from count_call_unless_limit_reached(self.rule, calls, self.state, now))

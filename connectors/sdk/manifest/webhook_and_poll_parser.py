@@ -12,6 +12,7 @@ from connectors.sdk.manifest.definition import (
     WebhookRule,
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
+from connectors.sdk.manifest.paths import Template
 from connectors.sdk.manifest.poll_request_parser import (
     POLL,
     parse_auth,
@@ -136,6 +137,9 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     size = int(next_page.pop("size", 100))
     request = parse_request(parser, data)
     _report_unused_next_page_or_cursor(parser, next_page, cursor)
+    for name in ("carriers", "unnamed_carrier", "not_found"):
+        if name in data and "about" not in data:
+            parser.report((*POLL, name), f"{name} needs about: open_packages")
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
         parser.report((*POLL, "files"), "files need a listing that is read with get")
     return PollRule(
@@ -158,8 +162,10 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         page_size=size,
         about_open_packages="about" in data,
         carriers=tuple(name.casefold() for name in data.get("carriers", ())),
+        unnamed_carrier=tuple(pattern.upper() for pattern in data.get("unnamed_carrier", ())),
+        not_found=frozenset(map(int, data.get("not_found", ()))),
         numbers_per_call=max(int(data.get("numbers_per_call", 30)), 1),
-        limit_calls=int(limit.get("calls", 0)),
+        limit_calls=_parse_limit_of_calls(parser, limit["calls"]) if limit else None,
         limit_period=_parse_duration_zero_if_absent(parser, limit, "per", (*POLL, "limit")),
     )
 
@@ -189,6 +195,15 @@ def _report_unused_next_page_or_cursor(
         parser.report((*POLL, "cursor"), "the cursor needs query, or {$since} in the request")
     if "from_newest" in next_page and not cursor:
         parser.report(at, "from_newest needs a cursor")
+
+
+def _parse_limit_of_calls(parser: OperatorParser, text: str) -> Template:
+    """Parse a whole number, or the setting that has it."""
+    at: Position = (*POLL, "limit", "calls")
+    template = parser.template(text, at)
+    if not template.placeholders and not (text.isascii() and text.isdecimal()):
+        parser.report(at, "give a whole number, or a setting of type integer")
+    return template
 
 
 def _parse_duration_zero_if_absent(
