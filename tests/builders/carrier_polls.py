@@ -1,12 +1,16 @@
 """Poll a carrier about packages under way, over HTTP and into PostgreSQL."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
+from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from tests.builders.carrier_server import CarrierServer
-from visibility.ingest import polling
+from visibility.ingest import polling, source_secrets
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import Event, InboundMessage, MessageState, Source
@@ -33,8 +37,8 @@ class CarrierPolls:
         return cls(server, source.source, wms.source, now)
 
     def ship(self, number: str, carrier: str) -> None:
-        """Report that a package left yesterday."""
-        data: dict[str, Any] = {"order": f"S-{number}", "tracking": [number]}
+        """Report that packages left yesterday; commas separate their numbers."""
+        data: dict[str, Any] = {"order": f"S-{number[:30]}", "tracking": number.split(",")}
         data["attributes"] = {"carrier": carrier} if carrier else {}
         event = {
             "specversion": "1.0",
@@ -58,6 +62,17 @@ class CarrierPolls:
         job_functions.process_messages_and_refold()
         assert not InboundMessage.objects.filter(state=MessageState.PARKED).exists()
         return Source.objects.get(pk=self.source.pk)
+
+    def receive(self, body: bytes, headers: Mapping[str, str], query: str = "") -> None:
+        """Check and store a webhook as the intake does. Raises InvalidSignature."""
+        connector = self.source.build_connector()
+        sealed = source_secrets.decrypt_secrets(self.source.sealed_secrets)
+        secrets = source_secrets.unexpired_signing_secrets(sealed, self.now)
+        request = WebhookRequest("POST", "/", dict(parse_qsl(query)), headers, body)
+        connector.verify(request, secrets, self.now)
+        key = connector.dedupe_key(request) or hashlib.sha256(body).hexdigest()
+        store_messages([IncomingMessage(self.source.pk, key, {}, body)])
+        job_functions.process_messages_and_refold()
 
     def events(self) -> list[tuple[str, datetime]]:
         """Types and times of the carrier's events, oldest first."""

@@ -23,7 +23,7 @@ CONNECTORS = {
     "standard_webhooks",
     "x12",
 }
-MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "ups", "woocommerce"}
+MANIFESTS = {"aftership", "easypost", "fedex", "northlog_945", "odoo", "ups", "woocommerce"}
 RULES = {
     "kpi_off_limit",
     "no_tracking_scan",
