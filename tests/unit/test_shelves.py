@@ -23,7 +23,16 @@ CONNECTORS = {
     "standard_webhooks",
     "x12",
 }
-MANIFESTS = {"aftership", "easypost", "fedex", "northlog_945", "odoo", "ups", "woocommerce"}
+MANIFESTS = {
+    "aftership",
+    "easypost",
+    "fedex",
+    "northlog_945",
+    "odoo",
+    "shippo",
+    "ups",
+    "woocommerce",
+}
 RULES = {
     "kpi_off_limit",
     "no_tracking_scan",

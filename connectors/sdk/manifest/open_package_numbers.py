@@ -8,22 +8,26 @@ from connectors.sdk.manifest.definition import PollRule
 from connectors.sdk.webhook_and_poll_types import HttpResponse, OpenPackage, PollError
 
 
-def numbers_to_ask(rule: PollRule, packages: Sequence[OpenPackage]) -> list[str]:
-    """Return the numbers in order, each once.
+def carrier_code_by_number(rule: PollRule, packages: Sequence[OpenPackage]) -> dict[str, str]:
+    """Return the numbers to ask for in order, each with the code of its carrier in the API.
 
     A package whose carrier no source named is only asked for if its number has one of the
-    `unnamed_carrier` patterns, if there are any. A number with other than printable ASCII
+    `unnamed_carrier` patterns, if there are any. If the API wants codes of carriers, those of
+    packages whose carrier has none are left out. A number with other than printable ASCII
     characters belongs to no carrier, and cannot stand in a header.
     """
-    return sorted(
-        {
-            package.tracking_number
-            for package in packages
-            if package.tracking_number.isascii()
-            and package.tracking_number.isprintable()
-            and (package.carrier or _has_number_of_carrier(rule, package.tracking_number))
-        }
-    )
+    codes = {}
+    for package in sorted(packages, key=lambda package: package.tracking_number):
+        number, name = package.tracking_number, package.carrier.casefold()
+        code = next((code for text, code in rule.carrier_codes.items() if text in name), "")
+        if (
+            number.isascii()
+            and number.isprintable()
+            and (name or _has_number_of_carrier(rule, number))
+            and (code or not rule.carrier_codes)
+        ):
+            codes[number] = code
+    return codes
 
 
 def says_that_numbers_are_unknown(rule: PollRule, response: HttpResponse) -> bool:
@@ -31,7 +35,7 @@ def says_that_numbers_are_unknown(rule: PollRule, response: HttpResponse) -> boo
 
     A wrong URL has one of these statuses too, but no document of the API.
     """
-    if response.status not in rule.not_found:
+    if response.status not in rule.unknown_number:
         return False
     try:
         return bool(read_response_document(rule.request.kind, response).value)

@@ -19,7 +19,7 @@ from connectors.sdk.manifest.build_poll_requests import (
 )
 from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule, ReadRule
 from connectors.sdk.manifest.open_package_numbers import (
-    numbers_to_ask,
+    carrier_code_by_number,
     says_that_numbers_are_unknown,
 )
 from connectors.sdk.manifest.page_links import PagePosition
@@ -64,6 +64,7 @@ class ManifestPoller:
     state: PollState = field(default_factory=PollState)
     _requests: AuthorizedRequests = field(init=False)
     _calls_per_window: int = field(init=False)
+    _carrier_codes: dict[str, str] = field(default_factory=dict)
     _file_error: PollError | None = None
 
     def __post_init__(self) -> None:
@@ -87,9 +88,10 @@ class ManifestPoller:
             yield from self._changed_pages()
 
     def _pages_about_packages(self) -> Iterator[PolledPage]:
-        """Ask for the open packages, continuing after the last one that was asked for."""
+        """Ask for the open packages, continuing after the last one."""
         packages = self.context.open_packages(self.rule.carriers, self.state.last_number)
-        queue = self.state.tracking_numbers_left_to_ask(numbers_to_ask(self.rule, packages))
+        self._carrier_codes = carrier_code_by_number(self.rule, packages)
+        queue = self.state.tracking_numbers_left_to_ask(list(self._carrier_codes))
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
         for start in range(0, len(queue), size):
@@ -97,7 +99,7 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            is_known = response.status not in self.rule.not_found
+            is_known = response.status not in self.rule.unknown_number
             document = read_response_document(self.rule.request.kind, response)
             records = self._record_scopes(document) if is_known else []
             self.state.last_number = batch[-1]
@@ -247,6 +249,7 @@ class ManifestPoller:
         built_in = {
             "secret": secret.decode("utf-8", "replace"),
             "number": ",".join(numbers),
+            "carrier": self._carrier_codes.get(",".join(numbers), ""),
             **position.texts_for_request_templates(self.rule),
         }
         return RequestTemplateTexts({**self.texts, **built_in}, self.read.reading)
@@ -293,6 +296,5 @@ class ManifestPoller:
         return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
 
     def _count_call_unless_limit_reached(self) -> Pages:
-        """Count a call; False if the budget of the window is used up."""
-        calls, now = self._calls_per_window, self.context.now
-        return (yield from count_call_unless_limit_reached(self.rule, calls, self.state, now))
+        budget = self._calls_per_window, self.state, self.context.now
+        return (yield from count_call_unless_limit_reached(self.rule, *budget))

@@ -123,6 +123,7 @@ HMAC = {
 VERIFY = closed_object_schema(
     {
         **HMAC,
+        "or_query_token": TEXT,
         "token_header": TEXT,
         "query_token": TEXT,
         "basic": YES_NO,
@@ -162,7 +163,7 @@ WEBHOOK = closed_object_schema(
 )
 # Settings of every source, and names that templates of polls fill in.
 RESERVED_SETTING_NAMES = [
-    *("secret", "source", "number", "role", "drop", "governed"),
+    *("secret", "source", "number", "carrier", "role", "drop", "governed"),
     *("silent_after", "reports_in_batches", "warehouses", "number_issuers"),
     *("since", "page_cursor", "page", "offset"),
 ]

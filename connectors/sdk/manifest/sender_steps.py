@@ -55,7 +55,7 @@ def request_example(manifest: ManifestDefinition, url: str) -> str:
     elif rule.method == "bearer":
         headers.append("authorization: Bearer $SECRET")
     elif rule.method == "query_token":
-        url = f"{url}?{rule.header}=$SECRET"
+        url = f"{url}?{rule.query_token}=$SECRET"
     options = [f'-H "{header}"' for header in headers]
     if rule.method == "basic":
         options.append('-u "$SECRET"')
@@ -69,7 +69,7 @@ def _verification_step(rule: VerifyRule) -> str:
     if rule.method == "token_header":
         return f"Send the secret in the header {rule.header}."
     if rule.method == "query_token":
-        return f"Add the secret to the URL: ?{rule.header}= and the secret."
+        return f"Add the secret to the URL: ?{rule.query_token}= and the secret."
     if rule.method == "basic":
         return "Send the secret with HTTP basic authentication. It has the form user:password."
     if rule.method == "bearer":
@@ -89,6 +89,8 @@ def _verification_step(rule: VerifyRule) -> str:
         sentence += f" Send the Unix time in the header {rule.timestamp_header}."
     if rule.id_header:
         sentence += f" Send the id in the header {rule.id_header}."
+    if rule.query_token:
+        sentence += f" Or add the secret to the URL: ?{rule.query_token}= and the secret."
     return sentence
 
 

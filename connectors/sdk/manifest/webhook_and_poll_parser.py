@@ -85,10 +85,10 @@ def _parse_verify(parser: OperatorParser, data: Mapping[str, Any]) -> VerifyRule
             parser.report(at, "the signed id needs id_header")
     elif set(data) - {method}:
         parser.report(at, f"{', '.join(sorted(set(data) - {method}))} belongs to hmac")
-    header = data.get("header", data.get("token_header", data.get("query_token", "")))
     return VerifyRule(
         method=method,
-        header=header if method == "query_token" else header.lower(),
+        header=data.get("header", data.get("token_header", "")).lower(),
+        query_token=data.get("query_token", data.get("or_query_token", "")),
         algorithm=data.get("hmac", "sha256"),
         encoding=data.get("encoding", "hex"),
         prefix=data.get("prefix", ""),
@@ -129,6 +129,7 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     """Parse `receive.poll`."""
     parser.built_in_names |= {"secret", "since", "page_cursor", "page", "offset"}
     parser.built_in_names |= {"number"} if "about" in data else set()
+    parser.built_in_names |= {"carrier"} if "carrier_codes" in data else set()
     next_page, cursor, limit = (
         dict(data.get("next", {})),
         data.get("cursor", {}),
@@ -137,9 +138,11 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     size = int(next_page.pop("size", 100))
     request = parse_request(parser, data)
     _report_unused_next_page_or_cursor(parser, next_page, cursor)
-    for name in ("carriers", "unnamed_carrier", "not_found"):
+    for name in ("carriers", "carrier_codes", "unnamed_carrier", "unknown_number"):
         if name in data and "about" not in data:
             parser.report((*POLL, name), f"{name} needs about: open_packages")
+    if "carrier_codes" in data and data.get("numbers_per_call") != "1":
+        parser.report((*POLL, "carrier_codes"), 'carrier_codes needs numbers_per_call: "1"')
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
         parser.report((*POLL, "files"), "files need a listing that is read with get")
     return PollRule(
@@ -161,9 +164,14 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         next_page=next_page,
         page_size=size,
         about_open_packages="about" in data,
-        carriers=tuple(name.casefold() for name in data.get("carriers", ())),
+        carriers=tuple(
+            name.casefold() for name in data.get("carriers", data.get("carrier_codes", ()))
+        ),
+        carrier_codes={
+            name.casefold(): code for name, code in data.get("carrier_codes", {}).items()
+        },
         unnamed_carrier=tuple(pattern.upper() for pattern in data.get("unnamed_carrier", ())),
-        not_found=frozenset(map(int, data.get("not_found", ()))),
+        unknown_number=frozenset(map(int, data.get("unknown_number", ()))),
         numbers_per_call=max(int(data.get("numbers_per_call", 30)), 1),
         limit_calls=_parse_limit_of_calls(parser, limit["calls"]) if limit else None,
         limit_period=_parse_duration_zero_if_absent(parser, limit, "per", (*POLL, "limit")),

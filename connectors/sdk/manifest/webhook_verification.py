@@ -30,7 +30,7 @@ def verify(
     """
     if rule.method == "standard_webhooks":
         standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
-    elif rule.method == "hmac":
+    elif rule.method == "hmac" and not (rule.query_token and rule.header not in request.headers):
         _verify_hmac(rule, request, secrets, now)
     else:
         token = _given_token(rule, request)
@@ -40,8 +40,8 @@ def verify(
 
 
 def _given_token(rule: VerifyRule, request: WebhookRequest) -> str:
-    if rule.method == "query_token":
-        return request.query.get(rule.header, "")
+    if rule.query_token:
+        return request.query.get(rule.query_token, "")
     if rule.method == "token_header":
         return request.headers.get(rule.header, "")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")

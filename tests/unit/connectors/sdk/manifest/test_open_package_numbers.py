@@ -22,7 +22,7 @@ POLL = """receive:
     about: open_packages
     carriers: [acme]
     unnamed_carrier: ["ac[0-9]*"]
-    not_found: ["404"]
+    unknown_number: ["404"]
     numbers_per_call: "1"
     limit: {calls: "{$calls}", per: 1 day}
     get: "{$base_url}/track/{$number}"
@@ -41,11 +41,11 @@ EMPTY: dict[str, Any] = {"scans": []}
 
 
 def poll(
-    http: PreparedHttp, packages: Sequence[OpenPackage], cursor: str = "", **config: str
+    http: PreparedHttp, packages: Sequence[OpenPackage], *, text: str = MANIFEST, **config: str
 ) -> list[PolledPage]:
-    system = connector(MANIFEST, base_url="https://acme.test", **config)
+    system = connector(text, base_url="https://acme.test", **config)
     context = PollContext(NOW, lambda *_: packages)
-    return list(system.poll_with_context(http, cursor, [], context))
+    return list(system.poll_with_context(http, "", [], context))
 
 
 def urls(http: PreparedHttp) -> list[str]:
@@ -99,8 +99,31 @@ def test_the_budget_can_be_a_setting() -> None:
 
 def test_members_about_open_packages_and_limits_are_checked() -> None:
     not_about = MANIFEST.replace("    about: open_packages\n", "")
-    assert any("not_found needs about" in p for p in problems(not_about))
+    assert any("unknown_number needs about" in p for p in problems(not_about))
     assert any("whole number" in p for p in problems(MANIFEST.replace("{$calls}", "many")))
     assert any(
         "no setting 'callz'" in p for p in problems(MANIFEST.replace("{$calls}", "{$callz}"))
     )
+
+
+CODES = MANIFEST.replace(
+    "    carriers: [acme]\n", "    carrier_codes: {acme: ac_1, ac: ac_2}\n"
+).replace("/track/{$number}", "/track/{$carrier}/{$number}")
+
+
+def test_packages_of_carriers_without_a_code_are_left_out() -> None:
+    http = PreparedHttp(EMPTY, EMPTY)
+    packages = [
+        OpenPackage("1", "Acme Ground"),
+        OpenPackage("2", "Acorn"),
+        OpenPackage("3", "Bolt"),
+        OpenPackage("AC4", ""),
+    ]
+    poll(http, packages, text=CODES)
+    assert urls(http) == ["ac_1/1", "ac_2/2"]
+
+
+def test_carrier_codes_need_a_request_for_each_number() -> None:
+    assert not problems(CODES)
+    several = CODES.replace('numbers_per_call: "1"', 'numbers_per_call: "2"')
+    assert any("carrier_codes needs numbers_per_call" in p for p in problems(several))
