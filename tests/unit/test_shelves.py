@@ -29,6 +29,7 @@ MANIFESTS = {
     "fedex",
     "northlog_945",
     "odoo",
+    "shipengine",
     "shippo",
     "ups",
     "woocommerce",

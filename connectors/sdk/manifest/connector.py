@@ -74,7 +74,9 @@ class ManifestConnector(Connector):
         """Check the declared signature or token."""
         if self.manifest.webhook is None:
             raise InvalidSignature("this connector receives no webhooks")
-        webhook_verification.verify(self.manifest.webhook.verify, request, secrets, now)
+        rule = self.manifest.webhook.verify
+        public_keys = self.config.get(rule.public_keys_setting, "").strip()
+        webhook_verification.verify(rule, request, secrets, now, public_keys)
 
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as the vendor does."""

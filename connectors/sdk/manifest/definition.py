@@ -138,6 +138,9 @@ class VerifyRule:
     id_header: str = ""
     tolerance: timedelta = timedelta(minutes=5)
     key_form: str = "text"
+    # RSA: the setting with the public keys, and the header with the id of the key.
+    public_keys_setting: str = ""
+    key_id_header: str = ""
     # The member of the query with the secret: the only proof, or one in place of a signature.
     query_token: str = ""
 

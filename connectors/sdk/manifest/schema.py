@@ -123,6 +123,9 @@ HMAC = {
 VERIFY = closed_object_schema(
     {
         **HMAC,
+        "rsa": {"enum": ["sha256"]},
+        "public_keys": TEXT,
+        "key_id_header": TEXT,
         "or_query_token": TEXT,
         "token_header": TEXT,
         "query_token": TEXT,

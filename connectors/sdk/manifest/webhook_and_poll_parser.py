@@ -23,7 +23,9 @@ from connectors.sdk.manifest.problems import Position
 from connectors.sdk.parse_setting_values import parse_duration
 
 WEBHOOK: Position = ("receive", "webhook")
-VERIFY_METHODS = ("hmac", "token_header", "query_token", "basic", "bearer", "standard_webhooks")
+VERIFY_METHODS = (
+    *("hmac", "rsa", "token_header", "query_token", "basic", "bearer", "standard_webhooks"),
+)
 NEXT_METHODS = (
     "link_header",
     "url_field",
@@ -75,19 +77,26 @@ def _parse_verify(parser: OperatorParser, data: Mapping[str, Any]) -> VerifyRule
         return VerifyRule("bearer")
     (method,) = methods
     fields = data.get("fields", {})
-    if method == "hmac":
+    if method == "rsa":
+        if "public_keys" not in data:
+            parser.report(at, "rsa needs public_keys, the setting with the public keys")
+        else:
+            parser.note_used_setting_or_report(data["public_keys"], (*at, "public_keys"))
+    if method in {"hmac", "rsa"}:
         signed = data.get("signed", "body")
         if "header" not in data:
-            parser.report(at, "hmac needs the header of the signature")
+            parser.report(at, f"{method} needs the header of the signature")
         if "timestamp" in signed and not (data.get("timestamp_header") or fields.get("timestamp")):
             parser.report(at, "the signed timestamp needs timestamp_header or fields.timestamp")
         if signed.startswith("id.") and "id_header" not in data:
             parser.report(at, "the signed id needs id_header")
     elif set(data) - {method}:
-        parser.report(at, f"{', '.join(sorted(set(data) - {method}))} belongs to hmac")
+        parser.report(at, f"{', '.join(sorted(set(data) - {method}))} belongs to hmac or rsa")
     return VerifyRule(
         method=method,
         header=data.get("header", data.get("token_header", "")).lower(),
+        public_keys_setting=data.get("public_keys", ""),
+        key_id_header=data.get("key_id_header", "").lower(),
         query_token=data.get("query_token", data.get("or_query_token", "")),
         algorithm=data.get("hmac", "sha256"),
         encoding=data.get("encoding", "hex"),
