@@ -25,6 +25,7 @@ CONNECTORS = {
 }
 MANIFESTS = {
     "aftership",
+    "dhl",
     "easypost",
     "fedex",
     "northlog_945",
@@ -32,6 +33,7 @@ MANIFESTS = {
     "shipengine",
     "shippo",
     "ups",
+    "usps",
     "woocommerce",
 }
 RULES = {
