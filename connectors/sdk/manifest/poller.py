@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
-from connectors.sdk.encode_json import encode_json
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.manifest.build_poll_requests import (
     RequestTemplateTexts,
     build_authorization_per_secret,
     build_request,
+    polled_record,
     read_response_document,
     settings_in_templates,
 )
@@ -88,13 +88,11 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            records = self._record_scopes(read_response_document(self.rule.request.kind, response))
+            records = self._record_scopes(self._read_document(response))
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or not self._has_calls_left():
                 self.state.record_every_package_asked()
-            yield PolledPage(
-                tuple(map(self._scope_to_polled_record, records)), self.state.to_cursor_text()
-            )
+            yield PolledPage(self._polled_records(records), self.state.to_cursor_text())
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
@@ -106,7 +104,7 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(position, ())
             if response is None:
                 return
-            document = read_response_document(self.rule.request.kind, response)
+            document = self._read_document(response)
             records = self._record_scopes(document)
             times = [self._change_time_text_of_record(scope) for scope in records]
             for at in filter(None, times):
@@ -127,7 +125,7 @@ class ManifestPoller:
             if following is None and self.rule.files:
                 self.state.files = listed
             yield PolledPage(
-                () if self.rule.files else tuple(map(self._scope_to_polled_record, records)),
+                () if self.rule.files else self._polled_records(records),
                 self.state.to_cursor_text(),
             )
             if following is None:
@@ -167,7 +165,7 @@ class ManifestPoller:
             name = self._render(rule.name, record=record)
             if rule.pattern and not fnmatchcase(name.lower(), rule.pattern.lower()):
                 continue
-            key = self._scope_to_polled_record(record).dedupe_key
+            key = polled_record(self.rule, record).dedupe_key
             digest = hashlib.sha256(key.encode()).hexdigest()[:16]
             listed.append(digest)
             if len(listed) > MAX_LISTED_FILES:
@@ -257,6 +255,9 @@ class ManifestPoller:
     def _scope(self, document: Node) -> Scope:
         return Scope(document, self.texts, self.read.reading)
 
+    def _read_document(self, response: HttpResponse) -> Node:
+        return read_response_document(self.rule.request.kind, response, self.read.format)
+
     def _record_scopes(self, document: Node) -> list[Scope]:
         scope, records = self._scope(document), self.rule.records
         try:
@@ -271,14 +272,8 @@ class ManifestPoller:
             raise PollError(f"the response is invalid ({error})") from None
         return [scope]
 
-    def _scope_to_polled_record(self, scope: Scope) -> PolledRecord:
-        """A record as a message. Without a declared key, its content identifies it."""
-        body = encode_json(scope.node.value)
-        try:
-            key = self.rule.record_key.render(scope) if self.rule.record_key else ""
-        except PayloadError:
-            key = ""
-        return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
+    def _polled_records(self, scopes: Sequence[Scope]) -> tuple[PolledRecord, ...]:
+        return tuple(polled_record(self.rule, scope) for scope in scopes)
 
     def _count_call_unless_limit_reached(self) -> Pages:
         """Count a call, also one that fails; False if the budget of the window is used up."""
