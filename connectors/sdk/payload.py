@@ -180,7 +180,13 @@ class Node:
 
     def _raise_type_mismatch(self, expected: str) -> NoReturn:
         got = "nothing" if self.value is None else type(self.value).__name__
-        names = {"dict": "an object", "list": "a list", "str": "text", "Decimal": "a number"}
+        names = {
+            "dict": "an object",
+            "list": "a list",
+            "str": "text",
+            "Decimal": "a number",
+            "XmlElement": "an element with elements",
+        }
         raise PayloadError(
             ParkReason.SCHEMA, self.path or "$", f"expected {expected}, got {names.get(got, got)}"
         )

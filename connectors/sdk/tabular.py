@@ -31,10 +31,13 @@ class TableDialect:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One row: the line where it ends, and the text of each column."""
+    """One row: the line where it ends, and the text of each column.
+
+    Of files with several types of rows, also the lists of the record.
+    """
 
     line: int
-    fields: dict[str, str]
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Build the requests of a declared poll: the URL, the query, the body and the authorization."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ from connectors.sdk.manifest.definition import (
 )
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope, Template
 from connectors.sdk.manifest.poll_request_parser import name_of_refresh_token_setting
+from connectors.sdk.manifest.read_records_of_message import encode_record
 from connectors.sdk.oauth_authorization import (
     OAuth1Authorization,
     OAuth2Authorization,
@@ -44,12 +46,16 @@ from connectors.sdk.webhook_and_poll_types import (
     NO_TOKENS,
     HttpRequest,
     HttpResponse,
+    PolledRecord,
     PollError,
     TokenStore,
 )
+from connectors.sdk.xml_documents import load_xml
 
 EMPTY = Node(None, "", [False])
 OMITTED = object()
+# Byte order marks and white space.
+XML_BYTES_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe \t\r\n\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +100,33 @@ def build_request(
     return build_json_request(url, {} if body is None else body, query=query, headers=headers)
 
 
-def read_response_document(kind: RequestKind, response: HttpResponse) -> Node:
-    """Return the document of a response. Raises PollError, also for errors inside it."""
+def read_response_document(
+    kind: RequestKind, response: HttpResponse, record_format: str = "json"
+) -> Node:
+    """Return the document of a response. Raises PollError, also for errors inside it.
+
+    Of records in XML, the response may be XML; a listing of XML files may also be JSON.
+    """
+    if record_format == "xml" and response.body.lstrip(XML_BYTES_BEFORE_TEXT).startswith(b"<"):
+        try:
+            return load_xml(response.body)
+        except PayloadError as error:
+            raise PollError(f"the response is invalid ({error})") from None
     if kind is RequestKind.GRAPHQL:
         return read_graphql_body_or_raise_errors(response)
     if kind is RequestKind.JSON_RPC:
         return read_json_rpc_body_or_raise_errors(response)
     return read_json_body_empty_list_if_204(response)
+
+
+def polled_record(rule: PollRule, scope: Scope) -> PolledRecord:
+    """A record as a message. Without a declared key, its content identifies it."""
+    body = encode_record(scope.node)
+    try:
+        key = rule.record_key.render(scope) if rule.record_key else ""
+    except PayloadError:
+        key = ""
+    return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
 
 
 def _fill_in_body_and_apply_operators(

@@ -15,7 +15,8 @@ from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
-from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.manifest.read_records_of_message import load_document
+from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     PollContext,
@@ -118,7 +119,8 @@ class ManifestConnector(Connector):
         if webhook.delivery_id_field is None:
             return ""
         try:
-            scope = Scope(load_json(request.body), {}, ScalarReadingRules())
+            document = load_document(self.manifest.read, request.body)
+            scope = Scope(document, {}, ScalarReadingRules())
             if not webhook.delivery_id_condition.holds(scope):
                 return ""
             return webhook.delivery_id_field.evaluate(scope)

@@ -14,6 +14,7 @@ from connectors.sdk.events import (
     Measure,
     ObjectKind,
 )
+from connectors.sdk.fixed_width import FixedWidthLayout
 from connectors.sdk.manifest.operators import (
     FieldCondition,
     ListOperator,
@@ -120,6 +121,8 @@ class ReadRule:
     columns: tuple[str, ...] = ()
     skip_rows: int = 0
     group: tuple[str, ...] = ()
+    # Of the format fixed_width.
+    layout: FixedWidthLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)

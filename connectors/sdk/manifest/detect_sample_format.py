@@ -1,4 +1,4 @@
-"""Find out how a sample is written: JSON, or a table with its delimiter, charset and signs."""
+"""Find out how a sample is written: JSON, XML, or a table with its delimiter, charset and signs."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sdk.encode_json import encode_json
+from connectors.sdk.manifest.describe_xml_sample import describe_xml_sample
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
 from connectors.sdk.tabular import Table, TableDialect, read_table
 
@@ -36,18 +37,18 @@ class SampleFormat:
     @property
     def is_table(self) -> bool:
         """Whether it is CSV or TSV."""
-        return self.format != "json"
+        return self.format in {"csv", "tsv"}
 
 
 def describe_sample(body: bytes) -> SampleFormat:
-    """Describe a sample. Raises PayloadError if it is neither JSON nor a table."""
+    """Describe a sample. Raises PayloadError if it is neither JSON, XML nor a table."""
     beginning = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:4]
     if not beginning:
         raise PayloadError(ParkReason.EMPTY, "", "the sample is empty")
     if beginning[:1] in (b"{", b"["):
         return _describe_json(body)
     if beginning[:1] == b"<":
-        raise PayloadError(ParkReason.MEDIA, "", "manifests do not read XML; use JSON, CSV or TSV")
+        return SampleFormat("xml", *describe_xml_sample(body, MAX_SAMPLE_ROWS))
     if beginning == XLSX_BEGINNING:
         raise PayloadError(ParkReason.MEDIA, "", "manifests do not read XLSX; save it as CSV")
     return _describe_table(body)
@@ -117,7 +118,7 @@ def _describe_table(body: bytes) -> SampleFormat:
     first_line = text.lstrip().partition("\n")[0]
     delimiter = max(DELIMITERS, key=first_line.count)
     if not first_line.count(delimiter):
-        raise PayloadError(ParkReason.SYNTAX, "", "the sample is neither JSON nor a table")
+        raise PayloadError(ParkReason.SYNTAX, "", "the sample is neither JSON, XML nor a table")
     table = read_table(body, TableDialect(delimiter=delimiter, charset=charset))
     options = {"delimiter": delimiter} if delimiter not in ",\t" else {}
     options |= {"charset": charset} if charset != "utf-8" else {}

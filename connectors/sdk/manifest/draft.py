@@ -18,6 +18,7 @@ from connectors.sdk.manifest.detect_sample_format import (
 )
 from connectors.sdk.manifest.manifest_parser import parse_manifest
 from connectors.sdk.manifest.problems import InvalidManifest
+from connectors.sdk.manifest.yaml_texts import placeholder, quote_yaml
 from connectors.sdk.payload import PayloadError
 
 MAX_CODES = 12
@@ -106,7 +107,7 @@ def _guess_fields(sample: SampleFormat) -> SampleFields:
         )
     first = sample.records[0]
     lists = [name for name, item in first.items() if _is_list_of_objects(item)]
-    preferred = sorted(lists, key=lambda name: not LIST_NAMES.fullmatch(name))
+    preferred = sorted(lists, key=lambda name: not _is_usual_list_name(name))
     lines_path = preferred[0] if preferred else ""
     of_line = _field_names_by_meaning(first[lines_path]) if lines_path else {}
     return SampleFields(
@@ -122,7 +123,8 @@ def _field_names_by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, s
     names.sort(key=lambda name: not re.search(r"(utc|gmt)$", name, re.I))
     for meaning, pattern in USUAL_NAMES.items():
         for name in names:
-            if name in meanings.values() or not re.fullmatch(pattern, name.strip(), re.I):
+            own_name = name.rpartition(".")[2].strip(" @")
+            if name in meanings.values() or not re.fullmatch(pattern, own_name, re.I):
                 continue
             values = [str(record.get(name) or "").strip() for record in records]
             if meaning == "time" and not any(map(detect_time_format, values)):
@@ -138,6 +140,13 @@ def _field_names_by_meaning(records: Sequence[Mapping[str, Any]]) -> dict[str, s
                 meanings["time"] = name
                 break
     return meanings
+
+
+def _is_usual_list_name(path: str) -> bool:
+    """Whether a name of the path is usual for lines; in XML, Lines contains Line."""
+    return any(
+        LIST_NAMES.fullmatch(name) or LIST_NAMES.fullmatch(f"{name}s") for name in path.split(".")
+    )
 
 
 def _is_time(text: str) -> bool:
@@ -191,7 +200,7 @@ def _object_lines(fields: SampleFields) -> Iterator[str]:
         yield f"    - {number}   # CHECK: scheme and issuer"
         if "customer_po" in record:
             issuer = record.get("customer_no")
-            given = f", issuer: {quote_yaml('{' + issuer + '?}')}" if issuer else ""
+            given = f", issuer: {quote_yaml(placeholder(issuer + '?'))}" if issuer else ""
             value = quote_yaml(record["customer_po"])
             yield f"    - {{scheme: customer_po, value: {value}{given}}}"
         if "id" in record and "order" in record:
@@ -238,7 +247,7 @@ def _events_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterato
     is_shipment = "shipment" in record or "tracking" in {**record, **fields.line}
     kind = "shipment.confirmed" if is_shipment else "order.received"
     ids = [record[k] for k in ("order", "shipment", "id") if k in record][:2] or ["CHECK"]
-    key = " ".join(f"{{{name}}}" for name in ids)
+    key = " ".join(placeholder(name) for name in ids)
     yield "events:"
     yield f"  - type: {kind}        # CHECK: the type, and the codes it applies to"
     for name, codes in fields.codes.items():
@@ -248,7 +257,8 @@ def _events_section_lines(sample: SampleFormat, fields: SampleFields) -> Iterato
         yield from _time_lines(sample, record["time"])
     if any(k in fields.line for k in ("line_id", "id", "sku")) and "quantity" in fields.line:
         if is_shipment:
-            yield f"    scope: {quote_yaml('shipment {' + record.get('shipment', ids[0]) + '}')}"
+            shipment = placeholder(record.get("shipment", ids[0]))
+            yield f"    scope: {quote_yaml(f'shipment {shipment}')}"
         measure = "shipped" if is_shipment else "ordered"
         yield f"    lines: {{{measure}: {quote_yaml(fields.line['quantity'])}}}"
         if sample.is_table:
@@ -276,13 +286,3 @@ def _example_lines(sample: SampleFormat) -> Iterator[str]:
     yield "examples:"
     yield f"  - text: {quote_yaml(sample.excerpt)}"
     yield f"    gives: [{UNCHECKED}]              # CHECK: the event types"
-
-
-def quote_yaml(text: str) -> str:
-    """Return text as a YAML scalar; quoted unless it is plain."""
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    for char, code in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
-        escaped = escaped.replace(char, code)
-    return f'"{escaped}"'

@@ -9,6 +9,14 @@ from connectors.sdk.manifest.operator_parser import UNCHANGED, OperatorParser
 from connectors.sdk.manifest.paths import parse_template
 from connectors.sdk.manifest.problems import Position
 
+FILES, TABLES, DOCUMENTS = ("csv", "tsv", "fixed_width"), ("csv", "tsv"), ("json", "xml")
+# The formats to which a member of `read` belongs; the others belong to all.
+FORMATS_OF_READ_MEMBERS = {
+    **dict.fromkeys(("charset", "columns", "skip_rows", "group"), FILES),
+    **dict.fromkeys(("delimiter", "quote", "header"), TABLES),
+    **dict.fromkeys(("records", "envelope"), DOCUMENTS),
+    "row_types": ("fixed_width",),
+}
 OBJECTS = ("order", "shipment", "invoice", "return", "packages")
 # Quantities of these events are totals of one shipment, invoice or refund, never of the order.
 SCOPED_PREFIXES = ("shipment.", "invoice.", "credit.", "return.", "pick.", "pack.")
@@ -127,15 +135,14 @@ def _event_conditions(data: Mapping[str, Any]) -> Iterator[tuple[Position, Any]]
 
 def _check_read_options_fit_format(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     read = data["read"]
-    table_members = {"delimiter", "quote", "charset", "header", "columns", "skip_rows", "group"}
-    if read["format"] == "json":
-        for name in sorted(table_members & read.keys()):
-            parser.report(("read", name), f"{name} belongs to csv and tsv")
-    else:
-        for name in sorted({"records", "envelope"} & read.keys()):
-            parser.report(("read", name), f"{name} belongs to json")
-        if read.get("header") == "no" and "columns" not in read:
-            parser.report(("read",), "without a header the columns must be named")
+    for name in sorted(FORMATS_OF_READ_MEMBERS.keys() & read.keys()):
+        formats = FORMATS_OF_READ_MEMBERS[name]
+        if read["format"] not in formats:
+            parser.report(("read", name), f"{name} belongs to {' and '.join(formats)}")
+    if read.get("header") == "no" and "columns" not in read:
+        parser.report(("read",), "without a header the columns must be named")
+    if {"row_types", "group"} <= read.keys():
+        parser.report(("read", "group"), "give either row_types or group")
     if {"records", "envelope"} <= read.keys():
         parser.report(("read", "envelope"), "give either records or an envelope")
     if read.get("decimal", ".") == read.get("thousands", ""):

@@ -13,18 +13,15 @@ from connectors.sdk.events import Attribute, EventType, Measure, ObjectKind
 from connectors.sdk.manifest import lint
 from connectors.sdk.manifest.definition import (
     AttributeRule,
-    EnvelopeRule,
     EventRule,
     Example,
     IgnoreRule,
     LinesRule,
     ManifestDefinition,
     ObjectRule,
-    ReadRule,
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.operators import ValueOperator
-from connectors.sdk.manifest.paths import ScalarReadingRules, parse_path
 from connectors.sdk.manifest.problems import (
     InvalidManifest,
     ManifestProblem,
@@ -32,6 +29,7 @@ from connectors.sdk.manifest.problems import (
     format_position,
     nearest_line,
 )
+from connectors.sdk.manifest.read_parser import parse_read
 from connectors.sdk.manifest.schema import SCHEMA
 from connectors.sdk.manifest.webhook_and_poll_parser import parse_poll, parse_webhook
 from connectors.sdk.manifest.yaml_reader import YamlDocument, read_yaml
@@ -102,7 +100,7 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         permissions=tuple(data.get("permissions", [])),
         not_covered=tuple(data.get("not_covered", [])),
         settings=settings,
-        read=_parse_read(parser, data["read"]),
+        read=parse_read(parser, data["read"]),
         webhook=parse_webhook(parser, receive["webhook"]) if "webhook" in receive else None,
         poll=poll,
         accepts_files=file_rule is not None,
@@ -171,39 +169,6 @@ def _parse_setting(parser: OperatorParser, name: str, data: Mapping[str, Any]) -
             parser.report((*at, "default"), str(error))
             return replace(setting, default="")
     return setting
-
-
-def _parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
-    charset = data.get("charset", "utf-8")
-    parser.parse_or_report_and_return_default(
-        parse_setting_values.check_charset, charset, ("read", "charset"), None
-    )
-    reading = ScalarReadingRules(
-        frozenset(data.get("blank", ())), data.get("decimal", "."), data.get("thousands", "")
-    )
-    return ReadRule(
-        format=data["format"],
-        records=parser.parse_list_path(data["records"], ("read", "records"))
-        if "records" in data
-        else None,
-        envelope=_parse_envelope(parser, data["envelope"]) if "envelope" in data else None,
-        reading=reading,
-        delimiter=data.get("delimiter", "\t" if data["format"] == "tsv" else ","),
-        quote=data.get("quote", '"'),
-        charset=charset,
-        has_header=data.get("header", "yes") == "yes",
-        columns=tuple(data.get("columns", ())),
-        skip_rows=int(data.get("skip_rows", 0)),
-        group=tuple(data.get("group", ())),
-    )
-
-
-def _parse_envelope(parser: OperatorParser, data: Mapping[str, Any]) -> EnvelopeRule:
-    at: Position = ("read", "envelope")
-    path = parser.parse_or_report_and_return_default(
-        parse_path, data["record"], (*at, "record"), parse_path(".")
-    )
-    return EnvelopeRule(path, parser.condition(data.get("if", {}), (*at, "if")))
 
 
 def _parse_ignore(parser: OperatorParser, data: Mapping[str, Any], at: Position) -> IgnoreRule:

@@ -30,7 +30,9 @@ def carrier_code_by_number(rule: PollRule, packages: Sequence[OpenPackage]) -> d
     return codes
 
 
-def says_that_numbers_are_unknown(rule: PollRule, response: HttpResponse) -> bool:
+def says_that_numbers_are_unknown(
+    rule: PollRule, record_format: str, response: HttpResponse
+) -> bool:
     """Whether the API answered that it does not know the numbers.
 
     A wrong URL has one of these statuses too, but no document of the API.
@@ -38,7 +40,7 @@ def says_that_numbers_are_unknown(rule: PollRule, response: HttpResponse) -> boo
     if response.status not in rule.unknown_number:
         return False
     try:
-        return bool(read_response_document(rule.request.kind, response).value)
+        return bool(read_response_document(rule.request.kind, response, record_format).value)
     except PollError:
         return False
 

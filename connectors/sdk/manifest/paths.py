@@ -3,7 +3,7 @@
 A path is `.` (this value) or member names and indexes such as `lines[0].sku`. A leading `^` starts
 at the record around this one. A template is text with placeholders: `{path}` must have a value,
 `{path?}` may be blank, `{$name}` is a setting. In the key of an event, `{@name}` is its time (`at`)
-or one of its attributes, after their conversion.
+or one of its attributes, after their conversion. The attribute of an XML element is `{.@name}`.
 """
 
 import re
@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from connectors.sdk.payload import Node, ParkReason, PayloadError
+from connectors.sdk.xml_documents import XmlElement, is_blank_element, text_node_of_element
 
 MAX_PATH_LENGTH = 300
 INDEXES = re.compile(r"(?:\[\d{1,4}\])+$")
@@ -68,6 +69,8 @@ class Path:
             if isinstance(step, int):
                 # Odoo writes [id, name] in one interface and a bare id in another.
                 items = node.as_list() if isinstance(node.value, list) else []
+                if isinstance(node.value, XmlElement):
+                    items = [node]  # an element that may repeat
                 if step >= len(items):
                     return Node(None, f"{node.path}[{step}]", [False])
                 node = items[step]
@@ -97,6 +100,8 @@ def parse_path(text: str) -> Path:
         raise ValueError(f"a path has at most {MAX_PATH_LENGTH} characters")
     body = text.lstrip("^")
     levels = len(text) - len(body)
+    if body.startswith(".@"):
+        body = body[1:]  # in a template, {@name} is a text of the event
     if body == "." or (levels and not body):
         return Path(text, levels)
     steps: list[str | int] = []
@@ -116,12 +121,13 @@ def is_null_or_declared_blank(node: Node, reading: ScalarReadingRules) -> bool:
     """Whether the source writes this scalar for a missing value."""
     value = node.value
     if not reading.blank or isinstance(value, dict | list):
-        return value is None
+        return value is None or is_blank_element(value, reading.blank)
     return value is None or _boolean_number_or_string_as_text(node) in reading.blank
 
 
 def scalar_text(node: Node, reading: ScalarReadingRules) -> str:
     """Return a scalar as trimmed text; a boolean as true or false. Raises PayloadError."""
+    node = text_node_of_element(node)
     return (
         "" if is_null_or_declared_blank(node, reading) else _boolean_number_or_string_as_text(node)
     )

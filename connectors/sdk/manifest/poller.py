@@ -9,11 +9,11 @@ from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
-from connectors.sdk.encode_json import encode_json
 from connectors.sdk.manifest.build_poll_requests import (
     RequestTemplateTexts,
     build_authorization_per_secret,
     build_request,
+    polled_record,
     read_response_document,
     settings_in_templates,
 )
@@ -99,15 +99,13 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
+            document = self._read_document(response)
             is_known = response.status not in self.rule.unknown_number
-            document = read_response_document(self.rule.request.kind, response)
             records = self._record_scopes(document) if is_known else []
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or 0 < self._calls_per_window <= self.state.calls:
                 self.state.record_every_package_asked()
-            yield PolledPage(
-                tuple(map(self._scope_to_polled_record, records)), self.state.to_cursor_text()
-            )
+            yield PolledPage(self._polled_records(records), self.state.to_cursor_text())
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
@@ -119,7 +117,7 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(position, ())
             if response is None:
                 return
-            document = read_response_document(self.rule.request.kind, response)
+            document = self._read_document(response)
             records = self._record_scopes(document)
             times = [self._change_time_text_of_record(scope) for scope in records]
             for at in filter(None, times):
@@ -140,7 +138,7 @@ class ManifestPoller:
             if following is None and self.rule.files:
                 self.state.files = listed
             yield PolledPage(
-                () if self.rule.files else tuple(map(self._scope_to_polled_record, records)),
+                () if self.rule.files else self._polled_records(records),
                 self.state.to_cursor_text(),
             )
             if following is None:
@@ -180,7 +178,7 @@ class ManifestPoller:
             name = self._render(rule.name, record=record)
             if rule.pattern and not fnmatchcase(name.lower(), rule.pattern.lower()):
                 continue
-            key = self._scope_to_polled_record(record).dedupe_key
+            key = polled_record(self.rule, record).dedupe_key
             digest = hashlib.sha256(key.encode()).hexdigest()[:16]
             listed.append(digest)
             if len(listed) > MAX_LISTED_FILES:
@@ -239,7 +237,7 @@ class ManifestPoller:
                 return request
             return HttpRequest(request.method, position.link, {}, request.headers, request.body)
 
-        is_answer = partial(says_that_numbers_are_unknown, self.rule)
+        is_answer = partial(says_that_numbers_are_unknown, self.rule, self.read.format)
         return (yield from self._requests.send(build, self.state.to_cursor_text, is_answer))
 
     def _request_texts(
@@ -272,6 +270,9 @@ class ManifestPoller:
     def _scope(self, document: Node) -> Scope:
         return Scope(document, self.texts, self.read.reading)
 
+    def _read_document(self, response: HttpResponse) -> Node:
+        return read_response_document(self.rule.request.kind, response, self.read.format)
+
     def _record_scopes(self, document: Node) -> list[Scope]:
         scope, records = self._scope(document), self.rule.records
         try:
@@ -286,14 +287,8 @@ class ManifestPoller:
             raise PollError(f"the response is invalid ({error})") from None
         return [scope]
 
-    def _scope_to_polled_record(self, scope: Scope) -> PolledRecord:
-        """A record as a message. Without a declared key, its content identifies it."""
-        body = encode_json(scope.node.value)
-        try:
-            key = self.rule.record_key.render(scope) if self.rule.record_key else ""
-        except PayloadError:
-            key = ""
-        return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
+    def _polled_records(self, scopes: Sequence[Scope]) -> tuple[PolledRecord, ...]:
+        return tuple(polled_record(self.rule, scope) for scope in scopes)
 
     def _count_call_unless_limit_reached(self) -> Pages:
         budget = self._calls_per_window, self.state, self.context.now

@@ -1,12 +1,18 @@
 """From the bytes of a message to its records."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from connectors.sdk.encode_json import encode_json
+from connectors.sdk.fixed_width import read_fixed_width
 from connectors.sdk.manifest.definition import ReadRule
 from connectors.sdk.manifest.paths import Scope
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
-from connectors.sdk.tabular import TableDialect, group_rows, read_table
+from connectors.sdk.tabular import Table, TableDialect, group_rows, read_table
+from connectors.sdk.xml_documents import ROOT_MEMBER, XmlElement, load_xml, write_element
+
+DOCUMENT_FORMATS = frozenset({"json", "xml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +29,9 @@ class Records:
 
 def read_records(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Records:
     """Read the records of a message. Raises PayloadError."""
-    if rule.format == "json":
-        return _read_json(rule, body, settings)
-    dialect = TableDialect(
-        rule.delimiter, rule.quote, rule.charset, rule.has_header, rule.columns, rule.skip_rows
-    )
-    table = read_table(body, dialect)
+    if rule.format in DOCUMENT_FORMATS:
+        return _read_document(rule, body, settings)
+    table = _read_rows(rule, body)
     if missing := [name for name in rule.group if name not in table.columns]:
         raise PayloadError(ParkReason.SCHEMA, "line 1", f"the column {missing[0]!r} is missing")
     rows = (
@@ -43,8 +46,30 @@ def read_records(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Re
     return Records(scopes, table.errors, is_list=True, was_sanitized=table.was_sanitized)
 
 
-def _read_json(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Records:
-    document = load_json(body)
+def load_document(rule: ReadRule, body: bytes) -> Node:
+    """Parse a message as JSON, or as XML if the format is that. Raises PayloadError."""
+    return load_xml(body) if rule.format == "xml" else load_json(body)
+
+
+def encode_record(node: Node) -> bytes:
+    """Write a record of a larger document as a message of its own, in the same format."""
+    if not isinstance(node.value, XmlElement):
+        return encode_json(node.value)
+    name = node.value.get(ROOT_MEMBER) or re.sub(r"\[\d+\]$", "", node.path).rpartition(".")[2]
+    return write_element(name, node.value).encode()
+
+
+def _read_rows(rule: ReadRule, body: bytes) -> Table:
+    if rule.layout:
+        return read_fixed_width(body, rule.layout)
+    dialect = TableDialect(
+        rule.delimiter, rule.quote, rule.charset, rule.has_header, rule.columns, rule.skip_rows
+    )
+    return read_table(body, dialect)
+
+
+def _read_document(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Records:
+    document = load_document(rule, body)
     top = Scope(document, settings, rule.reading)
     if isinstance(document.value, list) and rule.records is None:
         scopes = [

@@ -6,6 +6,7 @@ from typing import Any
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure
 from connectors.sdk.manifest.poll_schema import POLL
+from connectors.sdk.manifest.read_schema import read_schema
 from connectors.sdk.manifest.schema_elements import (
     DURATION,
     INTEGER,
@@ -184,24 +185,6 @@ SETTING = closed_object_schema(
     "help",
     kind=["string", "object"],
 )
-READ = closed_object_schema(
-    {
-        "format": {"enum": ["json", "csv", "tsv"]},
-        "records": TEXT,
-        "envelope": closed_object_schema({"record": TEXT, "if": CONDITION}, "record"),
-        "blank": {"type": "array", "items": {"type": "string"}},
-        "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},
-        "quote": {"type": "string", "minLength": 1, "maxLength": 1},
-        "charset": TEXT,
-        "header": YES_NO,
-        "columns": {"type": "array", "items": TEXT},
-        "skip_rows": INTEGER,
-        "decimal": {"enum": [".", ","]},
-        "thousands": {"enum": [".", ",", " ", "'"]},
-        "group": {"type": "array", "items": TEXT, "minItems": 1},
-    },
-    "format",
-)
 EXAMPLE = closed_object_schema(
     {
         "file": TEXT,
@@ -241,7 +224,7 @@ SCHEMA: Mapping[str, Any] = {
                     "file": closed_object_schema({"pattern": TEXT}),
                 }
             ),
-            "read": READ,
+            "read": read_schema(CONDITION),
             "ignore": {
                 "type": "array",
                 "items": closed_object_schema(

@@ -4,7 +4,16 @@ import re
 
 from connectors.sdk.manifest.definition import ManifestDefinition, VerifyRule
 
-CONTENT_TYPES = {"json": "application/json", "csv": "text/csv", "tsv": "text/tab-separated-values"}
+CONTENT_TYPES = {
+    "json": "application/json",
+    "xml": "application/xml",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "fixed_width": "text/plain",
+}
+# Where the name of the format is neither the name in prose nor that of the file.
+NAMES = {"fixed_width": "rows of fixed width"}
+SUFFIXES = {"fixed_width": "txt"}
 SIGNED = {
     "body": "the body",
     "timestamp.body": "the time, a period and the body",
@@ -18,7 +27,7 @@ def sender_steps(manifest: ManifestDefinition) -> tuple[str, ...]:
     """Return what to do in the system so that its messages arrive and are accepted."""
     steps = []
     if manifest.webhook:
-        form = manifest.read.format.upper()
+        form = NAMES.get(manifest.read.format, manifest.read.format.upper())
         steps.append(f"Send each message with POST to the webhook URL, as {form}.")
         steps.append(_verification_step(manifest.webhook.verify))
     if manifest.poll:
@@ -41,7 +50,7 @@ def request_example(manifest: ManifestDefinition, url: str) -> str:
     if manifest.webhook is None:
         return ""
     rule = manifest.webhook.verify
-    file = f"message.{manifest.read.format}"
+    file = f"message.{SUFFIXES.get(manifest.read.format, manifest.read.format)}"
     prepared: list[str] = []
     headers = [f"content-type: {CONTENT_TYPES[manifest.read.format]}"]
     if rule.method == "hmac":

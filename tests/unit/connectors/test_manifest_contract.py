@@ -111,6 +111,9 @@ def test_any_change_of_a_table_is_parsed_or_parked(
         for _ in range(chance.randint(1, 4)):
             index = chance.randrange(len(changed))
             changed[index : index + chance.randint(0, 3)] = chance.choice(
-                (b"", b";", b"\n", b'"', b"\0", b"\xff", b"9" * 40, b";;", b"2026-13-99")
+                (
+                    *(b"", b";", b"\n", b'"', b"\0", b"\xff", b"9" * 40, b";;", b"2026-13-99"),
+                    *(b"<", b"</", b"/>", b"<x>", b"&x;", b"<!DOCTYPE x>", b" "),
+                )
             )
         check_parsed_or_parked(slug, example, bytes(changed))

@@ -88,7 +88,7 @@ class Command(BaseCommand):
         )
         lint_parser.add_argument("files", nargs="*", metavar="FILE.yaml")
         draft_parser = subcommands.add_parser(
-            "draft", help="propose a manifest from a sample (JSON, CSV, TSV)"
+            "draft", help="propose a manifest from a sample (JSON, XML, CSV, TSV)"
         )
         draft_parser.add_argument("sample")
         draft_parser.add_argument("--name", default="", help="the name of the connector")
