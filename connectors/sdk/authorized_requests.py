@@ -33,10 +33,9 @@ class AuthorizedRequests:
         self,
         build: Callable[[int], HttpRequest],
         cursor: Callable[[], str],
-        *,
-        accepted: Collection[int] = (),
+        is_answer: Callable[[HttpResponse], bool] = lambda _: False,
     ) -> Generator[PolledPage, None, HttpResponse]:
-        """Return the response with an accepted status or one of 200 to 299. Raises PollError.
+        """Return the response with a status of 200 to 299, or `is_answer`. Raises PollError.
 
         `build` gets the index of the secret in use, for requests that contain it themselves.
         Yields a page without rows to store a renewed secret, before the request is sent: the
@@ -47,7 +46,7 @@ class AuthorizedRequests:
         if response.status == 401:
             self._discard_token_and_use_next_secret()
             response = yield from self._yield_renewed_secrets_then_send(build, cursor)
-        if not 200 <= response.status < 300 and response.status not in accepted:
+        if not 200 <= response.status < 300 and not is_answer(response):
             raise poll_error_of_response("the request", response)
         return response
 

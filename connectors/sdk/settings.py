@@ -10,6 +10,7 @@ from typing import Any
 from connectors.sdk import parse_setting_values as values
 from connectors.sdk.events import IdentifierScheme
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.rsa_signatures import check_public_keys
 
 
 class SettingType(StrEnum):
@@ -27,6 +28,7 @@ class SettingType(StrEnum):
     DATE = "date"
     SCHEME_AT_ISSUER = "scheme_at_issuer"
     SOURCE = "source"
+    PUBLIC_KEYS = "public_keys"
     SECRET = "secret"  # noqa: S105  # the name of a type
 
 
@@ -43,6 +45,7 @@ EXAMPLES: Mapping[SettingType, str] = {
     SettingType.DATE: "date or time, such as 2026-01-31",
     SettingType.SCHEME_AT_ISSUER: "number range, such as sales_order@erp",
     SettingType.SOURCE: "name of a source, such as erp",
+    SettingType.PUBLIC_KEYS: "public RSA keys: PEM or JWKS",
     SettingType.SECRET: "secret",
 }
 
@@ -287,5 +290,6 @@ PARSERS: Mapping[SettingType, Callable[[str], Any]] = {
     SettingType.DATE: values.check_and_return_date_or_time_text,
     SettingType.SCHEME_AT_ISSUER: values.parse_scheme_at_issuer,
     SettingType.SOURCE: values.parse_storable_text,
+    SettingType.PUBLIC_KEYS: check_public_keys,
     SettingType.SECRET: values.parse_storable_text,
 }

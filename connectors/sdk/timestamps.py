@@ -34,7 +34,7 @@ def parse_timestamp(text: str, path: str, zone: str | None = None) -> ParsedTime
     text = text.strip()
     if not text or text in UNSET_TIMESTAMPS:
         return None
-    if len(text) == 10:
+    if len(text) == 10 or (len(text) == 8 and text.isdecimal()):
         return parse_date_as_midnight(text, path, zone)
     carry = timedelta()
     body = text

@@ -31,7 +31,19 @@ CONNECTORS = {
     "walmart",
     "x12",
 }
-MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
+MANIFESTS = {
+    "aftership",
+    "dhl",
+    "easypost",
+    "fedex",
+    "northlog_945",
+    "odoo",
+    "shipengine",
+    "shippo",
+    "ups",
+    "usps",
+    "woocommerce",
+}
 RULES = {
     "kpi_off_limit",
     "no_tracking_scan",

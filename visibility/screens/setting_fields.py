@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connectors.sdk.parse_setting_values import MAX_LENGTH
+from connectors.sdk.rsa_signatures import MAX_KEYS_LENGTH
 from connectors.sdk.settings import Setting, SettingType
 
 
@@ -36,6 +38,11 @@ class SettingField:
     def family(self) -> str:
         """The declared name of the family, such as `customer.<ISA id>`; empty for one setting."""
         return self.setting.name if self.setting.is_family else ""
+
+    @property
+    def max_length(self) -> int:
+        """How many characters can be entered."""
+        return MAX_KEYS_LENGTH if self.setting.type is SettingType.PUBLIC_KEYS else MAX_LENGTH
 
     @property
     def title(self) -> str:

@@ -1,9 +1,11 @@
 """Build the requests of a declared poll: the URL, the query, the body and the authorization."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from connectors.sdk.http_requests import (
     build_form_request,
@@ -25,6 +27,7 @@ from connectors.sdk.manifest.definition import (
 )
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope, Template
 from connectors.sdk.manifest.poll_request_parser import name_of_refresh_token_setting
+from connectors.sdk.manifest.read_records_of_message import encode_record
 from connectors.sdk.oauth_authorization import (
     OAuth1Authorization,
     OAuth2Authorization,
@@ -43,6 +46,7 @@ from connectors.sdk.webhook_and_poll_types import (
     NO_TOKENS,
     HttpRequest,
     HttpResponse,
+    PolledRecord,
     PollError,
     TokenStore,
 )
@@ -77,7 +81,9 @@ def build_request(
     numbers: Sequence[str],
 ) -> HttpRequest:
     """Return the request without authorization. Raises PollError."""
-    url = texts.render(rule.url)
+    url = RequestTemplateTexts(
+        {**texts.texts, "number": quote(texts.texts.get("number", ""), safe=",")}, texts.reading
+    ).render(rule.url)
     query = {name: texts.render(text) for name, text in rule.query.items()} | dict(extra_query)
     headers = {name: texts.render(text) for name, text in rule.headers.items()}
     if rule.kind is RequestKind.GET:
@@ -111,6 +117,16 @@ def read_response_document(
     if kind is RequestKind.JSON_RPC:
         return read_json_rpc_body_or_raise_errors(response)
     return read_json_body_empty_list_if_204(response)
+
+
+def polled_record(rule: PollRule, scope: Scope) -> PolledRecord:
+    """A record as a message. Without a declared key, its content identifies it."""
+    body = encode_record(scope.node)
+    try:
+        key = rule.record_key.render(scope) if rule.record_key else ""
+    except PayloadError:
+        key = ""
+    return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
 
 
 def _fill_in_body_and_apply_operators(

@@ -27,7 +27,9 @@ from connectors.sdk.webhook_and_poll_types import (
 )
 
 # Names that templates of polls fill in without a setting.
-BUILT_IN_NAMES = frozenset({"secret", "number", "source", "since", "page_cursor", "page", "offset"})
+BUILT_IN_NAMES = frozenset(
+    {"secret", "number", "carrier", "source", "since", "page_cursor", "page", "offset"}
+)
 
 
 # A longer message is no example for a command line.
@@ -73,7 +75,9 @@ class ManifestConnector(Connector):
         """Check the declared signature or token."""
         if self.manifest.webhook is None:
             raise InvalidSignature("this connector receives no webhooks")
-        webhook_verification.verify(self.manifest.webhook.verify, request, secrets, now)
+        rule = self.manifest.webhook.verify
+        public_keys = self.config.get(rule.public_keys_setting, "").strip()
+        webhook_verification.verify(rule, request, secrets, now, public_keys)
 
     def build_signed_headers(self, body: bytes, secret: bytes, now: datetime) -> Mapping[str, str]:
         """Sign as the vendor does."""
@@ -87,9 +91,9 @@ class ManifestConnector(Connector):
     def webhook_url_query(self, secret: str) -> str:
         """Return the token that the vendor sends in the URL."""
         webhook = self.manifest.webhook
-        if webhook is None or webhook.verify.method != "query_token":
+        if webhook is None or not webhook.verify.query_token:
             return ""
-        return "?" + urlencode({webhook.verify.header: secret})
+        return "?" + urlencode({webhook.verify.query_token: secret})
 
     def request_example(self, url: str) -> str:
         """Return shell commands that sign a message as the manifest declares."""

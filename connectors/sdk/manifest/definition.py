@@ -141,6 +141,11 @@ class VerifyRule:
     id_header: str = ""
     tolerance: timedelta = timedelta(minutes=5)
     key_form: str = "text"
+    # RSA: the setting with the public keys, and the header with the id of the key.
+    public_keys_setting: str = ""
+    key_id_header: str = ""
+    # The member of the query with the secret: the only proof, or one in place of a signature.
+    query_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +260,14 @@ class PollRule:
     about_open_packages: bool = False
     # Texts that the name of the carrier contains; empty: packages of every carrier.
     carriers: tuple[str, ...] = ()
+    # The API's code of a carrier, by a text that the name of the carrier contains.
+    carrier_codes: Mapping[str, str] = field(default_factory=dict)
+    # Patterns of the numbers of packages whose carrier is unknown; empty: all of them.
+    unnamed_carrier: tuple[str, ...] = ()
+    # Statuses of a response that says that the numbers are unknown.
+    unknown_number: frozenset[int] = frozenset()
     numbers_per_call: int = 30
-    limit_calls: int = 0
+    limit_calls: Template | None = None
     limit_period: timedelta = timedelta()
     is_conditional: bool = False
 

@@ -46,7 +46,7 @@ class ValueOperator:
         if text in self.exceptions:
             return ""
         if self.strip and (prefix := self.strip.render(scope)):
-            text = text.removeprefix(prefix)
+            text = text.removeprefix(prefix).strip()
         return text
 
     def evaluate(self, scope: Scope) -> str:

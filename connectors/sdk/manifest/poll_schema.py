@@ -113,8 +113,14 @@ POLL = closed_object_schema(
         "conditional": YES_NO,
         "about": {"enum": ["open_packages"]},
         "carriers": {"type": "array", "items": TEXT},
+        "carrier_codes": TEXTS_BY_NAME,
+        "unnamed_carrier": {"type": "array", "items": TEXT, "minItems": 1},
+        "unknown_number": {
+            "type": "array",
+            "items": {"type": "string", "pattern": "^4[0-9][0-9]$"},
+        },
         "numbers_per_call": INTEGER,
-        "limit": closed_object_schema({"calls": INTEGER, "per": DURATION}, "calls", "per"),
+        "limit": closed_object_schema({"calls": TEXT, "per": DURATION}, "calls", "per"),
     },
     "every",
 )

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
@@ -13,12 +14,21 @@ from connectors.sdk.manifest.build_poll_requests import (
     RequestTemplateTexts,
     build_authorization_per_secret,
     build_request,
+    polled_record,
     read_response_document,
     settings_in_templates,
 )
 from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule, ReadRule
+from connectors.sdk.manifest.open_package_numbers import (
+    carrier_code_by_number,
+    says_that_numbers_are_unknown,
+)
 from connectors.sdk.manifest.page_links import PagePosition
 from connectors.sdk.manifest.paths import Scope, Template
+from connectors.sdk.manifest.poll_call_budget import (
+    calls_per_window,
+    count_call_unless_limit_reached,
+)
 from connectors.sdk.manifest.poll_state import PollState, parse_poll_time, time_text_minus_overlap
 from connectors.sdk.manifest.read_polled_rows import PolledRowReader
 from connectors.sdk.payload import Node
@@ -58,6 +68,8 @@ class ManifestPoller:
     _requests: AuthorizedRequests = field(init=False)
     _request: HttpRequest = field(init=False)
     _rows: PolledRowReader = field(init=False)
+    _calls_per_window: int = field(init=False)
+    _carrier_codes: dict[str, str] = field(default_factory=dict)
     _file_error: PollError | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +78,7 @@ class ManifestPoller:
             [request.url, request.query, request.headers, request.body, rule.auth.texts]
         )
         texts = RequestTemplateTexts(self.texts, self.read.reading)
+        self._calls_per_window = calls_per_window(rule, texts)
         secrets = self.secrets if uses_secret else ()
         now, tokens = self.context.now, self.context.tokens
         authorizations = build_authorization_per_secret(rule.auth, texts, secrets, now, tokens)
@@ -81,10 +94,10 @@ class ManifestPoller:
             yield from self._changed_pages()
 
     def _pages_about_packages(self) -> Iterator[PolledPage]:
-        """Ask for the open packages, continuing after the last one that was asked for."""
+        """Ask for the open packages, continuing after the last one."""
         packages = self.context.open_packages(self.rule.carriers, self.state.last_number)
-        numbers = sorted({package.tracking_number for package in packages})
-        queue = self.state.tracking_numbers_left_to_ask(numbers)
+        self._carrier_codes = carrier_code_by_number(self.rule, packages)
+        queue = self.state.tracking_numbers_left_to_ask(list(self._carrier_codes))
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
         for start in range(0, len(queue), size):
@@ -92,11 +105,10 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            records = self._rows.scopes(
-                read_response_document(self.rule.request.kind, response, self.read.format)
-            )
+            is_known = response.status not in self.rule.unknown_number
+            records = self._rows.scopes(self._read_document(response)) if is_known else []
             self.state.last_number = batch[-1]
-            if batch[-1] == queue[-1] or not self._has_calls_left():
+            if batch[-1] == queue[-1] or 0 < self._calls_per_window <= self.state.calls:
                 self.state.record_every_package_asked()
             yield PolledPage(tuple(map(self._rows.to_record, records)), self.state.to_cursor_text())
 
@@ -111,11 +123,7 @@ class ManifestPoller:
             is_unchanged = response is not None and response.status == NOT_MODIFIED
             if response is None or (is_unchanged and not visited):
                 return
-            document = (
-                NO_RECORDS
-                if is_unchanged
-                else read_response_document(self.rule.request.kind, response, self.read.format)
-            )
+            document = NO_RECORDS if is_unchanged else self._read_document(response)
             records = self._rows.scopes(document)
             times = [self._rows.change_time_text(scope) for scope in records]
             for at in filter(None, times):
@@ -248,8 +256,12 @@ class ManifestPoller:
             self._request = request
             return self.state.validators.add_to(request)
 
-        cursor = self.state.to_cursor_text
-        response = yield from self._requests.send(build, cursor, accepted=(NOT_MODIFIED,))
+        def is_answer(response: HttpResponse) -> bool:
+            return response.status == NOT_MODIFIED or says_that_numbers_are_unknown(
+                self.rule, self.read.format, response
+            )
+
+        response = yield from self._requests.send(build, self.state.to_cursor_text, is_answer)
         sent = self.state.validators.add_to(self._request)
         if response.status == NOT_MODIFIED and not is_conditional(sent):
             raise poll_error_of_response("the request", response)
@@ -262,6 +274,7 @@ class ManifestPoller:
         built_in = {
             "secret": secret.decode("utf-8", "replace"),
             "number": ",".join(numbers),
+            "carrier": self._carrier_codes.get(",".join(numbers), ""),
             **position.texts_for_request_templates(self.rule),
         }
         return RequestTemplateTexts({**self.texts, **built_in}, self.read.reading)
@@ -271,15 +284,9 @@ class ManifestPoller:
             template, record
         )
 
-    def _count_call_unless_limit_reached(self) -> Pages:
-        """Count a call, also one that fails; False if the budget of the window is used up."""
-        if not self.rule.limit_calls:
-            return True
-        limit = self.rule.limit_calls, self.rule.limit_period
-        if not self.state.count_call_unless_limit_reached(*limit, self.context.now):
-            return False
-        yield PolledPage((), self.state.to_cursor_text())
-        return True
+    def _read_document(self, response: HttpResponse) -> Node:
+        return read_response_document(self.rule.request.kind, response, self.read.format)
 
-    def _has_calls_left(self) -> bool:
-        return not self.rule.limit_calls or self.state.calls < self.rule.limit_calls
+    def _count_call_unless_limit_reached(self) -> Pages:
+        budget = self._calls_per_window, self.state, self.context.now
+        return (yield from count_call_unless_limit_reached(self.rule, *budget))

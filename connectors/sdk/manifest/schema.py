@@ -124,6 +124,10 @@ HMAC = {
 VERIFY = closed_object_schema(
     {
         **HMAC,
+        "rsa": {"enum": ["sha256"]},
+        "public_keys": TEXT,
+        "key_id_header": TEXT,
+        "or_query_token": TEXT,
         "token_header": TEXT,
         "query_token": TEXT,
         "basic": YES_NO,
@@ -164,7 +168,7 @@ WEBHOOK = closed_object_schema(
 )
 # Settings of every source, and names that templates of polls fill in.
 RESERVED_SETTING_NAMES = [
-    *("secret", "source", "number", "role", "drop", "governed"),
+    *("secret", "source", "number", "carrier", "role", "drop", "governed"),
     *("silent_after", "reports_in_batches", "warehouses", "number_issuers"),
     *("since", "page_cursor", "page", "offset"),
     *("quiet_hours", "request_limits", "secret_ends"),

@@ -63,8 +63,8 @@ def request_example(manifest: ManifestDefinition, url: str) -> str:
         headers.append(f"{rule.header}: $SECRET")
     elif rule.method == "bearer":
         headers.append("authorization: Bearer $SECRET")
-    elif rule.method == "query_token":
-        url = f"{url}?{rule.header}=$SECRET"
+    elif rule.query_token:
+        url = f"{url}?{rule.query_token}=$SECRET"
     options = [f'-H "{header}"' for header in headers]
     if rule.method == "basic":
         options.append('-u "$SECRET"')
@@ -78,12 +78,19 @@ def _verification_step(rule: VerifyRule) -> str:
     if rule.method == "token_header":
         return f"Send the secret in the header {rule.header}."
     if rule.method == "query_token":
-        return f"Add the secret to the URL: ?{rule.header}= and the secret."
+        return f"Add the secret to the URL: ?{rule.query_token}= and the secret."
     if rule.method == "basic":
         return "Send the secret with HTTP basic authentication. It has the form user:password."
     if rule.method == "bearer":
         return "Send the secret as a bearer token: Authorization: Bearer and the secret."
     prefix = f" after {rule.prefix}" if rule.prefix else ""
+    if rule.method == "rsa":
+        token = f", or add the secret to the URL: ?{rule.query_token}= and the secret"
+        return (
+            f"Sign {SIGNED[rule.signed]} of each request by RSA-SHA256, and send the signature in "
+            f"the header {rule.header}. Its public key is a setting of this source"
+            f"{token if rule.query_token else ''}."
+        )
     sentence = (
         f"Sign {SIGNED[rule.signed]} of each request by HMAC-{rule.algorithm.upper()} with the "
         f"secret{KEY_FORMS.get(rule.key_form, '')}, and send the signature "
@@ -98,6 +105,8 @@ def _verification_step(rule: VerifyRule) -> str:
         sentence += f" Send the Unix time in the header {rule.timestamp_header}."
     if rule.id_header:
         sentence += f" Send the id in the header {rule.id_header}."
+    if rule.query_token:
+        sentence += f" Or add the secret to the URL: ?{rule.query_token}= and the secret."
     return sentence
 
 

@@ -13,6 +13,7 @@ from connectors.sdk.manifest.definition import (
     WebhookRule,
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
+from connectors.sdk.manifest.paths import Template
 from connectors.sdk.manifest.poll_request_parser import (
     POLL,
     parse_auth,
@@ -23,7 +24,9 @@ from connectors.sdk.manifest.problems import Position
 from connectors.sdk.parse_setting_values import parse_duration
 
 WEBHOOK: Position = ("receive", "webhook")
-VERIFY_METHODS = ("hmac", "token_header", "query_token", "basic", "bearer", "standard_webhooks")
+VERIFY_METHODS = (
+    *("hmac", "rsa", "token_header", "query_token", "basic", "bearer", "standard_webhooks"),
+)
 NEXT_METHODS = (
     "link_header",
     "url_field",
@@ -81,20 +84,27 @@ def _parse_verify(parser: OperatorParser, data: Mapping[str, Any]) -> VerifyRule
         return VerifyRule("bearer")
     (method,) = methods
     fields = data.get("fields", {})
-    if method == "hmac":
+    if method == "rsa":
+        if "public_keys" not in data:
+            parser.report(at, "rsa needs public_keys, the setting with the public keys")
+        else:
+            parser.note_used_setting_or_report(data["public_keys"], (*at, "public_keys"))
+    if method in {"hmac", "rsa"}:
         signed = data.get("signed", "body")
         if "header" not in data:
-            parser.report(at, "hmac needs the header of the signature")
+            parser.report(at, f"{method} needs the header of the signature")
         if "timestamp" in signed and not (data.get("timestamp_header") or fields.get("timestamp")):
             parser.report(at, "the signed timestamp needs timestamp_header or fields.timestamp")
         if signed.startswith("id.") and "id_header" not in data:
             parser.report(at, "the signed id needs id_header")
     elif set(data) - {method}:
-        parser.report(at, f"{', '.join(sorted(set(data) - {method}))} belongs to hmac")
-    header = data.get("header", data.get("token_header", data.get("query_token", "")))
+        parser.report(at, f"{', '.join(sorted(set(data) - {method}))} belongs to hmac or rsa")
     return VerifyRule(
         method=method,
-        header=header if method == "query_token" else header.lower(),
+        header=data.get("header", data.get("token_header", "")).lower(),
+        public_keys_setting=data.get("public_keys", ""),
+        key_id_header=data.get("key_id_header", "").lower(),
+        query_token=data.get("query_token", data.get("or_query_token", "")),
         algorithm=data.get("hmac", "sha256"),
         encoding=data.get("encoding", "hex"),
         prefix=data.get("prefix", ""),
@@ -135,6 +145,7 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     """Parse `receive.poll`."""
     parser.built_in_names |= {"secret", "since", "page_cursor", "page", "offset"}
     parser.built_in_names |= {"number"} if "about" in data else set()
+    parser.built_in_names |= {"carrier"} if "carrier_codes" in data else set()
     next_page, cursor, limit = (
         dict(data.get("next", {})),
         data.get("cursor", {}),
@@ -143,6 +154,11 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     size = int(next_page.pop("size", 100))
     request = parse_request(parser, data)
     _report_unused_next_page_or_cursor(parser, next_page, cursor)
+    for name in ("carriers", "carrier_codes", "unnamed_carrier", "unknown_number"):
+        if name in data and "about" not in data:
+            parser.report((*POLL, name), f"{name} needs about: open_packages")
+    if "carrier_codes" in data and data.get("numbers_per_call") != "1":
+        parser.report((*POLL, "carrier_codes"), 'carrier_codes needs numbers_per_call: "1"')
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
         parser.report((*POLL, "files"), "files need a listing that is read with get")
     if data.get("conditional") == "yes" and request.kind is not RequestKind.GET:
@@ -168,9 +184,16 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         next_page=next_page,
         page_size=size,
         about_open_packages="about" in data,
-        carriers=tuple(name.casefold() for name in data.get("carriers", ())),
+        carriers=tuple(
+            name.casefold() for name in data.get("carriers", data.get("carrier_codes", ()))
+        ),
+        carrier_codes={
+            name.casefold(): code for name, code in data.get("carrier_codes", {}).items()
+        },
+        unnamed_carrier=tuple(pattern.upper() for pattern in data.get("unnamed_carrier", ())),
+        unknown_number=frozenset(map(int, data.get("unknown_number", ()))),
         numbers_per_call=max(int(data.get("numbers_per_call", 30)), 1),
-        limit_calls=int(limit.get("calls", 0)),
+        limit_calls=_parse_limit_of_calls(parser, limit["calls"]) if limit else None,
         limit_period=_parse_duration_zero_if_absent(parser, limit, "per", (*POLL, "limit")),
         is_conditional=data.get("conditional") == "yes",
     )
@@ -203,6 +226,15 @@ def _report_unused_next_page_or_cursor(
         )
     if "from_newest" in next_page and not cursor:
         parser.report(at, "from_newest needs a cursor")
+
+
+def _parse_limit_of_calls(parser: OperatorParser, text: str) -> Template:
+    """Parse a whole number, or the setting that has it."""
+    at: Position = (*POLL, "limit", "calls")
+    template = parser.template(text, at)
+    if not template.placeholders and not (text.isascii() and text.isdecimal()):
+        parser.report(at, "give a whole number, or a setting of type integer")
+    return template
 
 
 def _parse_duration_zero_if_absent(

@@ -5,8 +5,9 @@ import binascii
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from connectors.sdk import standard_webhooks
 from connectors.sdk.auth import (
@@ -15,6 +16,7 @@ from connectors.sdk.auth import (
     check_token_matches_a_secret,
 )
 from connectors.sdk.manifest.definition import HandshakeRule, VerifyRule
+from connectors.sdk.rsa_signatures import parse_public_keys, verify_rsa_signature
 from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
 
 HASHES = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
@@ -22,16 +24,25 @@ MAX_ECHO = 4096
 
 
 def verify(
-    rule: VerifyRule, request: WebhookRequest, secrets: Sequence[bytes], now: datetime
+    rule: VerifyRule,
+    request: WebhookRequest,
+    secrets: Sequence[bytes],
+    now: datetime,
+    public_keys: str = "",
 ) -> None:
     """Check that a request comes from its sender.
 
-    Raises InvalidSignature or MalformedSignatureHeader.
+    `public_keys`: PEM or JWKS, for signatures by RSA. With `or_query_token`, the token counts if
+    there is no signature (HMAC), or no public key that could check it (RSA). Raises
+    InvalidSignature or MalformedSignatureHeader.
     """
     if rule.method == "standard_webhooks":
         standard_webhooks.verify_signature(request.headers, request.body, secrets, now)
-    elif rule.method == "hmac":
-        _verify_hmac(rule, request, secrets, now)
+    elif rule.method == "hmac" and (not rule.query_token or rule.header in request.headers):
+        _verify_signature(rule, request, now, partial(_check_hmac, rule, secrets))
+    elif rule.method == "rsa" and (not rule.query_token or public_keys):
+        key_id = request.headers.get(rule.key_id_header, "")
+        _verify_signature(rule, request, now, partial(_check_rsa, public_keys, key_id))
     else:
         token = _given_token(rule, request)
         if not token:
@@ -40,8 +51,8 @@ def verify(
 
 
 def _given_token(rule: VerifyRule, request: WebhookRequest) -> str:
-    if rule.method == "query_token":
-        return request.query.get(rule.header, "")
+    if rule.query_token:
+        return request.query.get(rule.query_token, "")
     if rule.method == "token_header":
         return request.headers.get(rule.header, "")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -55,9 +66,13 @@ def _given_token(rule: VerifyRule, request: WebhookRequest) -> str:
         raise InvalidSignature("the credentials are not valid base64") from None
 
 
-def _verify_hmac(
-    rule: VerifyRule, request: WebhookRequest, secrets: Sequence[bytes], now: datetime
+def _verify_signature(
+    rule: VerifyRule,
+    request: WebhookRequest,
+    now: datetime,
+    check: Callable[[bytes, bytes], None],
 ) -> None:
+    """Check the signature and its time. `check` gets the signature and the signed bytes."""
     text = request.headers.get(rule.header, "")
     fields = _parse_signature_header_fields(text) if rule.signature_field else {}
     signature = fields.get(rule.signature_field, "") if rule.signature_field else text
@@ -70,13 +85,25 @@ def _verify_hmac(
         else request.headers.get(rule.timestamp_header, "")
     )
     signed = _signed_bytes(rule, request.body, timestamp, request.headers.get(rule.id_header, ""))
+    check(given, signed)
+    if "timestamp" in rule.signed and abs(now - _parse_time(timestamp)) > rule.tolerance:
+        raise InvalidSignature("the timestamp is too far from now")
+
+
+def _check_hmac(rule: VerifyRule, secrets: Sequence[bytes], given: bytes, signed: bytes) -> None:
     matches = [
         hmac.compare_digest(given, _digest(rule, secret, signed)) for secret in secrets
     ]  # all of them, to keep the time constant
     if not any(matches):
         raise InvalidSignature("the signature does not match any secret of this source")
-    if "timestamp" in rule.signed and abs(now - _parse_time(timestamp)) > rule.tolerance:
-        raise InvalidSignature("the timestamp is too far from now")
+
+
+def _check_rsa(public_keys: str, key_id: str, given: bytes, signed: bytes) -> None:
+    try:
+        keys = parse_public_keys(public_keys)
+    except ValueError as error:
+        raise InvalidSignature(f"the public keys of this source are invalid: {error}") from None
+    verify_rsa_signature(keys, key_id, given, signed)
 
 
 def build_signed_headers_as_sender(
@@ -93,8 +120,8 @@ def build_signed_headers_as_sender(
         return {"authorization": f"Bearer {text}"}
     if rule.method == "token_header":
         return {rule.header: text}
-    if rule.method == "query_token":
-        return {}
+    if rule.method in {"query_token", "rsa"}:
+        return {}  # nobody but the sender has the private key
     digest = _digest(rule, secret, _signed_bytes(rule, body, timestamp, message_id))
     encoded = digest.hex() if rule.encoding == "hex" else base64.b64encode(digest).decode()
     signature = rule.prefix + encoded

@@ -10,7 +10,7 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
-from connectors.sdk.rsa_signatures import check_rsa_sha256_signature, parse_rsa_public_keys
+from connectors.sdk.rsa_signatures import parse_public_keys, verify_any_base64_signature
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -77,8 +77,7 @@ class AdobeCommerce(Connector):
         Setting(
             "public_keys",
             "The public keys of Adobe I/O Events in PEM form, one after the other.",
-            SettingType.TEXT,
-            check=parse_rsa_public_keys,
+            SettingType.PUBLIC_KEYS,
             label="Public keys of Adobe I/O Events",
         ),
         Setting(
@@ -108,7 +107,7 @@ class AdobeCommerce(Connector):
         keys = self.parsed_settings.text("public_keys")
         if not keys:
             raise InvalidSignature("the setting public_keys is empty")
-        check_rsa_sha256_signature(signatures, parse_rsa_public_keys(keys), request.body)
+        verify_any_base64_signature(parse_public_keys(keys), signatures, request.body)
         expected = self.parsed_settings.text("recipient_client_id")
         if expected and self._recipients(request.body) != {expected}:
             raise InvalidSignature("the event is for another client id")
