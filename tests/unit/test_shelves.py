@@ -22,6 +22,7 @@ CONNECTORS = {
     "shopify",
     "standard_webhooks",
     "x12",
+    "xero",
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
 RULES = {

@@ -1,6 +1,8 @@
 """Responses of the webhook endpoint, over real HTTP."""
 
+import base64
 import gzip
+import hmac
 import shlex
 import socket
 import time
@@ -33,7 +35,8 @@ def product(
     """Start the web process with two sources."""
     with django_db_blocker.unblock():
         running = Product(tmp_path_factory.mktemp("hooks"))
-        for slug, connector in (("generic", "cloudevents"), ("other", "cloudevents")):
+        connectors = (("generic", "cloudevents"), ("other", "cloudevents"), ("books", "xero"))
+        for slug, connector in connectors:
             running.manage(
                 "source", "add", slug, "--connector", connector, "--secret", f"{SECRET}-{slug}"
             )
@@ -69,6 +72,18 @@ def test_authenticated_message_is_stored_before_the_response(client: httpx2.Clie
     stored = InboundMessage.objects.get(pk=int(response.json()["message_id"]))
     assert bytes(stored.body) == event(1)
     assert "authorization" not in stored.headers
+
+
+def test_xero_gets_empty_answers_to_its_intent_to_receive(client: httpx2.Client) -> None:
+    """200 if the signature is right and 401 if it is wrong, both without a body or a cookie."""
+    body = b'{"events": [], "firstEventSequence": 0, "lastEventSequence": 0, "entropy": "QWE"}'
+    digest = hmac.new(f"{SECRET}-books".encode(), body, "sha256").digest()
+    for signature, status in ((base64.b64encode(digest), 200), (b"d3Jvbmc=", 401), (b"", 401)):
+        headers = {"x-xero-signature": signature.decode(), "content-type": "application/json"}
+        response = client.post("/hooks/books", content=body, headers=headers)
+        assert (response.status_code, response.content) == (status, b"")
+        assert "set-cookie" not in response.headers
+    assert InboundMessage.objects.filter(source__slug="books").count() == 1
 
 
 def test_identical_message_is_a_duplicate(client: httpx2.Client) -> None:
