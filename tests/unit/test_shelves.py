@@ -18,6 +18,7 @@ CONNECTORS = {
     "business_central",
     "cloudevents",
     "ocel",
+    "quickbooks",
     "shiphero",
     "shopify",
     "standard_webhooks",

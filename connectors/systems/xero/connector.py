@@ -219,7 +219,7 @@ class Xero(Connector):
         categories = {notice.text_at("eventCategory") for notice in own}
         if not categories & READ_CATEGORIES:
             return ParseResult(ignored=f"{', '.join(sorted(categories))}: not polled")
-        return ParseResult(ignored="notices contain no data; changes are polled")
+        return ParseResult(ignored="notices contain no data; changes are polled", poll_due=True)
 
     def is_poll_configured(self) -> bool:
         """Whether the organization and the app are set."""

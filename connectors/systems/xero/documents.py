@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 
 from connectors.sdk.event_builder import build_event
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
@@ -18,6 +17,7 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
+from connectors.sdk.invoice_lines import InvoiceRow, add_up_rows_by_item
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
@@ -28,6 +28,7 @@ from connectors.systems.xero.json_dates import changed_at, time_of_date
 # https://developer.xero.com/documentation/api/accounting/types#invoice-status-codes
 DRAFT_STATUSES = frozenset({"DRAFT", "SUBMITTED", "DELETED"})
 ISSUED, PAID, VOIDED = "AUTHORISED", "PAID", "VOIDED"
+COLLECTIONS = {"Invoices": "InvoiceID", "CreditNotes": "CreditNoteID", "Payments": "PaymentID"}
 COLLECTIONS = {"Invoices": "InvoiceID", "CreditNotes": "CreditNoteID", "Payments": "PaymentID"}
 # A line with a negative quantity takes back what the document otherwise states.
 OPPOSITE = {Measure.INVOICED: Measure.CREDITED, Measure.CREDITED: Measure.INVOICED}
@@ -118,6 +119,7 @@ class XeroDocumentReader:
                 Attribute.STATUS: document.text_at("Status"),
             },
             revision=format_rfc3339(changed) if changed else "",
+            raw_type=document.text_at("Status"),
             flags=(Flag.SANITIZED,) * document.was_sanitized,
         )
 
@@ -178,25 +180,20 @@ class XeroDocumentReader:
 
         Lines without an item code, such as freight, are no goods. Those without quantity are text.
         """
-        lines: dict[str, EventLine] = {}
-        for node in document.list_at("LineItems"):
-            quantity, sku = node.decimal_at("Quantity"), node.text_at("ItemCode")
-            if quantity is None:
-                continue
-            line_id = f"item {sku}" if sku else node.text_at("LineItemID")
-            line_id = line_id or f"line {len(lines) + 1}"
-            reported = measure if quantity >= 0 else OPPOSITE[measure]
-            quantities = dict(lines[line_id].quantities) if line_id in lines else {}
-            quantities[reported] = quantities.get(reported, Decimal(0)) + abs(quantity)
-            lines[line_id] = EventLine(
-                line_id=line_id,
-                sku=sku,
-                description=node.text_at("Description"),
-                price=node.decimal_at("UnitAmount"),
-                quantities=quantities,
-                is_goods=bool(sku),
-            )
-        return tuple(lines.values())
+        return add_up_rows_by_item(
+            [
+                InvoiceRow(
+                    sku=node.text_at("ItemCode"),
+                    line_id=node.text_at("LineItemID"),
+                    quantity=quantity,
+                    description=node.text_at("Description"),
+                    price=node.decimal_at("UnitAmount"),
+                )
+                for node in document.list_at("LineItems")
+                if (quantity := node.decimal_at("Quantity")) is not None
+            ],
+            measure,
+        )
 
 
 def documents_of(root: Node) -> Sequence[Node]:

@@ -175,6 +175,7 @@ class TestNotices:
         assert other.ignored == "notices of another organization"
         own = parse({"events": [notice]}, tenant_id="t-2")
         assert own.ignored == "notices contain no data; changes are polled"
+        assert (own.poll_due, other.poll_due) == (True, False)
 
     def test_the_intent_to_receive_is_no_notice(self) -> None:
         assert parse(json.loads(BODY)).ignored.startswith("intent to receive")
