@@ -19,6 +19,7 @@ CONNECTORS = {
     "cloudevents",
     "ocel",
     "quickbooks",
+    "shipbob",
     "shiphero",
     "shopify",
     "standard_webhooks",
