@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from connectors.sdk.encode_json import encode_json
 from connectors.sdk.event_codec import format_rfc3339
@@ -16,15 +17,34 @@ from connectors.sdk.webhook_and_poll_types import PolledRecord, PollError
 MAX_CHANGE_AHEAD = timedelta(days=1)
 
 
+# The member of a stored cursor with the passes that are not complete.
+PASSES = "@passes"
+
+
+@dataclass(slots=True)
+class UnfinishedPass:
+    """How far the pages of a collection were read that are not sorted by change.
+
+    `since`: the start that the requests name, as text. `position`: the next page. `newest`: the
+    newest change so far, which becomes the time of the collection after the last page.
+    """
+
+    since: str
+    position: str = ""
+    newest: str = ""
+
+
 @dataclass(slots=True)
 class CollectionCursors:
     """The newest change time of each collection, in UTC, as stored between polls.
 
-    Only rows advance a time, never the clock of this host.
+    Only rows advance a time, never the clock of this host. `passes`: collections whose pages were
+    not all read, because the system limited the requests or the round ended.
     """
 
     now: datetime
     times: dict[str, datetime] = field(default_factory=dict)
+    passes: dict[str, UnfinishedPass] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, cursor: str, now: datetime) -> "CollectionCursors":
@@ -39,8 +59,13 @@ class CollectionCursors:
 
     def to_text(self) -> str:
         """The cursor to store."""
-        times = {name: format_rfc3339(at) for name, at in self.times.items()}
-        return json.dumps(times, sort_keys=True)
+        document: dict[str, Any] = {name: format_rfc3339(at) for name, at in self.times.items()}
+        if self.passes:
+            document[PASSES] = {
+                name: [known.since, known.position, known.newest]
+                for name, known in self.passes.items()
+            }
+        return json.dumps(document, sort_keys=True)
 
     def since(self, collection: str, overlap: timedelta, start: str = "") -> datetime | None:
         """Where to read a collection from: its newest change less the overlap.
@@ -58,6 +83,23 @@ class CollectionCursors:
         newest = self.times.get(collection)
         if known and (newest is None or max(known) > newest):
             self.times[collection] = max(known)
+
+    def continue_or_begin_pass(self, collection: str, since: datetime) -> UnfinishedPass:
+        """Return the pass that was not complete, or begin one from `since`."""
+        return self.passes.setdefault(collection, UnfinishedPass(format_rfc3339(since)))
+
+    def record_page_of_pass(
+        self, collection: str, changed_at: Iterable[datetime | None], *, position: str
+    ) -> None:
+        """Record a page. Without a `position` of the next one, the pass is complete."""
+        known = self.passes[collection]
+        texts = [format_rfc3339(at) for at in changed_at if at is not None]
+        known.newest = max([*texts, known.newest])
+        known.position = position
+        if not position:
+            del self.passes[collection]
+            newest = parse_change_time(known.newest) if known.newest else None
+            self.advance(collection, [newest])
 
 
 def parse_change_time(text: str) -> datetime:

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
-from connectors.sdk.http_requests import FORM_TYPE, build_form_request
+from connectors.sdk.http_requests import FORM_TYPE, build_form_request, build_json_request
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.request_authorization import BaseAuthorization, with_header
@@ -54,6 +54,7 @@ class OAuth2Authorization(BaseAuthorization):
     `form` has the members besides the grant type: client_id, client_secret and scope. With
     `refresh_token` the grant is refresh_token (RFC 6749, section 6), otherwise client_credentials
     (section 4.4). `client_in_header`: the client authenticates by HTTP Basic (section 2.3.1).
+    `is_json`: the members are sent as JSON, which the RFC does not know and some systems want.
     """
 
     token_url: str
@@ -61,6 +62,7 @@ class OAuth2Authorization(BaseAuthorization):
     refresh_token: RefreshToken | None = None
     client_in_header: bool = False
     tokens: TokenStore = NO_TOKENS
+    is_json: bool = False
     _token: str = field(default="", repr=False)
 
     def fetch_token_if_missing(self, http: HttpClient) -> None:
@@ -114,11 +116,12 @@ class OAuth2Authorization(BaseAuthorization):
         form = {"grant_type": "client_credentials", **self.form}
         if self.refresh_token:
             form |= {"grant_type": "refresh_token", "refresh_token": self.refresh_token.value}
+        build = build_json_request if self.is_json else build_form_request
         if not self.client_in_header:
-            return build_form_request(self.token_url, form)
+            return build(self.token_url, form)
         client = quote_plus(form.pop("client_id")), quote_plus(form.pop("client_secret"))
         credentials = base64.b64encode(":".join(client).encode()).decode()
-        request = build_form_request(self.token_url, form)
+        request = build(self.token_url, form)
         return with_header(request, "authorization", f"Basic {credentials}")
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.collection_polling import CollectionCursors, row_to_record
-from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.timestamps import parse_timestamp
@@ -61,11 +60,11 @@ def poll_orders(
         headers["shipbob_channel_id"] = channel_id
     for name, field in FILTERS.items():
         since = cursors.since(name, overlap, start) or cursors.now - FIRST_POLL
-        changed: list[datetime | None] = []
-        page, is_full = 1, True
+        begun, is_full = cursors.continue_or_begin_pass(name, since), True
         while is_full:
+            page = int(begun.position or "1")
             query = {
-                name: format_rfc3339(since),
+                name: begun.since,
                 "SortOrder": "Oldest",
                 "Limit": str(page_size),
                 "Page": str(page),
@@ -73,11 +72,13 @@ def poll_orders(
             request = HttpRequest("GET", url, query, headers)
             response = yield from requests.send(lambda _, request=request: request, cursors.to_text)  # type: ignore[misc] # bound at once
             orders = _orders(read_json_body_empty_list_if_204(response))
-            changed += [_newest(order, field) for order in orders]
             records = tuple(row_to_record("order", o, o.text_at("id")) for o in orders)
-            is_full, page = len(orders) >= page_size, page + 1
-            if not is_full:
-                cursors.advance(name, changed)
+            is_full = len(orders) >= page_size
+            cursors.record_page_of_pass(
+                name,
+                [_newest(order, field) for order in orders],
+                position=str(page + 1) if is_full else "",
+            )
             yield PolledPage(records, cursors.to_text())
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import ClassVar
 
-from connectors.sdk.event_builder import build_event
+from connectors.sdk.event_builder import build_event, revision_of_earliest_report
 from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.events import (
     Attribute,
@@ -25,7 +24,6 @@ from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.systems.shipbob.product_lines import product_lines
 
 Events = Iterator[CanonicalEvent]
-LAST_SECOND = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class ShipmentReader:
@@ -167,16 +165,14 @@ class ShipmentReader:
     def _confirmed_event(
         self, number: str, shipment: Node, order: Node, time: ParsedTime | None
     ) -> CanonicalEvent:
-        """Return that the goods left. Of several reports the earliest counts, so its revision is
-        the highest: the time left until the year 9000."""
+        """Return that the goods left. Of several reports the earliest counts."""
         event = self._build_event(
             EventType.SHIPMENT_CONFIRMED, f"shipment {number} confirmed", shipment, order, time
         )
-        seconds = (LAST_SECOND - time.time).total_seconds() if time else 0
         return replace(
             event,
             lines=product_lines(shipment, Measure.SHIPPED),
-            revision=f"{seconds:021.6f}",
+            revision=revision_of_earliest_report(time),
         )
 
     def tracking_events(self, message: Node) -> Events:

@@ -96,13 +96,13 @@ class TestStatesOfShipments:
             assert confirmed.occurred_at == datetime(2026, 3, 4, 10, tzinfo=UTC)
 
     def test_a_hold_ends_with_a_newer_state_and_not_with_an_older_one(self) -> None:
-        held = parse(shipment("OnHold", updated="12:00")).events
+        on_hold = parse(shipment("OnHold", updated="12:00")).events
         released = parse(shipment("Processing", updated="13:00")).events
         older = parse(shipment("Processing", updated="11:00")).events
         state = "shipment 5 state"
-        assert newest(*held, *older)[state].type is EventType.ORDER_HELD
-        assert newest(*held, *released)[state].type is EventType.ORDER_RELEASED
-        assert newest(*released, *held)[state].type is EventType.ORDER_RELEASED
+        assert newest(*on_hold, *older)[state].type is EventType.ORDER_HELD
+        assert newest(*on_hold, *released)[state].type is EventType.ORDER_RELEASED
+        assert newest(*released, *on_hold)[state].type is EventType.ORDER_RELEASED
 
     def test_the_delivery_has_the_time_of_the_delivery(self) -> None:
         document = shipment("Completed", "Delivered", delivery_date="2026-03-04T09:12:00Z")
