@@ -53,8 +53,13 @@ class CollectionCursors:
             return cls(now)
         try:
             stored = json.loads(cursor)
-            return cls(now, {str(name): parse_change_time(str(at)) for name, at in stored.items()})
-        except (ValueError, AttributeError):
+            passes = stored.pop(PASSES, {})
+            return cls(
+                now,
+                {str(name): parse_change_time(str(at)) for name, at in stored.items()},
+                {str(name): UnfinishedPass(*map(str, texts)) for name, texts in passes.items()},
+            )
+        except (ValueError, AttributeError, TypeError):
             raise PollError("the stored cursor is invalid") from None
 
     def to_text(self) -> str:
