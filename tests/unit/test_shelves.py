@@ -20,6 +20,7 @@ CONNECTORS = {
     "extensiv",
     "ocel",
     "quickbooks",
+    "salesforce",
     "shipbob",
     "shiphero",
     "shopify",
