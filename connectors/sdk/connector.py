@@ -87,6 +87,8 @@ class Connector(ABC):
     poll_interval: ClassVar[timedelta | None] = None
     # The vendor dictates the secret, so it may be shorter than 24 bytes.
     allows_short_secrets: ClassVar[bool] = False
+    # The vendor requires an empty body with 401; other senders get problem details.
+    has_empty_rejections: ClassVar[bool] = False
     # How messages arrive, for the table of connectors in README.md.
     reception: ClassVar[str] = ""
     # What to do at the vendor.

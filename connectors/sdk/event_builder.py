@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from connectors.sdk.events import (
     Attribute,
@@ -13,6 +14,8 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.timestamps import ParsedTime
+
+LAST_SECOND = datetime(9000, 12, 31, tzinfo=UTC)
 
 
 def build_event(
@@ -48,6 +51,15 @@ def build_event(
         takes_back=tuple(takes_back),
         other_attributes={name: text for name, text in (other_attributes or {}).items() if text},
     )
+
+
+def revision_of_earliest_report(time: ParsedTime | None) -> str:
+    """Return a revision with which the earliest of several reports of one fact counts.
+
+    The highest revision counts, so it is the time left until the year 9000, as sortable text.
+    """
+    seconds = (LAST_SECOND - time.time).total_seconds() if time else 0
+    return f"{seconds:021.6f}"
 
 
 def flag_if_sanitized(

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
-from connectors.sdk.http_requests import FORM_TYPE, build_form_request
+from connectors.sdk.http_requests import FORM_TYPE, build_form_request, build_json_request
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.request_authorization import BaseAuthorization, with_header
@@ -71,6 +71,7 @@ class OAuth2Authorization(BaseAuthorization):
     (section 4.4). `client_in_header`: the client authenticates by HTTP Basic (section 2.3.1).
     `token_header`: the header that carries the token alone, if the system does not want a bearer
     token. `token_request_headers` are added to the token request.
+    `is_json`: the members are sent as JSON, which the RFC does not know and some systems want.
     """
 
     token_url: str
@@ -80,6 +81,7 @@ class OAuth2Authorization(BaseAuthorization):
     tokens: TokenStore = NO_TOKENS
     token_header: str = ""
     token_request_headers: Mapping[str, str] = field(default_factory=dict)
+    is_json: bool = False
     _token: str = field(default="", repr=False)
 
     def fetch_token_if_missing(self, http: HttpClient) -> None:
@@ -133,11 +135,12 @@ class OAuth2Authorization(BaseAuthorization):
         if self.refresh_token:
             form |= {"grant_type": "refresh_token", "refresh_token": self.refresh_token.value}
         headers = self.token_request_headers
+        build = build_json_request if self.is_json else build_form_request
         if not self.client_in_header:
-            return build_form_request(self.token_url, form, headers=headers)
+            return build(self.token_url, form, headers=headers)
         client = quote_plus(form.pop("client_id")), quote_plus(form.pop("client_secret"))
         credentials = base64.b64encode(":".join(client).encode()).decode()
-        request = build_form_request(self.token_url, form, headers=headers)
+        request = build(self.token_url, form, headers=headers)
         return with_header(request, "authorization", f"Basic {credentials}")
 
 

@@ -23,13 +23,18 @@ CONNECTORS = {
     "cloudevents",
     "edifact",
     "epcis",
+    "extensiv",
     "ocel",
+    "quickbooks",
+    "salesforce",
+    "shipbob",
     "shiphero",
     "shopify",
     "standard_webhooks",
     "vendure",
     "walmart",
     "x12",
+    "xero",
 }
 MANIFESTS = {
     "aftership",

@@ -1,16 +1,28 @@
-"""ShipHero: warehouse webhooks. `webhook_type` in the body is the message type."""
+"""ShipHero: warehouse webhooks, by `webhook_type` in the body, and a poll that fills their gaps."""
 
 import base64
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_sha256
+from connectors.sdk.authorized_requests import AuthorizedRequests
+from connectors.sdk.collection_polling import CollectionCursors
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
-from connectors.sdk.payload import load_json
+from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
+from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
-from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
+from connectors.sdk.webhook_and_poll_types import (
+    HttpClient,
+    PollContext,
+    PolledPage,
+    PollError,
+    WebhookRequest,
+    WebhookResponse,
+)
+from connectors.systems.shiphero.poll_shipments import ShipHeroPoller
+from connectors.systems.shiphero.polled_rows import COLLECTION, as_webhook_body
 from connectors.systems.shiphero.webhook_events import WebhookEventReader
 
 SIGNATURE = "x-shiphero-hmac-sha256"
@@ -22,17 +34,32 @@ class ShipHero(Connector):
 
     Times have no zone, and some messages have no time. Use the fields inside `packages[]`; those
     beside it are legacy. A tracking number may be text such as "Pickup". Each reallocation has a
-    new reference.
+    new reference. Deliveries of webhooks are not guaranteed: the poll reads shipments and
+    cancelled orders, which have the same event keys.
     https://developer.shiphero.com/webhooks
     """
 
     slug: ClassVar[str] = "shiphero"
     title: ClassVar[str] = "ShipHero"
     role: ClassVar[SourceRole] = SourceRole.WMS
-    reception = "webhooks"
+    reception = "webhooks, and polled (shipments, cancelled orders)"
+    polls = True
+    poll_interval = timedelta(minutes=15)
     setup = (
         "For each type of event, call the GraphQL mutation webhook_create with the webhook URL.\n"
-        "Its answer contains shared_signature_secret: enter it as the secret of this source."
+        "Its answer contains shared_signature_secret: enter it as the secret of this source.\n"
+        "For the poll, enter the refresh token of a developer user: ShipHero > My account > "
+        "Third-party developer."
+    )
+    topics = (
+        "Order Allocated, Order Deallocated",
+        "Tote Complete, Order Packed Out, Package Added",
+        "Shipment Update, Order Canceled, Return Update",
+    )
+    not_covered = (
+        "Inventory, purchase orders and captured payments.",
+        "Holds of orders, which webhooks do not report.",
+        "The poll reads neither allocations, picks and packs nor returns.",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -59,8 +86,45 @@ class ShipHero(Connector):
             SettingType.BOOLEAN,
             label="Process test messages",
         ),
+        Setting(
+            "refresh_token",
+            "The refresh token of a developer user. Needed to poll.",
+            SettingType.SECRET,
+        ),
+        Setting(
+            "since",
+            "The first poll ignores what was not changed since this date or time. Without it, it "
+            "reads the last 30 days.",
+            SettingType.DATE,
+            label="First poll starts at",
+        ),
+        Setting(
+            "page_size",
+            "The number of rows per query. More rows cost more credits.",
+            SettingType.INTEGER,
+            default="25",
+            minimum=1,
+            maximum=100,
+            label="Rows per request",
+        ),
+        Setting(
+            "overlap_minutes",
+            "How many minutes each poll goes back before the last one.",
+            SettingType.DECIMAL,
+            default="15",
+            minimum=0,
+            maximum=10_080,
+            label="Overlap of polls (minutes)",
+        ),
+        Setting(
+            "base_url",
+            "The URL of the API.",
+            SettingType.URL,
+            default="https://public-api.shiphero.com",
+            label="URL of the API",
+        ),
     )
-    stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, MESSAGE_ID})
+    stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, MESSAGE_ID, COLLECTION})
     ignored_types: ClassVar[Mapping[str, str]] = {
         "Inventory Update": "stock levels are not tracked",
         "Inventory Change": "stock levels are not tracked",
@@ -102,6 +166,11 @@ class ShipHero(Connector):
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse by `webhook_type`. An unknown type becomes an unmapped event of its order."""
         body = load_json(message.body)
+        if collection := message.headers.get(COLLECTION, ""):
+            reported = as_webhook_body(collection, body)
+            if reported is None:
+                return ParseResult(ignored="the order is not cancelled; its shipments are polled")
+            body = reported
         kind = body.required_text("webhook_type")
         if kind in self.ignored_types:
             return ParseResult(ignored=f"{kind}: {self.ignored_types[kind]}")
@@ -109,3 +178,37 @@ class ShipHero(Connector):
             return ParseResult(ignored="test message (test: 1)")
         events = WebhookEventReader(self.parsed_settings, self.source_slug).read_events(kind, body)
         return ParseResult(flag_if_sanitized(tuple(events), sanitized=body.was_sanitized))
+
+    def is_poll_configured(self) -> bool:
+        """Whether a refresh token is set."""
+        return bool(self.config.get("refresh_token"))
+
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield shipments and changed orders since the cursor. Raises PollError."""
+        values = self.parsed_settings
+        try:
+            base_url = values.text("base_url").rstrip("/")
+            token = values.text("refresh_token")
+            if not token:
+                raise PollError("the setting refresh_token is required")
+            authorization = OAuth2Authorization(
+                f"{base_url}/auth/refresh",
+                {},
+                RefreshToken("refresh_token", token),
+                is_json=True,
+                tokens=context.tokens,
+            )
+            poller = ShipHeroPoller(
+                AuthorizedRequests(http, [authorization]),
+                CollectionCursors.parse(cursor, context.now),
+                f"{base_url}/graphql",
+                values.text("zone"),
+                values.integer("page_size"),
+                timedelta(minutes=float(values.decimal("overlap_minutes"))),
+                values.text("since"),
+            )
+        except PayloadError as error:
+            raise PollError(error.detail) from None
+        return poller.pages()

@@ -1,12 +1,16 @@
 """Responses of the webhook endpoint, over real HTTP."""
 
+import base64
 import gzip
+import hmac
+import json
 import shlex
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx2
 import orjson
@@ -33,7 +37,13 @@ def product(
     """Start the web process with two sources."""
     with django_db_blocker.unblock():
         running = Product(tmp_path_factory.mktemp("hooks"))
-        for slug, connector in (("generic", "cloudevents"), ("other", "cloudevents")):
+        connectors = (
+            ("generic", "cloudevents"),
+            ("other", "cloudevents"),
+            ("books", "xero"),
+            ("crm", "salesforce"),
+        )
+        for slug, connector in connectors:
             running.manage(
                 "source", "add", slug, "--connector", connector, "--secret", f"{SECRET}-{slug}"
             )
@@ -69,6 +79,35 @@ def test_authenticated_message_is_stored_before_the_response(client: httpx2.Clie
     stored = InboundMessage.objects.get(pk=int(response.json()["message_id"]))
     assert bytes(stored.body) == event(1)
     assert "authorization" not in stored.headers
+
+
+def test_xero_gets_empty_answers_to_its_intent_to_receive(client: httpx2.Client) -> None:
+    """200 if the signature is right and 401 if it is wrong, both without a body or a cookie."""
+    body = b'{"events": [], "firstEventSequence": 0, "lastEventSequence": 0, "entropy": "QWE"}'
+    digest = hmac.new(f"{SECRET}-books".encode(), body, "sha256").digest()
+    for signature, status in ((base64.b64encode(digest), 200), (b"d3Jvbmc=", 401), (b"", 401)):
+        headers = {"x-xero-signature": signature.decode(), "content-type": "application/json"}
+        response = client.post("/hooks/books", content=body, headers=headers)
+        assert (response.status_code, response.content) == (status, b"")
+        assert "set-cookie" not in response.headers
+    assert InboundMessage.objects.filter(source__slug="books").count() == 1
+
+
+def test_salesforce_gets_the_acknowledgment_of_its_outbound_message(
+    client: httpx2.Client,
+) -> None:
+    """Without `<Ack>true</Ack>` Salesforce sends the message for a day. It has a session in it."""
+    sample = Path(__file__).parents[3] / "connectors/systems/salesforce/samples"
+    message = json.loads((sample / "outbound_message.json").read_text())["body"]
+    body = message.replace("(masked)", "00D!AQ.a-session-of-the-api").encode()
+    headers = {"content-type": "text/xml; charset=utf-8", "soapaction": '""'}
+    wrong = client.post("/hooks/crm?token=wrong", content=body, headers=headers)
+    assert wrong.status_code == 401
+    response = client.post(f"/hooks/crm?token={SECRET}-crm", content=body, headers=headers)
+    assert (response.status_code, response.headers["content-type"][:8]) == (200, "text/xml")
+    assert b"<Ack>true</Ack>" in response.content
+    stored = InboundMessage.objects.get(source__slug="crm")
+    assert b"<SessionId>(masked)</SessionId>" in bytes(stored.body)
 
 
 def test_identical_message_is_a_duplicate(client: httpx2.Client) -> None:

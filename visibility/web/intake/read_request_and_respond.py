@@ -31,7 +31,8 @@ GIVEN_ONLY_ONCE = re.compile(
 class HttpError(Exception):
     """Reject the request with this status; nothing is stored.
 
-    `reason` is for the people who see the source, and is not sent; without it, `detail` is.
+    `reason` is for the people who see the source, and is not sent; without it, `detail` is. Without
+    `has_body` the response is empty, as some vendors require.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class HttpError(Exception):
         detail: str = "",
         reason: str = "",
         headers: Mapping[str, str] | None = None,
+        has_body: bool = True,
     ) -> None:
         super().__init__(title)
         self.status = status
@@ -49,6 +51,7 @@ class HttpError(Exception):
         self.detail = detail
         self.reason = reason or detail or title
         self.headers = dict(headers or {})
+        self.has_body = has_body
 
 
 class ClientDisconnected(Exception):
@@ -165,11 +168,12 @@ async def send_response(
 
 
 async def send_problem(send: Send, error: HttpError) -> None:
-    """Send an error response as problem details."""
+    """Send an error response as problem details, or without a body."""
+    body = problem_body(error.status, error.title, detail=error.detail) if error.has_body else b""
     await send_response(
         send,
         error.status,
-        problem_body(error.status, error.title, detail=error.detail),
-        content_type=PROBLEM_TYPE,
+        body,
+        content_type=PROBLEM_TYPE if body else "text/plain; charset=utf-8",
         headers=error.headers,
     )

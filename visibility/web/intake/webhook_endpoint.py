@@ -93,7 +93,13 @@ class WebhookEndpoint:
                 source, request, error, self.sources.estimated_database_time()
             )
             detail = "the signature is invalid"
-            raise HttpError(401, "Unauthorized", detail=detail, reason=reason) from None
+            raise HttpError(
+                401,
+                "Unauthorized",
+                detail=detail,
+                reason=reason,
+                has_body=not source.connector.has_empty_rejections,
+            ) from None
         except MalformedSignatureHeader as error:
             raise HttpError(400, "Bad Request", detail=str(error)) from None
         if not source.take_rate_limit_token():
