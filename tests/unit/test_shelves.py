@@ -18,12 +18,13 @@ CONNECTORS = {
     "business_central",
     "cloudevents",
     "ocel",
+    "odoo",
     "shiphero",
     "shopify",
     "standard_webhooks",
     "x12",
 }
-MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
+MANIFESTS = {"easypost", "fedex", "northlog_945", "woocommerce"}
 RULES = {
     "kpi_off_limit",
     "no_tracking_scan",
