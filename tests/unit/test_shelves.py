@@ -22,6 +22,7 @@ CONNECTORS = {
     "shiphero",
     "shopify",
     "standard_webhooks",
+    "tryton",
     "x12",
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "woocommerce"}
