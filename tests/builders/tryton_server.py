@@ -86,5 +86,5 @@ def _as_sent(row: Row) -> Row:
         if sent.get(name):
             at = datetime.fromisoformat(sent[name])
             names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
-            sent[name] = {"__class__": "datetime", **{part: getattr(at, part) for part in names}}
+            sent[name] = {"__class__": "datetime", **{unit: getattr(at, unit) for unit in names}}
     return sent

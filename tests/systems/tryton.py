@@ -96,9 +96,9 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
 
 def install(folder: Path) -> Path:
     """Make the environment; return the folder of its programs."""
-    home = folder / "environment"
-    venv.create(home, with_pip=True)
-    programs = home / "bin"
+    environment_folder = folder / "environment"
+    venv.create(environment_folder, with_pip=True)
+    programs = environment_folder / "bin"
     names = [f"trytond_{name}~={SERIES}.0" for name in MODULES]
     run(
         [str(programs / "pip"), "install", "-q", f"trytond~={SERIES}.0", f"proteus~={SERIES}.0",
@@ -156,7 +156,7 @@ def test_timelines_say_what_tryton_says(tryton: TrytonServer, source: Source) ->
     counted = Event.objects.count()
     poll(source, minutes=10)
     job_functions.process_messages_and_refold()
-    assert Event.objects.count() == counted, "the second poll told something else"
+    assert Event.objects.count() == counted, "the second poll shown something else"
 
 
 def check_orders(records: dict[str, Any]) -> None:
@@ -184,8 +184,8 @@ def check_orders(records: dict[str, Any]) -> None:
         "credited": add_up({k: -q for k, q in row["lines"].items()} for row in credits),
     }
     for measure, quantities in expected.items():
-        told = {line.sku: getattr(line, measure) or 0 for line in order.lines.all()}
-        assert told == {sku: quantities.get(sku, 0) for sku in sold["ordered"]}, measure
+        shown = {line.sku: getattr(line, measure) or 0 for line in order.lines.all()}
+        assert shown == {sku: quantities.get(sku, 0) for sku in sold["ordered"]}, measure
     check_shipments(order, shipments)
     assert Event.objects.filter(type="invoice.paid").count() == sum(
         row["state"] == "paid" for row in invoices
@@ -219,7 +219,7 @@ def add_up(rows: Any) -> Counter[str]:
     return total
 
 
-def test_a_session_that_ended_is_opened_anew(tryton: TrytonServer, source: Source) -> None:
+def test_a_session_that_ended_is_replaced(tryton: TrytonServer, source: Source) -> None:
     assert poll(source).poll_error == ""
     with closing(sqlite3.connect(tryton.folder / "databases" / "shop.sqlite")) as database:
         database.execute("DELETE FROM ir_session")
