@@ -13,10 +13,15 @@ from django.db import connection
 from psycopg import sql
 
 RUN_ID = "PYTEST_XDIST_TESTRUNUID"
+# The template of the run that started this one, which tests a copy of the repository.
+GIVEN = "TEST_DATABASE_TEMPLATE"
 
 
 def use_template() -> None:
     """Let Django copy the template, which is made first if this run has none yet."""
+    if given := os.environ.get(GIVEN):
+        connection.settings_dict["TEST"]["TEMPLATE"] = given
+        return
     run = os.environ.get(RUN_ID)
     if run is None:  # the only process of the run
         return

@@ -1,6 +1,6 @@
 """Send authorized requests: renew refused credentials once, and hand over renewed secrets."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field
 
 from connectors.sdk.request_authorization import BaseAuthorization
@@ -30,9 +30,13 @@ class AuthorizedRequests:
     _index: int = field(default=0)
 
     def send(
-        self, build: Callable[[int], HttpRequest], cursor: Callable[[], str]
+        self,
+        build: Callable[[int], HttpRequest],
+        cursor: Callable[[], str],
+        *,
+        accepted: Collection[int] = (),
     ) -> Generator[PolledPage, None, HttpResponse]:
-        """Return the response with a status of 200 to 299. Raises PollError.
+        """Return the response with an accepted status or one of 200 to 299. Raises PollError.
 
         `build` gets the index of the secret in use, for requests that contain it themselves.
         Yields a page without rows to store a renewed secret, before the request is sent: the
@@ -43,7 +47,7 @@ class AuthorizedRequests:
         if response.status == 401:
             self._discard_token_and_use_next_secret()
             response = yield from self._yield_renewed_secrets_then_send(build, cursor)
-        if not 200 <= response.status < 300:
+        if not 200 <= response.status < 300 and response.status not in accepted:
             raise poll_error_of_response("the request", response)
         return response
 

@@ -58,12 +58,14 @@ class ParseResult:
 
     `events` are applied even if there are errors, as with one bad document in a file. Errors park
     the message. `ignored` is the reason why a valid message has no events, or what an applied
-    message says that is not understood; people read it on the message.
+    message says that is not understood; people read it on the message. `poll_due`: the message is
+    a notice that something changed, without the change itself, so the source is polled at once.
     """
 
     events: tuple[CanonicalEvent, ...] = ()
     errors: tuple[PayloadError, ...] = ()
     ignored: str = ""
+    poll_due: bool = False
 
 
 class Connector(ABC):
@@ -89,7 +91,12 @@ class Connector(ABC):
     reception: ClassVar[str] = ""
     # What to do at the vendor.
     setup: ClassVar[str] = ""
-    # The same, derived from what the connector accepts; only shown without `setup`.
+    # What the vendor's form asks for: the topics to subscribe to, and the permissions to grant.
+    topics: ClassVar[tuple[str, ...]] = ()
+    permissions: ClassVar[tuple[str, ...]] = ()
+    # What the system can report and this connector does not read, in sentences.
+    not_covered: ClassVar[tuple[str, ...]] = ()
+    # The steps derived from what the connector accepts; only shown without `setup`.
     derived_steps: ClassVar[tuple[str, ...]] = ()
     accepts_files: ClassVar[bool] = False
     accepts_webhooks: ClassVar[bool] = True

@@ -34,15 +34,30 @@ OAUTH_ERROR = re.compile(r"[a-z_]{1,60}")
 # A token is renewed before it expires, and after a day at the latest.
 EXPIRY_MARGIN_SECONDS = 60.0
 MAX_TOKEN_SECONDS = 86_400.0
+MAX_REFRESH_TOKEN_SECONDS = 20 * 366 * 86_400.0
 
 
 @dataclass(slots=True)
 class RefreshToken:
-    """A refresh token, and the secret setting that holds it. The system may replace it."""
+    """A refresh token, and the secret setting that holds it. The system may replace it.
+
+    `lasts_seconds`: how long a new one is valid, if the system does not say so; None: unknown.
+    """
 
     setting: str
     value: str = field(repr=False)
     renewed: list[RenewedSecret] = field(default_factory=list)
+    lasts_seconds: float | None = None
+
+    def record_response(self, new: str, reported_seconds: float | None) -> None:
+        """Use the token of a response, "" if it has none, and note how long it is valid."""
+        old = self.value
+        self.value = new or old
+        if self.value != old:
+            seconds = reported_seconds or self.lasts_seconds
+            self.renewed.append(RenewedSecret(self.setting, old, self.value, seconds))
+        elif reported_seconds:
+            self.renewed.append(RenewedSecret(self.setting, old, old, reported_seconds))
 
 
 @dataclass(slots=True)
@@ -80,11 +95,8 @@ class OAuth2Authorization(BaseAuthorization):
             renewed = document.text_at("refresh_token")
         except PayloadError as error:
             raise PollError(f"the token response is invalid ({error})") from None
-        if self.refresh_token and renewed and renewed != self.refresh_token.value:
-            old, self.refresh_token.value = self.refresh_token.value, renewed
-            self.refresh_token.renewed.append(
-                RenewedSecret(self.refresh_token.setting, old, renewed)
-            )
+        if self.refresh_token:
+            self.refresh_token.record_response(renewed, _refresh_token_seconds(document))
         if (seconds := _usable_seconds(document)) > 0:
             self.tokens.store(self._token_key(), self._token, seconds)
 
@@ -120,6 +132,22 @@ class OAuth2Authorization(BaseAuthorization):
         credentials = base64.b64encode(":".join(client).encode()).decode()
         request = build_form_request(self.token_url, form)
         return with_header(request, "authorization", f"Basic {credentials}")
+
+
+def _refresh_token_seconds(token_response: Node) -> float | None:
+    """How long the refresh token of a response is valid; None if the response does not say so.
+
+    No standard defines the member. QuickBooks:
+    https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/oauth-2.0
+    """
+    for name in ("x_refresh_token_expires_in", "refresh_token_expires_in", "refresh_expires_in"):
+        try:
+            seconds = float(token_response.text_at(name))
+        except (PayloadError, ValueError):
+            continue
+        if math.isfinite(seconds) and 0 < seconds < MAX_REFRESH_TOKEN_SECONDS:
+            return seconds
+    return None
 
 
 def _usable_seconds(token_response: Node) -> float:

@@ -199,11 +199,13 @@ class RenewedSecret:
     """A new value of a secret setting, such as a refresh token that the system replaced.
 
     It is stored only if the setting still has the `old` value: a person may have changed it.
+    `lasts_seconds`: how long it is valid from now on, as the system says; None: unknown.
     """
 
     setting: str
     old: str = field(repr=False)
     new: str = field(repr=False)
+    lasts_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

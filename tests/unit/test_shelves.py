@@ -29,6 +29,7 @@ MANIFESTS = {"easypost", "fedex", "northlog_945", "woocommerce"}
 RULES = {
     "kpi_off_limit",
     "no_tracking_scan",
+    "secret_ending",
     "source_silent",
     "stuck_in_released",
     "unacknowledged_alert",

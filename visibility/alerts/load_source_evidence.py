@@ -8,7 +8,7 @@ from typing import Any
 from visibility.db import bulk
 from visibility.db.data_scope import limited_to
 from visibility.models.sources_and_messages import Source
-from visibility.sla import silence_limits
+from visibility.sla import poll_limits, silence_limits
 from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
 
 # The newest applied message is searched among so many of the newest messages of a source; behind
@@ -125,6 +125,9 @@ def _build_evidence(
     newest_at, applied_at, newest_event_at, resumed_at, backlog_applied_at, waiting_since = row[:6]
     maintenance_until, maintenance_reason, maintenance_ended_at = row[6:]
     contacts = [at for at in (applied_at, source.polled_until) if at is not None]
+    config = source.config_or_empty_if_invalid if source.next_poll_at else {}
+    unpolled_hours_ended_at = poll_limits.end_of_latest_quiet_hours(config, now)
+    pauses_ended = [at for at in (maintenance_ended_at, unpolled_hours_ended_at) if at is not None]
     return SourceEvidence(
         title=source.title,
         as_of=now,
@@ -142,5 +145,6 @@ def _build_evidence(
         event_types=event_types,
         maintenance_until=maintenance_until,
         maintenance_reason=maintenance_reason or "",
-        maintenance_ended_at=maintenance_ended_at,
+        maintenance_ended_at=max(pauses_ended, default=None),
+        unpolled_until=poll_limits.quiet_until(config, now),
     )

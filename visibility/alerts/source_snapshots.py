@@ -12,6 +12,7 @@ from visibility.db import bulk
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
 from visibility.models.sources_and_messages import Source
+from visibility.sla.secret_ends import secret_ends_of_source
 from visibility.sla.source_snapshot import (
     IGNORED,
     MAPPED,
@@ -109,11 +110,13 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             last_data_at=known.last_data_at,
             expected_interval=source.expect_every,
             event_types=tuple(known.event_types),
-            is_in_maintenance=known.maintenance_until is not None,
+            is_in_maintenance=known.maintenance_until is not None
+            or known.unpolled_until is not None,
             maintenance_ended_at=known.maintenance_ended_at,
             pending_count=min(pending.get(source.pk, 0), MAX_COUNTED),
             parked_count=parked.get(source.pk, 0),
             statuses=statuses.get(source.pk, ()),
+            secret_ends=secret_ends_of_source(source),
         )
         watched.append(WatchedSource(source, snapshot))
     return watched

@@ -152,7 +152,7 @@ HIDDEN_TABLES = frozenset(
         *("visibility_importrow", "visibility_ignoredterm", "visibility_unstoredrequest"),
         *("visibility_outgoingrequest", "visibility_pollround", "visibility_sourcefield"),
         *("visibility_sourcefieldsample", "visibility_rejectedrequestcount"),
-        *("visibility_manifestsample",),
+        *("visibility_manifestsample", "visibility_requestcount"),
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows

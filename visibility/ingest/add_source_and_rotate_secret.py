@@ -24,6 +24,7 @@ from visibility.ingest.check_new_source import (
 from visibility.ingest.check_source_settings import ROLE_SETTING, find_setting_errors
 from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_folder
 from visibility.ingest.file_drop import DROP_SETTING
+from visibility.ingest.secret_settings import secret_setting_names, separate_secret_settings
 from visibility.ingest.source_secrets import (
     SourceSecret,
     UnreadableSecrets,
@@ -34,6 +35,7 @@ from visibility.ingest.source_secrets import (
 )
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source, SourceActivity
+from visibility.sla.secret_ends import ends_without_changed_secrets
 from visibility.sla.silence_limits import (
     WAREHOUSES_SETTING,
     silence_limit_of_settings,
@@ -95,7 +97,7 @@ def add_source(
     if not any_drop_folder:
         _create_drop_folder_if_changed({}, config)
     chosen = secret or new_secret()
-    open_config, secrets = _separate_secret_settings(kind, config)
+    open_config, secrets = separate_secret_settings(kind, config)
     with transaction.atomic():
         source = Source.objects.create(
             slug=slug,
@@ -158,7 +160,7 @@ def change_settings(
             raise InvalidSource(errors)
         if not any_drop_folder:
             _create_drop_folder_if_changed(row.config_or_empty_if_invalid, config)
-        open_config, secrets = _separate_secret_settings(kind, config)
+        open_config, secrets = separate_secret_settings(kind, config)
         own_secrets = [secret for secret in sealed if not secret.setting]
         row_config_before = row.config_or_empty_if_invalid
         connector = kind({**config, "source": row.slug})
@@ -167,6 +169,7 @@ def change_settings(
             role=config.get(ROLE_SETTING) or kind.role.value
             if ROLE_SETTING in changes
             else row.role,
+            secret_ends=ends_without_changed_secrets(row, changes),
             sealed_secrets=encrypt_secrets([*own_secrets, *secrets], short_allowed=True),
             next_poll_at=now if connector.is_poll_configured() else None,
             **_new_silence_limit_if_changed(row, open_config),
@@ -182,7 +185,7 @@ def change_settings(
             object=row.slug,
             detail={"settings": sorted(changes)}
             | values_before_and_after(
-                row_config_before, open_config, names=changes.keys() - _secret_names(kind)
+                row_config_before, open_config, names=changes.keys() - secret_setting_names(kind)
             ),
             now=now,
         )
@@ -284,16 +287,3 @@ def rotate_secret(
             now=now,
         )
     return chosen
-
-
-def _separate_secret_settings(
-    kind: type[Connector], config: Mapping[str, str]
-) -> tuple[dict[str, str], list[SourceSecret]]:
-    """Return the settings without the secret ones, and those as secrets to encrypt."""
-    names = _secret_names(kind)
-    secrets = [SourceSecret(config[name], setting=name) for name in sorted(names & config.keys())]
-    return {name: text for name, text in config.items() if name not in names}, secrets
-
-
-def _secret_names(kind: type[Connector]) -> set[str]:
-    return {setting.name for setting in kind.settings if setting.is_secret}

@@ -13,7 +13,7 @@ from connectors.sdk.settings import SettingError
 from visibility.db.change_feed import append_changes
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource
 from visibility.ingest.check_new_source import parse_source_title
-from visibility.ingest.polling import MAX_INTERVAL, MIN_INTERVAL
+from visibility.ingest.poll_results import MAX_INTERVAL, MIN_INTERVAL
 from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source
 from visibility.models.teams import Team

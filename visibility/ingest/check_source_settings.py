@@ -22,6 +22,8 @@ from visibility.ingest.file_drop import DROP_SETTING
 from visibility.models.master import TermKind
 from visibility.models.sources_and_messages import Source
 from visibility.sla import silence_limits
+from visibility.sla.poll_limits import POLL_SETTINGS
+from visibility.sla.secret_ends import END_SETTINGS
 
 ROLE_SETTING = "role"
 
@@ -132,6 +134,8 @@ def connector_and_common_settings(
     names = {setting.name for setting in connector.settings}
     common = (
         *COMMON_SETTINGS,
+        *(POLL_SETTINGS if connector.polls else ()),
+        *END_SETTINGS,
         *((DROP_FOLDER,) if connector.accepts_files else ()),
         *(setting for setting in UNUSED_SETTINGS if setting.name in stored),
     )

@@ -9,8 +9,10 @@ from django.db import transaction
 
 from connectors.sdk.connector import RawMessage
 from connectors.sdk.webhook_and_poll_types import HttpClient, PolledRecord
+from visibility.ingest.limited_requests import LimitedRequests
 from visibility.ingest.parse_payload_without_storing import try_message
-from visibility.ingest.polling import build_connector_and_poll_pages, store_renewed_secrets
+from visibility.ingest.polling import build_connector_and_poll_pages
+from visibility.ingest.renewed_secrets import store_renewed_secrets
 from visibility.ingest.source_failures import describe_poll_failure
 from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
@@ -48,18 +50,20 @@ def fetch_first_page(
     """
     cursor = Cursor.objects.filter(source=source).first()
     budget = RequestBudget(seconds=TRIAL_SECONDS, requests=TRIAL_REQUESTS)
+    limited = LimitedRequests(source, now)
     try:
-        pages = build_connector_and_poll_pages(
-            source, open_client(budget), cursor.value if cursor else "", now
-        )
+        client = limited.limit(open_client(budget), budget)
+        pages = build_connector_and_poll_pages(source, client, cursor.value if cursor else "", now)
         page = next(iter(pages), None)
     except Exception as error:  # shown to the person who tests
         return PageTrial(error=describe_poll_failure(error))
+    finally:
+        limited.store_remaining_count()
     if page is None:
         return PageTrial()
     if page.renewed_secrets:
         with transaction.atomic():
-            store_renewed_secrets(source.pk, page.renewed_secrets)
+            store_renewed_secrets(source.pk, page.renewed_secrets, now=now)
     readings = tuple(_reading(source, record, now) for record in page.records[:READ_RECORDS])
     return PageTrial(len(page.records), readings)
 

@@ -19,6 +19,7 @@ from visibility.models.events import EventToStore
 from visibility.models.sources_and_messages import MessageState, Source, UnusableSource
 
 SYNTAX_REASONS = frozenset({ParkReason.SYNTAX, ParkReason.EDI_ENVELOPE})
+NOT_POLLED = "this source is not polled, so the change does not arrive: set up its polling"
 FORM_DETAIL = "the request body is a form: send the document itself as the body"
 
 
@@ -51,7 +52,8 @@ class ParseOutcome:
     """The events of one message, and the reason if it is parked or ignored.
 
     A message whose body retention removed has only `stored_revision`: the highest revision of the
-    events that were created from it.
+    events that were created from it. `poll_due`: it is a notice without data, so the source is
+    polled at once.
     """
 
     message_id: int
@@ -59,11 +61,15 @@ class ParseOutcome:
     reason: ParkReason | None = None
     detail: str = ""
     stored_revision: str | None = None
+    poll_due: bool = False
 
 
 def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
     """Parse the message with its connector. A failure is returned as a reason, never raised."""
-    return parse_message_with(message, source.build_connector)
+    outcome = parse_message_with(message, source.build_connector)
+    if outcome.poll_due and source.next_poll_at is None:
+        return replace(outcome, detail=f"{outcome.detail}; {NOT_POLLED}")
+    return outcome
 
 
 def parse_message_with(
@@ -106,7 +112,10 @@ def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResu
         detail = _format_error_path_and_detail(first) + (f" (and {more} more)" if more else "")
         return ParseOutcome(message.id, new_events, first.reason, detail)
     return ParseOutcome(
-        message.id, new_events, detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored)
+        message.id,
+        new_events,
+        detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored),
+        poll_due=parsed.poll_due,
     )
 
 

@@ -4,7 +4,6 @@ A round reads pages until the system has no more, or until it reaches a limit. I
 connection while it waits for a response.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,28 +15,25 @@ from django.db.models import F, Q
 from structlog.stdlib import get_logger
 
 from connectors.sdk.webhook_and_poll_types import (
-    TOO_MANY_REQUESTS,
     HttpClient,
     OpenPackage,
     PollContext,
     PolledPage,
     PollError,
-    RenewedSecret,
-    parse_retry_after,
 )
 from visibility.db.release_connection import close_connection_outside_transaction
 from visibility.ingest import source_secrets
 from visibility.ingest.access_tokens import ACCESS_TOKENS
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
+from visibility.ingest.limited_requests import LimitedRequests
 from visibility.ingest.outgoing_requests import OutgoingRequestLog, store_outgoing_requests
-from visibility.ingest.source_failures import (
-    PollResult,
-    describe_poll_failure,
-    record_poll_result,
-)
-from visibility.models.sources_and_messages import Cursor, Source, UnusableSource
+from visibility.ingest.poll_results import build_poll_result, log_failure
+from visibility.ingest.renewed_secrets import store_renewed_secrets
+from visibility.ingest.source_failures import record_poll_result
+from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
+from visibility.sla.poll_limits import quiet_until
 from visibility.storage.undelivered_packages_for_pollers import load_open_packages
 
 log = get_logger(__name__)
@@ -49,8 +45,8 @@ PAGE_SECONDS = 60.0
 PAGE_REQUESTS = 100
 # Each page renews the lease of its round. Another round starts when it ends: longer than a page.
 LEASE = timedelta(seconds=90)
-RETRY_SECONDS = 60.0
-MIN_INTERVAL, MAX_INTERVAL = timedelta(seconds=1), timedelta(days=30)
+# A page that waits for its request limit renews the lease when it is so old.
+LEASE_RENEWAL_SECONDS = 20.0
 # Failing sources, and those that always have more, wait longer for a thread than the others.
 IS_SLOW = ~Q(poll_error="") | Q(catching_up_since__isnull=False)
 
@@ -76,6 +72,30 @@ class _PollRoundProgress:
     cursor: str = ""
 
 
+class _LeaseRenewal:
+    """Renews the lease of a round whose page waits for its request limit."""
+
+    def __init__(self, claimed: ClaimedPoll, now: datetime) -> None:
+        self._claimed, self._now = claimed, now
+        self._start = self._renewed = time.monotonic()
+
+    def __call__(self) -> None:
+        """Renew it if it is old. Raises RoundSuperseded."""
+        at = time.monotonic()
+        if at - self._renewed < LEASE_RENEWAL_SECONDS:
+            return
+        self._renewed = at
+        _renew_lease(self._claimed, self._now + timedelta(seconds=at - self._start) + LEASE)
+        close_connection_outside_transaction()
+
+
+def _renew_lease(claimed: ClaimedPoll, lease_ends: datetime) -> None:
+    if not Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).update(
+        next_poll_at=lease_ends
+    ):
+        raise RoundSuperseded
+
+
 def claim_due_polls(now: datetime, *, limit: int, slow_limit: int) -> list[ClaimedPoll]:
     """Claim sources whose poll is due, at most `slow_limit` of them slow ones."""
     claimed = _claim_due_sources_matching(~IS_SLOW, is_slow=False, limit=limit, now=now)
@@ -97,7 +117,7 @@ def _claim_due_sources_matching(
         )
         claimed = [ClaimedPoll(pk, number + 1, is_slow) for pk, number in rows]
         Source.objects.filter(pk__in=[c.source_id for c in claimed]).update(
-            next_poll_at=now + LEASE, poll_round=F("poll_round") + 1
+            next_poll_at=now + LEASE, poll_round=F("poll_round") + 1, poll_started_at=now
         )
     return claimed
 
@@ -119,6 +139,12 @@ def poll_source(
     source = Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).first()
     if source is None or not source.enabled:
         return 0
+    if until := quiet_until(source.config_or_empty_if_invalid, now):
+        Source.objects.filter(pk=source.pk, poll_round=claimed.round).update(
+            next_poll_at=until, poll_ended_at=now
+        )
+        return 0
+    limited = LimitedRequests(source, now, _LeaseRenewal(claimed, now))
     progress, requests = _PollRoundProgress(), OutgoingRequestLog(now)
     error: Exception | None = None
     is_complete = False
@@ -129,7 +155,7 @@ def poll_source(
             progress,
             now=now,
             should_stop=should_stop,
-            open_client=lambda budget: requests.record(open_client(budget)),
+            open_client=lambda budget: limited.limit(requests.record(open_client(budget)), budget),
         )
     except RoundSuperseded:
         log.warning("poll_round_superseded", source=source.slug)
@@ -138,16 +164,15 @@ def poll_source(
         raise  # the database failed: the lease ends, and another round starts
     except Exception as caught:  # recorded on the source; the others go on
         error = caught
-        _log_failure(source, caught)
+        log_failure(source, caught)
     ended_at = now + timedelta(seconds=time.monotonic() - started)
-    result = _build_poll_result(
-        source, error, ended_at, complete_until=now if is_complete else None
-    )
+    result = build_poll_result(source, error, ended_at, complete_until=now if is_complete else None)
     result = replace(
         result, started_at=now, new_count=progress.new_count, page_count=progress.pages
     )
     record_poll_result(source, claimed.round, result)
     store_outgoing_requests(source, requests)
+    limited.store_remaining_count()
     return progress.new_count
 
 
@@ -174,7 +199,8 @@ def _store_pages_until_end_or_limit(
         )
         progress.pages, progress.cursor = progress.pages + 1, page.cursor
         close_old_connections()
-        if should_stop():
+        at = now + timedelta(seconds=elapsed)
+        if should_stop() or quiet_until(source.config_or_empty_if_invalid, at):
             return False
         if progress.pages >= MAX_PAGES or elapsed >= ROUND_SECONDS:
             _raise_if_cursor_did_not_advance(progress)
@@ -214,10 +240,7 @@ def _raise_if_cursor_did_not_advance(progress: _PollRoundProgress) -> None:
 
 def _store_page_and_cursor(claimed: ClaimedPoll, page: PolledPage, *, lease_ends: datetime) -> int:
     with transaction.atomic():
-        if not Source.objects.filter(pk=claimed.source_id, poll_round=claimed.round).update(
-            next_poll_at=lease_ends
-        ):
-            raise RoundSuperseded
+        _renew_lease(claimed, lease_ends)
         results = store_messages(
             [
                 IncomingMessage(claimed.source_id, r.dedupe_key, r.headers, r.body)
@@ -226,57 +249,6 @@ def _store_page_and_cursor(claimed: ClaimedPoll, page: PolledPage, *, lease_ends
         )
         Cursor.objects.filter(source_id=claimed.source_id).update(value=page.cursor)
         if page.renewed_secrets:
-            store_renewed_secrets(claimed.source_id, page.renewed_secrets)
+            at = lease_ends - LEASE
+            store_renewed_secrets(claimed.source_id, page.renewed_secrets, now=at)
     return sum(k.is_new for k in results)
-
-
-def store_renewed_secrets(source_id: int, renewed: Sequence[RenewedSecret]) -> None:
-    """Replace values of secret settings, unless a person has changed them since the poll began."""
-    row = Source.objects.select_for_update(no_key=True).get(pk=source_id)
-    new_values = {(secret.setting, secret.old): secret.new for secret in renewed}
-    sealed = [
-        replace(secret, value=new_values.get((secret.setting, secret.value), secret.value))
-        for secret in source_secrets.decrypt_secrets(row.sealed_secrets)
-    ]
-    encrypted = source_secrets.encrypt_secrets(sealed, short_allowed=True)
-    Source.objects.filter(pk=source_id).update(sealed_secrets=encrypted)
-
-
-def _build_poll_result(
-    source: Source,
-    error: Exception | None,
-    ended_at: datetime,
-    *,
-    complete_until: datetime | None,
-) -> PollResult:
-    if error is None:
-        if complete_until is None:
-            return PollResult(ended_at, ended_at, is_catching_up=True)
-        next_poll_at = ended_at + _poll_interval_within_limits(source)
-        return PollResult(ended_at, next_poll_at, complete_until=complete_until)
-    text = describe_poll_failure(error)
-    wait = parse_retry_after(getattr(error, "retry_after", None), ended_at)
-    if wait is not None or getattr(error, "status", None) == TOO_MANY_REQUESTS:
-        until = ended_at + (wait or _retry_pause_up_to_about_60_seconds(source))
-        return PollResult(ended_at, until, text, throttled_until=until)
-    return PollResult(ended_at, ended_at + _retry_pause_up_to_about_60_seconds(source), text)
-
-
-def _poll_interval_within_limits(source: Source) -> timedelta:
-    return min(max(source.poll_every, MIN_INTERVAL), MAX_INTERVAL)
-
-
-def _retry_pause_up_to_about_60_seconds(source: Source) -> timedelta:
-    """The first failure may be a restart, so retry soon; later failures retry every minute."""
-    first = min(_poll_interval_within_limits(source).total_seconds(), RETRY_SECONDS)
-    seconds = RETRY_SECONDS if source.poll_error else first
-    return timedelta(seconds=seconds * random.uniform(1.0, 1.1))  # noqa: S311  # jitter
-
-
-def _log_failure(source: Source, error: Exception) -> None:
-    """Log what an administrator can correct without a traceback, a defect with one."""
-    known = (PollError, ConnectionError, UnusableSource, source_secrets.UnreadableSecrets)
-    if isinstance(error, known):
-        log.warning("poll_failed", source=source.slug, error=str(error)[:500])
-    else:
-        log.warning("poll_failed", source=source.slug, error=type(error).__name__, exc_info=error)

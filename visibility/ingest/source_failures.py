@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from connectors.sdk.webhook_and_poll_types import PollError
 from visibility.db.change_feed import append_changes
+from visibility.ingest import poll_notices
 from visibility.ingest.source_secrets import UnreadableSecrets
 from visibility.models.sources_and_messages import PollRound, Source, UnusableSource
 
@@ -59,7 +60,16 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
         before = _failure_fields_to_compare(row)
         row.poll_error = result.error[:MAX_ERROR_LENGTH].replace("\0", "")
         row.throttled_until = result.throttled_until
+        if not result.error:
+            row.poll_failures = 0
+        elif result.throttled_until is None:
+            row.poll_failures += 1
         row.next_poll_at = result.next_poll_at
+        if not result.error:
+            row.next_poll_at = poll_notices.next_poll_after_notice(
+                row, ended_at=result.ended_at, next_poll_at=result.next_poll_at
+            )
+        row.poll_ended_at = result.ended_at
         if not result.is_catching_up and not result.error:
             row.catching_up_since = None
         elif result.is_catching_up and row.catching_up_since is None:
@@ -70,7 +80,9 @@ def record_poll_result(source: Source, poll_round: int, result: PollResult) -> N
             update_fields=[
                 "poll_error",
                 "throttled_until",
+                "poll_failures",
                 "next_poll_at",
+                "poll_ended_at",
                 "catching_up_since",
                 "polled_until",
                 "failing_since",

@@ -107,6 +107,7 @@ from visibility.models.rules_clocks_and_calendars import (
 from visibility.models.saml_provider import SamlProvider, SamlSignIn, SignInProvider
 from visibility.models.source_records import (
     OutgoingRequest,
+    RequestCount,
     SourceField,
     SourceFieldSample,
     SourceMaintenance,
@@ -224,6 +225,7 @@ __all__ = [
     "PollRound",
     "RefoldRequest",
     "RejectedRequestCount",
+    "RequestCount",
     "RuleRecheck",
     "SamlProvider",
     "SamlSignIn",

@@ -36,6 +36,20 @@ class SourceMaintenance(models.Model):
         ]
 
 
+class RequestCount(models.Model):
+    """How many requests polls of a source sent in a minute. Stored for some days."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    minute = models.DateTimeField()
+    count = models.IntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "minute"], name="request_count_unique")
+        ]
+        indexes: ClassVar = [models.Index(fields=["minute"], name="request_count_minute")]
+
+
 class SourceField(models.Model):
     """A field that sampled messages of a source had: its path and type, never a value.
 

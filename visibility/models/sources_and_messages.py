@@ -60,6 +60,14 @@ class Source(models.Model):
     expect_every = models.DurationField(null=True, default=timedelta(hours=1))
     poll_every = models.DurationField(default=timedelta(minutes=1))
     next_poll_at = models.DateTimeField(null=True)
+    # When the latest poll round began and ended, and when the latest notice of a change came.
+    poll_started_at = models.DateTimeField(null=True)
+    poll_ended_at = models.DateTimeField(null=True)
+    poll_requested_at = models.DateTimeField(null=True)
+    # Number of polls in a row that failed; throttling is no failure.
+    poll_failures = models.IntegerField(default=0, db_default=0)
+    # When secrets end, as ISO dates or times by the name of the setting; "": the source's own.
+    secret_ends = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # Number of the latest poll round. A round stores nothing once a later one has started.
     poll_round = models.BigIntegerField(default=0, db_default=0)
     # Why the last poll failed, and why the drop folder cannot be read; empty if they work.

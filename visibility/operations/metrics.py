@@ -176,7 +176,11 @@ def _silent_sources_metric(now: datetime) -> Metric:
         labels=["source"],
     )
     for slug, evidence in sorted(load_evidence_of_enabled_sources(now).items()):
-        is_silent = evidence.silence not in {None, EvidenceGap.MAINTENANCE}
+        is_silent = evidence.silence not in {
+            None,
+            EvidenceGap.MAINTENANCE,
+            EvidenceGap.UNPOLLED_HOURS,
+        }
         family.add_metric([slug], 1.0 if is_silent else 0.0)
     return family
 

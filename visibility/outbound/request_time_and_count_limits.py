@@ -25,6 +25,10 @@ class RequestBudget:
         self._deadline = time.monotonic() + self.seconds
         self._requests_left = self.requests
 
+    def extend(self, seconds: float) -> None:
+        """Leave out a pause that limits of the source asked for."""
+        self._deadline += seconds
+
     def count_request_and_return_seconds_left(self) -> float:
         """Count a request, and return the seconds it may take. Raises RequestBudgetExceeded."""
         seconds_left = self._deadline - time.monotonic()

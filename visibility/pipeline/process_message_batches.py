@@ -11,7 +11,11 @@ from connectors.sdk.payload import ParkReason
 from visibility.db import bulk
 from visibility.db.change_feed import append_changes
 from visibility.identity import record_merges_and_move_alerts, store_and_link_events
-from visibility.ingest import parse_messages_and_pick_versions, record_source_activity
+from visibility.ingest import (
+    parse_messages_and_pick_versions,
+    poll_notices,
+    record_source_activity,
+)
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline import exit_on_timeout
@@ -261,6 +265,7 @@ def _process_locked_messages(
         [r.detail for r in readings],
     )
     record_source_activity.add_writes_of_source_activity(last_writes, raws, readings)
+    poll_notices.add_writes_of_poll_requests(last_writes, raws, readings)
     try:
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:

@@ -6,7 +6,12 @@ from django.conf import settings
 from django.db import connection
 
 from visibility.db.database_time import database_now
-from visibility.ingest import message_body_retention, move_message_bodies, source_failures
+from visibility.ingest import (
+    limited_requests,
+    message_body_retention,
+    move_message_bodies,
+    source_failures,
+)
 from visibility.ingest import record_message_fields as sample_message_fields
 from visibility.kpi import measure_changed_records
 from visibility.models import SignInThrottle
@@ -33,8 +38,10 @@ def delete_old_throttles() -> int:
 
 
 def delete_old_poll_rounds() -> int:
-    """Delete the polls that ended long ago; return how many."""
-    return source_failures.delete_old_poll_rounds(now=database_now())
+    """Delete the polls that ended long ago, and the counts of their requests; return how many."""
+    now = database_now()
+    deleted = limited_requests.delete_old_request_counts(now=now)
+    return deleted + source_failures.delete_old_poll_rounds(now=now)
 
 
 def record_message_fields() -> int:

@@ -23,6 +23,7 @@ class EvidenceGap(StrEnum):
     """Why a source may not have reported a step yet: what follows its title in a sentence."""
 
     MAINTENANCE = "is in planned maintenance"
+    UNPOLLED_HOURS = "is not polled during its quiet hours"
     NO_DATA = "sends no data"
     PARKED = "sends only messages that cannot be processed"
     UNPROCESSED = "has messages that are not processed yet"
@@ -55,7 +56,8 @@ class SourceEvidence:
     receipt of its oldest unprocessed message. `resumed_at`: the receipt that ended the latest pause
     longer than the limit; `backlog_applied_at`: when an event from before that was last applied.
     `maintenance_until`: when its planned maintenance ends, if one runs, and `maintenance_reason`;
-    `maintenance_ended_at`: when the latest one ended.
+    `maintenance_ended_at`: when the latest one ended. `unpolled_until`: when the quiet hours end in
+    which it is not polled now.
     """
 
     title: str
@@ -75,6 +77,7 @@ class SourceEvidence:
     maintenance_until: datetime | None = None
     maintenance_reason: str = ""
     maintenance_ended_at: datetime | None = None
+    unpolled_until: datetime | None = None
 
     @property
     def reports_until(self) -> datetime | None:
@@ -90,10 +93,12 @@ class SourceEvidence:
     def silence(self) -> EvidenceGap | None:
         """Why nothing was learned from it for longer than its limit, or None.
 
-        During planned maintenance nothing is expected from it, whatever its limit.
+        During planned maintenance and quiet hours nothing is expected from it, whatever its limit.
         """
         if self.maintenance_until is not None:
             return EvidenceGap.MAINTENANCE
+        if self.unpolled_until is not None:
+            return EvidenceGap.UNPOLLED_HOURS
         if self.silent_event_types:
             return EvidenceGap.NO_DATA
         if self.are_all_messages_parked:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
+from visibility.sla.secret_end import SecretEnd
 from visibility.sla.source_evidence import EventTypeActivity
 
 MAX_COUNTED = 1000
@@ -50,3 +51,4 @@ class SourceSnapshot:
     pending_count: int = 0
     parked_count: int = 0
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()
+    secret_ends: tuple[SecretEnd, ...] = ()

@@ -99,7 +99,7 @@ BY_PREFIX: Mapping[str, RecordPage] = {
 }
 # The area of an action, its first part, whose entries name the record alone.
 BY_AREA: Mapping[str, RecordPage] = {
-    **dict.fromkeys(("person", "session", "second_factor", "start_page"), PERSON),
+    **dict.fromkeys(("account", "person", "session", "second_factor", "start_page"), PERSON),
     "source": SOURCE,
     "team": TEAM,
 }
@@ -115,6 +115,7 @@ SETTINGS_PAGES: Mapping[str, str] = {
     "security": "/people/security",
     "single_sign_on": "/people/single-sign-on",
     "saml_provider": "/people/single-sign-on/saml",
+    "secret_key": "/system",
     "messages": "/messages/retention",
     "master.never": "/mappings/unmapped",
     "master.again": "/mappings/unmapped",

@@ -16,13 +16,18 @@ from visibility.screens.relative_and_absolute_time import (
 from visibility.screens.sources import polls_requests_and_changes as history
 from visibility.screens.sources.field_drift import load_field_drift
 from visibility.screens.sources.polls_requests_and_changes import HistoryPage
+from visibility.web.permissions import Permission, has_permission
 
 
 def polls_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
-    """What the tab of the polls shows. Two statements."""
+    """What the tab of the polls shows. Four statements."""
     return {
         **_page_context(request, source, history.load_polls, lambda poll: _poll(poll, now)),
         "polls_sentence": history.polls_sentence(source, now),
+        "requests_sentence": history.requests_sentence(source, now),
+        "may_poll": source.enabled
+        and source.next_poll_at is not None
+        and has_permission(request.user, Permission.SOURCES_EDIT),
         "next_poll": displayed_time(source.next_poll_at, now) if source.enabled else None,
     }
 

@@ -157,7 +157,9 @@ def build_authorization_per_secret(
     refresh_token = None
     if rule.method == "oauth2_refresh_token":
         refresh_token = RefreshToken(
-            name_of_refresh_token_setting(rule), texts.render(rule.texts["refresh_token"])
+            name_of_refresh_token_setting(rule),
+            texts.render(rule.texts["refresh_token"]),
+            lasts_seconds=rule.refresh_token_lasts.total_seconds() or None,
         )
     names = {p.setting for template in rule.texts.values() for p in template.placeholders}
     used = [secret.decode("utf-8", "replace") for secret in secrets] if "secret" in names else []

@@ -173,6 +173,9 @@ def make_connector_class_of_manifest(
         "file_pattern": manifest.file_pattern,
         "reception": _describe_how_messages_arrive(manifest),
         "setup": manifest.setup,
+        "topics": manifest.topics,
+        "permissions": manifest.permissions,
+        "not_covered": manifest.not_covered,
         "derived_steps": sender_steps.sender_steps(manifest),
     }
     return type(f"Manifest_{manifest.slug}", (ManifestConnector,), members)

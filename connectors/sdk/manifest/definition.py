@@ -155,6 +155,14 @@ class HandshakeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeRule:
+    """Webhooks that only say that something changed; the poll reads it."""
+
+    condition: FieldCondition
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookRule:
     """The webhook door."""
 
@@ -165,6 +173,7 @@ class WebhookRule:
     delivery_id_condition: FieldCondition = field(default_factory=FieldCondition)
     stored_headers: frozenset[str] = frozenset()
     answer: tuple[int, bytes, str] | None = None
+    notice: NoticeRule | None = None
 
 
 class RequestKind(StrEnum):
@@ -204,6 +213,7 @@ class PollAuthorizationRule:
     method: str = ""
     texts: Mapping[str, Template] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    refresh_token_lasts: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +243,8 @@ class PollRule:
     record_key: Template | None = None
     cursor_field: ValueOperator | None = None
     cursor_query: str = ""
+    cursor_header: str = ""
+    cursor_format: str = ""
     cursor_start: str = ""
     overlap: timedelta = timedelta()
     next_page: Mapping[str, str] = field(default_factory=dict)
@@ -243,6 +255,7 @@ class PollRule:
     numbers_per_call: int = 30
     limit_calls: int = 0
     limit_period: timedelta = timedelta()
+    is_conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +282,9 @@ class ManifestDefinition:
     read: ReadRule
     events: tuple[EventRule, ...]
     setup: str = ""
+    topics: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     webhook: WebhookRule | None = None
     poll: PollRule | None = None

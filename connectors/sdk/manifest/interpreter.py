@@ -30,7 +30,7 @@ from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_
 from connectors.sdk.manifest.paths import Scope, parse_path
 from connectors.sdk.manifest.read_records_of_message import read_records
 from connectors.sdk.manifest.time_limit import raise_if_time_is_up
-from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.payload import ParkReason, PayloadError, load_json
 from connectors.sdk.placeholders_and_issuers import (
     blank_if_placeholder,
     can_be_strong,
@@ -50,6 +50,8 @@ class Interpreter:
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Return the events of a message. Raises PayloadError to park it."""
+        if reason := self._notice_reason(message):
+            return ParseResult(ignored=reason, poll_due=True)
         records = read_records(self.manifest.read, message.body, self.texts)
         raise_if_time_is_up()
         events: list[CanonicalEvent] = []
@@ -76,6 +78,14 @@ class Interpreter:
             tuple(errors),
             "" if events or errors else "; ".join(dict.fromkeys(ignored)),
         )
+
+    def _notice_reason(self, message: RawMessage) -> str:
+        """Why the message has no events, if it only says that something changed."""
+        notice = self.manifest.webhook.notice if self.manifest.webhook else None
+        if notice is None:
+            return ""
+        scope = Scope(load_json(message.body), self.texts, self.manifest.read.reading)
+        return notice.reason if notice.condition.holds(scope) else ""
 
     def _ignore_reason(self, scope: Scope) -> str:
         for rule in self.manifest.ignore:

@@ -32,10 +32,21 @@ def report_lint_problems(parser: OperatorParser, data: Mapping[str, Any]) -> Non
     _check_date_attributes_have_zone(parser, data.get("attributes", {}), ("attributes",))
     _check_condition_codes_are_declared(parser, data)
     _check_read_options_fit_format(parser, data)
+    _check_notice_is_followed_by_poll(parser, data)
     _check_no_secrets_in_manifest(parser, data)
     _check_example_members_and_file_path(parser, data["examples"])
     for name in sorted(parser.setting_names - parser.used_settings):
         parser.report(("settings", name), f"the setting {name!r} is never used")
+
+
+def _check_notice_is_followed_by_poll(parser: OperatorParser, data: Mapping[str, Any]) -> None:
+    at: Position = ("receive", "webhook", "notice")
+    if "notice" not in data["receive"].get("webhook", {}):
+        return
+    if "poll" not in data["receive"]:
+        parser.report(at, "a notice needs receive.poll, which reads what changed")
+    if data["read"]["format"] != "json":
+        parser.report(at, "a notice needs the format json")
 
 
 def _check_event_key_time_and_scope(

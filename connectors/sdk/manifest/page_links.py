@@ -41,6 +41,10 @@ class PagePosition:
         }
         return {name: text for name, text in query.items() if name and text}
 
+    def headers(self, rule: PollRule) -> dict[str, str]:
+        """Return the header that says from which time of change on rows are requested."""
+        return {rule.cursor_header: self.since} if rule.cursor_header and self.since else {}
+
     def texts_for_request_templates(self, rule: PollRule) -> dict[str, str]:
         """Return the texts that templates of the request can name."""
         return {
@@ -83,7 +87,8 @@ class PagePosition:
         if len(times) < rule.page_size:
             return None
         newest = max(filter(None, times), key=parse_poll_time, default="")
-        since = time_text_minus_overlap(newest, timedelta(seconds=1)) if newest else ""
+        second = timedelta(seconds=1)
+        since = time_text_minus_overlap(newest, second, rule.cursor_format) if newest else ""
         if not newest or since == self.since:
             raise PollError(f"{len(times)} or more rows have the same time of change")
         return replace(self, since=since)

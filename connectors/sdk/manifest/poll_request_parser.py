@@ -1,6 +1,7 @@
 """Parse what a poll of a manifest requests: the request, its authorization, and listed files."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from connectors.sdk.manifest.definition import (
@@ -11,6 +12,7 @@ from connectors.sdk.manifest.definition import (
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.problems import Position
+from connectors.sdk.parse_setting_values import parse_duration
 from connectors.sdk.request_authorization import SIGNED_NAMES, SIGNED_PLACEHOLDER
 
 POLL: Position = ("receive", "poll")
@@ -95,9 +97,15 @@ def parse_auth(parser: OperatorParser, data: Mapping[str, Any]) -> PollAuthoriza
         {
             name: parser.template(text, (*at, method, name))
             for name, text in given.items()
-            if name not in AUTH_OPTIONS
+            if name not in AUTH_OPTIONS and name != "refresh_token_lasts"
         },
         {name: text for name, text in given.items() if name in AUTH_OPTIONS},
+        parser.parse_or_report_and_return_default(
+            parse_duration,
+            given.get("refresh_token_lasts", "0 s"),
+            (*at, method, "refresh_token_lasts"),
+            timedelta(),
+        ),
     )
     if method == "hmac":
         _report_invalid_hmac_signed_text(parser, rule.options, (*at, method, "signed"))

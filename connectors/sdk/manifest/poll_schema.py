@@ -1,5 +1,6 @@
 """The JSON Schema of `receive.poll`."""
 
+from connectors.sdk.manifest.poll_state import CURSOR_FORMATS
 from connectors.sdk.manifest.schema_elements import (
     DURATION,
     INTEGER,
@@ -41,7 +42,7 @@ POLL_AUTH = closed_object_schema(
             OAUTH2_CLIENT, "token_url", "client_id", "client_secret"
         ),
         "oauth2_refresh_token": closed_object_schema(
-            {**OAUTH2_CLIENT, "refresh_token": TEXT},
+            {**OAUTH2_CLIENT, "refresh_token": TEXT, "refresh_token_lasts": DURATION},
             "token_url",
             "client_id",
             "client_secret",
@@ -84,7 +85,14 @@ POLL = closed_object_schema(
         ),
         "record_key": TEXT,
         "cursor": closed_object_schema(
-            {"field": TEXT, "query": TEXT, "overlap": DURATION, "start": {"type": "string"}},
+            {
+                "field": TEXT,
+                "query": TEXT,
+                "header": TEXT,
+                "format": {"enum": list(CURSOR_FORMATS)},
+                "overlap": DURATION,
+                "start": {"type": "string"},
+            },
             "field",
         ),
         "next": closed_object_schema(
@@ -102,6 +110,7 @@ POLL = closed_object_schema(
                 "size": INTEGER,
             }
         ),
+        "conditional": YES_NO,
         "about": {"enum": ["open_packages"]},
         "carriers": {"type": "array", "items": TEXT},
         "numbers_per_call": INTEGER,

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
-from connectors.sdk.encode_json import encode_json
-from connectors.sdk.event_codec import format_rfc3339
+from connectors.sdk.conditional_requests import NOT_MODIFIED, Validators, is_conditional
 from connectors.sdk.manifest.build_poll_requests import (
     RequestTemplateTexts,
     build_authorization_per_secret,
@@ -21,7 +20,8 @@ from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule,
 from connectors.sdk.manifest.page_links import PagePosition
 from connectors.sdk.manifest.paths import Scope, Template
 from connectors.sdk.manifest.poll_state import PollState, parse_poll_time, time_text_minus_overlap
-from connectors.sdk.payload import Node, PayloadError
+from connectors.sdk.manifest.read_polled_rows import PolledRowReader
+from connectors.sdk.payload import Node
 from connectors.sdk.request_authorization import BaseAuthorization
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -31,15 +31,16 @@ from connectors.sdk.webhook_and_poll_types import (
     PolledPage,
     PolledRecord,
     PollError,
+    poll_error_of_response,
 )
 
-# Times without an offset may be of any time zone.
-MAX_AHEAD = timedelta(days=1)
 # Files are stored after so many downloads, so that a slow system does not lose them.
 FILES_PER_PAGE = 10
 MAX_LISTED_FILES = 20_000
 # A file of a listing may be deleted before it is requested; the others are read.
 MISSING_FILE = (403, 404, 410)
+# What a system sends that has no rows for this request.
+NO_RECORDS = Node([], "", [False])
 Pages = Generator[PolledPage, None, bool]
 
 
@@ -55,6 +56,8 @@ class ManifestPoller:
     context: PollContext
     state: PollState = field(default_factory=PollState)
     _requests: AuthorizedRequests = field(init=False)
+    _request: HttpRequest = field(init=False)
+    _rows: PolledRowReader = field(init=False)
     _file_error: PollError | None = None
 
     def __post_init__(self) -> None:
@@ -67,6 +70,7 @@ class ManifestPoller:
         now, tokens = self.context.now, self.context.tokens
         authorizations = build_authorization_per_secret(rule.auth, texts, secrets, now, tokens)
         self._requests = AuthorizedRequests(self.http, authorizations)
+        self._rows = PolledRowReader(rule, self.texts, self.read.reading, now)
 
     def pages(self, cursor: str) -> Iterator[PolledPage]:
         """Yield pages with the cursor to store in the same transaction. Raises PollError."""
@@ -88,13 +92,11 @@ class ManifestPoller:
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
                 return
-            records = self._record_scopes(read_response_document(self.rule.request.kind, response))
+            records = self._rows.scopes(read_response_document(self.rule.request.kind, response))
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or not self._has_calls_left():
                 self.state.record_every_package_asked()
-            yield PolledPage(
-                tuple(map(self._scope_to_polled_record, records)), self.state.to_cursor_text()
-            )
+            yield PolledPage(tuple(map(self._rows.to_record, records)), self.state.to_cursor_text())
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""
@@ -104,11 +106,16 @@ class ManifestPoller:
         listed: list[str] = []
         while True:
             response = yield from self._request_page_unless_limit_reached(position, ())
-            if response is None:
+            is_unchanged = response is not None and response.status == NOT_MODIFIED
+            if response is None or (is_unchanged and not visited):
                 return
-            document = read_response_document(self.rule.request.kind, response)
-            records = self._record_scopes(document)
-            times = [self._change_time_text_of_record(scope) for scope in records]
+            document = (
+                NO_RECORDS
+                if is_unchanged
+                else read_response_document(self.rule.request.kind, response)
+            )
+            records = self._rows.scopes(document)
+            times = [self._rows.change_time_text(scope) for scope in records]
             for at in filter(None, times):
                 is_ordered &= not previous or parse_poll_time(at) >= parse_poll_time(previous)
                 previous = at
@@ -126,8 +133,15 @@ class ManifestPoller:
             self.state.since = newest if is_ordered or following is None else self.state.since
             if following is None and self.rule.files:
                 self.state.files = listed
+            # The version of a first page says nothing about the others, nor of a missing file.
+            is_complete = following is None and not visited and self._file_error is None
+            self.state.validators = (
+                Validators.of_response(self._request, response)
+                if self.rule.is_conditional and is_complete
+                else Validators()
+            )
             yield PolledPage(
-                () if self.rule.files else tuple(map(self._scope_to_polled_record, records)),
+                () if self.rule.files else tuple(map(self._rows.to_record, records)),
                 self.state.to_cursor_text(),
             )
             if following is None:
@@ -142,9 +156,12 @@ class ManifestPoller:
             raise self._file_error
 
     def _since_minus_overlap_or_start(self) -> str:
+        rule = self.rule
+        if not self.state.since and not (rule.cursor_start and rule.cursor_format):
+            return rule.cursor_start
         if not self.state.since:
-            return self.rule.cursor_start
-        return time_text_minus_overlap(self.state.since, self.rule.overlap)
+            return time_text_minus_overlap(rule.cursor_start, timedelta(), rule.cursor_format)
+        return time_text_minus_overlap(self.state.since, rule.overlap, rule.cursor_format)
 
     def _next_position(
         self, position: PagePosition, response: HttpResponse, document: Node, times: Sequence[str]
@@ -152,7 +169,7 @@ class ManifestPoller:
         if self.rule.next_page.get("from_newest") == "yes":
             return position.next_position_since_newest_change(self.rule, times)
         url = position.link or self._render(self.rule.request.url)
-        following = position.next(self.rule, response, self._scope(document), url, len(times))
+        following = position.next(self.rule, response, self._rows.scope(document), url, len(times))
         if following and following.link and urlsplit(following.link)[:2] != urlsplit(url)[:2]:
             raise PollError("the link to the next page points to another host")
         return following
@@ -167,7 +184,7 @@ class ManifestPoller:
             name = self._render(rule.name, record=record)
             if rule.pattern and not fnmatchcase(name.lower(), rule.pattern.lower()):
                 continue
-            key = self._scope_to_polled_record(record).dedupe_key
+            key = self._rows.to_record(record).dedupe_key
             digest = hashlib.sha256(key.encode()).hexdigest()[:16]
             listed.append(digest)
             if len(listed) > MAX_LISTED_FILES:
@@ -222,11 +239,19 @@ class ManifestPoller:
         def build(secret_index: int) -> HttpRequest:
             texts = self._request_texts(position, numbers, secret_index)
             request = build_request(self.rule.request, texts, position.query(self.rule), numbers)
-            if not position.link:
-                return request
-            return HttpRequest(request.method, position.link, {}, request.headers, request.body)
+            headers = {**request.headers, **position.headers(self.rule)}
+            request = replace(request, headers=headers)
+            if position.link:
+                request = replace(request, url=position.link, query={})
+            self._request = request
+            return self.state.validators.add_to(request)
 
-        return (yield from self._requests.send(build, self.state.to_cursor_text))
+        cursor = self.state.to_cursor_text
+        response = yield from self._requests.send(build, cursor, accepted=(NOT_MODIFIED,))
+        sent = self.state.validators.add_to(self._request)
+        if response.status == NOT_MODIFIED and not is_conditional(sent):
+            raise poll_error_of_response("the request", response)
+        return response
 
     def _request_texts(
         self, position: PagePosition, numbers: Sequence[str], secret_index: int = 0
@@ -244,53 +269,13 @@ class ManifestPoller:
             template, record
         )
 
-    def _change_time_text_of_record(self, scope: Scope) -> str:
-        if self.rule.cursor_field is None:
-            return ""
-        try:
-            text = self.rule.cursor_field.evaluate(scope)
-        except PayloadError as error:
-            raise PollError(str(error)) from None
-        # A time far ahead would hide every later change.
-        return text if text and parse_poll_time(text) <= self.context.now + MAX_AHEAD else ""
-
-    def _scope(self, document: Node) -> Scope:
-        return Scope(document, self.texts, self.read.reading)
-
-    def _record_scopes(self, document: Node) -> list[Scope]:
-        scope, records = self._scope(document), self.rule.records
-        try:
-            if records:
-                is_present = records.has_list_even_if_null_or_empty(scope) or document.value == []
-                if not is_present and not self.rule.records_optional:
-                    raise PollError(f"the response has no {records.pieces[0].text}")
-                return records.elements(scope)
-            if isinstance(document.value, list):
-                return [self._scope(node) for node in document.as_list()]
-        except PayloadError as error:
-            raise PollError(f"the response is invalid ({error})") from None
-        return [scope]
-
-    def _scope_to_polled_record(self, scope: Scope) -> PolledRecord:
-        """A record as a message. Without a declared key, its content identifies it."""
-        body = encode_json(scope.node.value)
-        try:
-            key = self.rule.record_key.render(scope) if self.rule.record_key else ""
-        except PayloadError:
-            key = ""
-        return PolledRecord(key or f"sha256 {hashlib.sha256(body).hexdigest()}", body)
-
     def _count_call_unless_limit_reached(self) -> Pages:
         """Count a call, also one that fails; False if the budget of the window is used up."""
         if not self.rule.limit_calls:
             return True
-        now, window_start = self.context.now, self.state.window_start
-        started = datetime.fromisoformat(window_start) if window_start else now
-        if not window_start or now - started >= self.rule.limit_period:
-            self.state.window_start, self.state.calls = format_rfc3339(now), 0
-        if self.state.calls >= self.rule.limit_calls:
+        limit = self.rule.limit_calls, self.rule.limit_period
+        if not self.state.count_call_unless_limit_reached(*limit, self.context.now):
             return False
-        self.state.calls += 1
         yield PolledPage((), self.state.to_cursor_text())
         return True
 

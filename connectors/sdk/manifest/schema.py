@@ -36,6 +36,7 @@ CONDITION = {
     "items": {"type": "object", "additionalProperties": TEST},
     "additionalProperties": TEST,
 }
+SENTENCES = {"type": "array", "items": TEXT, "minItems": 1}
 VALUE = {"$ref": "#/$defs/value"}
 VALUE_MEMBERS = {
     "value": TEXT,
@@ -148,6 +149,7 @@ WEBHOOK = closed_object_schema(
         "handshakes": {"type": "array", "items": HANDSHAKE},
         "delivery_id": closed_object_schema({"header": TEXT, "field": TEXT, "if": CONDITION}),
         "store_headers": {"type": "array", "items": TEXT},
+        "notice": closed_object_schema({"if": CONDITION, "reason": TEXT}, "if", "reason"),
         "answer": closed_object_schema(
             {
                 "status": {"type": "string", "pattern": "^2[0-9][0-9]$"},
@@ -164,6 +166,7 @@ RESERVED_SETTING_NAMES = [
     *("secret", "source", "number", "role", "drop", "governed"),
     *("silent_after", "reports_in_batches", "warehouses", "number_issuers"),
     *("since", "page_cursor", "page", "offset"),
+    *("quiet_hours", "request_limits", "secret_ends"),
 ]
 SETTING = closed_object_schema(
     {
@@ -218,6 +221,9 @@ SCHEMA: Mapping[str, Any] = {
             "role": {"enum": [role.value for role in SourceRole]},
             "description": TEXT,
             "setup": TEXT,
+            "topics": SENTENCES,
+            "permissions": SENTENCES,
+            "not_covered": SENTENCES,
             "settings": {
                 "type": "object",
                 "propertyNames": {

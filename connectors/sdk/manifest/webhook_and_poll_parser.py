@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.sdk.manifest.definition import (
     HandshakeRule,
+    NoticeRule,
     PollRule,
     RequestKind,
     VerifyRule,
@@ -62,6 +63,12 @@ def parse_webhook(parser: OperatorParser, data: Mapping[str, Any]) -> WebhookRul
             answer.get("content_type", "text/plain; charset=utf-8"),
         )
         if answer
+        else None,
+        notice=NoticeRule(
+            parser.condition(data["notice"]["if"], (*WEBHOOK, "notice", "if")),
+            data["notice"]["reason"],
+        )
+        if "notice" in data
         else None,
     )
 
@@ -138,6 +145,8 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     _report_unused_next_page_or_cursor(parser, next_page, cursor)
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):
         parser.report((*POLL, "files"), "files need a listing that is read with get")
+    if data.get("conditional") == "yes" and request.kind is not RequestKind.GET:
+        parser.report((*POLL, "conditional"), "only requests with get can be conditional")
     return PollRule(
         every=_parse_duration_zero_if_absent(parser, data, "every", POLL),
         request=request,
@@ -152,6 +161,8 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         else None,
         cursor_field=parser.optional_value(cursor, "field", (*POLL, "cursor")),
         cursor_query=cursor.get("query", ""),
+        cursor_header=cursor.get("header", "").lower(),
+        cursor_format=cursor.get("format", "http_date" if "header" in cursor else ""),
         cursor_start=cursor.get("start", ""),
         overlap=_parse_duration_zero_if_absent(parser, cursor, "overlap", (*POLL, "cursor")),
         next_page=next_page,
@@ -161,6 +172,7 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
         numbers_per_call=max(int(data.get("numbers_per_call", 30)), 1),
         limit_calls=int(limit.get("calls", 0)),
         limit_period=_parse_duration_zero_if_absent(parser, limit, "per", (*POLL, "limit")),
+        is_conditional=data.get("conditional") == "yes",
     )
 
 
@@ -185,8 +197,10 @@ def _report_unused_next_page_or_cursor(
     ):
         if method in next_page and name not in in_requests:
             parser.report(at, f"{method} needs {{${name}}} in the request")
-    if cursor and not ("query" in cursor or "since" in in_requests):
-        parser.report((*POLL, "cursor"), "the cursor needs query, or {$since} in the request")
+    if cursor and not ({"query", "header"} & cursor.keys() or "since" in in_requests):
+        parser.report(
+            (*POLL, "cursor"), "the cursor needs query or header, or {$since} in the request"
+        )
     if "from_newest" in next_page and not cursor:
         parser.report(at, "from_newest needs a cursor")
 

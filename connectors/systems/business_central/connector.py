@@ -263,7 +263,9 @@ class BusinessCentral(Connector):
         entities = root.list_at("value") if is_list else [root]
         notifications = [n for n in entities if n.has_value("subscriptionId")]
         if notifications and len(notifications) == len(entities):
-            return ParseResult(ignored="notifications contain no data; changes are polled")
+            return ParseResult(
+                ignored="notifications contain no data; changes are polled", poll_due=True
+            )
         context = root.text_at("@odata.context").rpartition("/")[2].split("(")[0] if is_list else ""
         name = message.headers.get(ENTITY, "") or context
         documents = SalesDocumentReader(self.parsed_settings, self.source_slug)

@@ -12,13 +12,20 @@ from pytest_django.fixtures import Settings
 from connectors.catalog import connectors_by_slug
 from connectors.sdk.manifest.connector import make_connector_class_of_manifest
 from connectors.sdk.manifest.manifest_parser import parse_manifest
-from tests.builders.vendor_server import Answer, VendorServer
+from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
+from tests.builders.vendor_server import Answer, VendorRequest, VendorServer
 from tests.unit.connectors.sdk.manifest.samples import changed
+from visibility.alerts.source_alerts import update_source_alerts
 from visibility.ingest import polling
 from visibility.ingest.access_tokens import AccessTokens
-from visibility.ingest.add_source_and_rotate_secret import add_source, change_settings
+from visibility.ingest.add_source_and_rotate_secret import (
+    InvalidSource,
+    add_source,
+    change_settings,
+)
 from visibility.ingest.source_secrets import decrypt_secrets, secret_setting_values_by_name
-from visibility.models import Cursor, InboundMessage, Source
+from visibility.models import Alert, Cursor, InboundMessage, Source
+from visibility.screens.sources.health import load_source_health_reports
 
 pytestmark = pytest.mark.django_db(transaction=True)
 POLL = """receive:
@@ -124,3 +131,60 @@ def test_the_token_is_stored_in_the_transaction_of_the_cursor(
     poll(now)
     assert Cursor.objects.get().value == ""
     assert refresh_token(Source.objects.get()) == "refresh-1"
+
+
+def test_an_alert_warns_a_week_before_a_refresh_token_ends(
+    source: Source, vendor: VendorServer, now: datetime
+) -> None:
+    answer = vendor.answers["/token"]
+
+    def with_lifetime(request: VendorRequest) -> Answer:
+        response = answer(request)
+        return Answer(200, {**response.content, "x_refresh_token_expires_in": 100 * 86_400})
+
+    vendor.answers["/token"] = with_lifetime
+    row = poll(now)
+    end = datetime.fromisoformat(row.secret_ends["refresh_token"])
+    assert abs(end - now - timedelta(days=100)) < timedelta(minutes=2)
+    # Each renewal moves the end.
+    row = poll(now, minutes=24 * 60)
+    assert datetime.fromisoformat(row.secret_ends["refresh_token"]) > end + timedelta(hours=23)
+
+    assert alerts_at(now + timedelta(days=93)) == []
+    assert alerts_at(now + timedelta(days=95)) == [
+        f"The refresh token of {source.title} ends on {end + timedelta(days=1):%Y-%m-%d}"
+    ]
+    report = load_source_health_reports(now + timedelta(days=95), [row])[0]
+    assert "Its refresh token ends on" in report.explanation
+    # A token that a person enters has an end that nobody knows yet.
+    change_settings(source, {"refresh_token": "refresh-9"}, now=now)
+    assert Source.objects.get().secret_ends == {}
+    assert alerts_at(now + timedelta(days=95)) == []
+
+
+def test_an_alert_warns_a_week_before_the_date_that_a_person_entered(
+    source: Source, now: datetime
+) -> None:
+    with pytest.raises(InvalidSource):
+        change_settings(source, {"secret_ends": "in spring"}, now=now)
+    day = (now + timedelta(days=6)).date().isoformat()
+    change_settings(source, {"secret_ends": day}, now=now)
+    assert alerts_at(now) == [f"The secret of {source.title} ends on {day}"]
+
+
+def test_a_manifest_says_how_long_a_replaced_refresh_token_lasts(
+    source: Source, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = OAuth2Authorization("t", {}, RefreshToken("refresh_token", "a", lasts_seconds=60.0))
+    assert rule.refresh_token is not None
+    rule.refresh_token.record_response("", None)
+    assert rule.take_renewed_secrets() == ()
+    rule.refresh_token.record_response("b", None)
+    (renewed,) = rule.take_renewed_secrets()
+    assert (renewed.old, renewed.new, renewed.lasts_seconds) == ("a", "b", 60.0)
+
+
+def alerts_at(moment: datetime) -> list[str]:
+    update_source_alerts(now=moment)
+    open_alerts = Alert.objects.filter(rule__kind="secret_ending").exclude(state="resolved")
+    return list(open_alerts.values_list("title", flat=True))

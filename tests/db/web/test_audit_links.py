@@ -96,6 +96,10 @@ MORE: tuple[Example, ...] = (
     ("message.discard", {"discard": "{discard}"}, "/messages/discards/{discard}"),
     ("order.noted", "order {merged}", "/orders/{merged}"),
     ("organization.brand_changed", "organization", "/organization/tracking-page"),
+    ("account.password_set", "leaver", "/people/{person}"),
+    ("second_factor.removed", "leaver", "/people/{person}"),
+    ("secret_key.replaced", "SECRET_KEY", "/system"),
+    ("tracking_link.created", "order {order}", "/orders/{order}"),
     ("saml_provider.changed", "single sign-on with SAML", "/people/single-sign-on/saml"),
 )
 # Entries that name no record of the product, and why.
@@ -128,6 +132,26 @@ def _way(node: ast.expr) -> str:
 
 def test_every_way_to_name_an_object_is_linked_or_explained() -> None:
     assert ways_to_name_an_object() == EXAMPLES.keys() | WITHOUT_LINK.keys()
+
+
+def areas_of_actions() -> set[str]:
+    """The first part of each action that a call of an auditing function names."""
+    areas = set()
+    for path in CODE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            function = getattr(getattr(node, "func", None), "id", "")
+            if "audit" in function and isinstance(node, ast.Call) and node.args:
+                action = getattr(node.args[0], "value", None)
+                if isinstance(action, str) and (match := re.fullmatch(r"(\w+)\.\w+", action)):
+                    areas.add(match[1])
+    return areas
+
+
+def test_every_area_of_actions_has_an_example_or_an_explanation() -> None:
+    examples = [action for action, _, _ in (*EXAMPLES.values(), *MORE)]
+    # The entry about a new seal names no object.
+    explained = [*(action for action, _ in WITHOUT_LINK.values()), "audit.resealed"]
+    assert areas_of_actions() <= {name.partition(".")[0] for name in (*examples, *explained)}
 
 
 @pytest.fixture

@@ -108,6 +108,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "orders/<int:order_id>/tracking-links/<int:number>/revoke",
         "joins/<int:decision_id>/undo",
         "sources/<slug:slug>/archive",
+        "sources/<slug:slug>/poll",
         "sources/<slug:slug>/restore",
         "sources/<slug:slug>/maintenance/<int:window_id>/end",
         "messages/replays/<int:replay_id>/stop",

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from connectors.catalog import connectors_by_slug
+from connectors.systems.shopify.connector import Shopify
 from tests.builders.sources import create_source
 from tests.builders.users import signed_in, user_of_role
 from visibility.ingest.source_secrets import decrypt_secrets, unexpired_signing_secrets
@@ -74,6 +75,20 @@ def test_the_form_creates_a_source_and_shows_its_secret_once(integrator: Client)
     assert entry.user is not None
     assert (entry.user.username, entry.object) == ("ines", "shop")
     assert shown(page, "source-secret") not in str(entry.detail)
+
+
+def test_the_form_lists_topics_and_permissions_and_links_to_the_page_of_the_system(
+    integrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Shopify, "topics", ("orders/create",))
+    monkeypatch.setattr(Shopify, "permissions", ("read_orders",))
+    create_source("web", connector="shopify")
+    for address in (FORM, "/sources/web?tab=settings"):
+        page = integrator.get(address).content.decode()
+        assert "<li>orders/create</li>" in page, address
+        assert "<li>read_orders</li>" in page, address
+    assert 'href="/help/systems/shopify"' in integrator.get(FORM).content.decode()
+    assert integrator.get("/help/systems/shopify").status_code == 200
 
 
 def test_errors_are_at_their_fields_and_nothing_typed_is_lost(integrator: Client) -> None:

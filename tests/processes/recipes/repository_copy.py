@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from django.db import connection
+
+from tests import database_template
+
 ROOT = Path(__file__).resolve().parents[3]
 COPIED = (
     "connectors",
@@ -108,6 +112,8 @@ def _environment(folder: Path) -> dict[str, str]:
     if database := environment.get("DATABASE_URL"):
         address = urlsplit(database)
         environment["DATABASE_URL"] = urlunsplit(address._replace(path=f"/recipe_{os.getpid()}"))
+    if template := connection.settings_dict["TEST"].get("TEMPLATE"):
+        environment[database_template.GIVEN] = template
     return {**environment, "PYTHONPATH": str(folder), "REDIS_PREFIX": f"recipe-{os.getpid()}"}
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.processes.recipes.repository_copy import RepositoryCopy, assert_recipe_is_complete
 
-pytestmark = pytest.mark.slow
+# The copies start with the migrated database of this run.
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 SHELVES = "tests/unit/test_shelves.py"
 KPI_CONTRACT = "tests/unit/kpi/test_kpi_contract.py"
 TILE = '''"""The number of orders received today."""

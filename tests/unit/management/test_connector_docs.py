@@ -28,6 +28,29 @@ def test_every_connector_says_how_its_messages_arrive() -> None:
     assert not [slug for slug, kind in connectors_by_slug().items() if not kind.reception]
 
 
+def test_every_page_says_what_arrives_and_shows_an_example() -> None:
+    for slug, kind in shipped_connectors().items():
+        page = build_connector_markdown_page(kind)
+        assert "## Set up\n\n" in page, slug
+        assert "## What arrives\n\n" in page, slug
+        assert "## Example\n\n" in page, slug
+
+
+def test_the_page_lists_topics_permissions_and_what_is_not_covered() -> None:
+    class Listed(Shopify):
+        """Shopify with lists."""
+
+        topics = ("orders/create",)
+        permissions = ("read_orders",)
+        not_covered = ("Draft orders.",)
+
+    page = build_connector_markdown_page(Listed)
+    assert "## Topics\n\n- orders/create\n" in page
+    assert "## Permissions\n\n- read_orders\n" in page
+    assert "## Not covered\n\n- Draft orders.\n" in page
+    assert "\n| `shipment.delivered` | " in page
+
+
 def test_a_new_setting_appears_on_the_page(tmp_path: Path) -> None:
     class Changed(Shopify):
         """Shopify with another setting."""

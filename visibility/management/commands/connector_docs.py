@@ -14,9 +14,9 @@ from visibility.management.connector_documentation import (
 
 
 class Command(BaseCommand):
-    """Write docs/connectors/*.md and the table of connectors from their declarations."""
+    """Write docs/systems/*.md and the table of connectors from their declarations."""
 
-    help = "Write docs/connectors/*.md and the table of connectors in README.md."
+    help = "Write docs/systems/*.md and the table of connectors in README.md."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

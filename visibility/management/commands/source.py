@@ -21,7 +21,6 @@ from visibility.ingest.add_source_and_rotate_secret import (
     change_settings,
     rotate_secret,
 )
-from visibility.ingest.change_source import archive_source, restore_source
 from visibility.ingest.check_source_settings import (
     connector_and_common_settings,
     find_setting_errors,
@@ -40,6 +39,7 @@ from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
+from visibility.management.source_actions import ACTIONS, apply_action_to_source
 from visibility.models import Source
 from visibility.screens.sources.connector_catalog import example_request
 from visibility.screens.sources.reading_report import load_reading_report
@@ -104,8 +104,7 @@ class Command(BaseCommand):
         )
         for action, help_text in (
             ("report", "show what the newest messages of a source lack"),
-            ("archive", "stop intake of a source and hide it from lists; its history stays"),
-            ("restore", "list an archived source again; it stays disabled"),
+            *ACTIONS.items(),
         ):
             subcommands.add_parser(action, help=help_text).add_argument("slug")
         subcommands.add_parser("list", help="list all sources")
@@ -119,8 +118,7 @@ class Command(BaseCommand):
             "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
             "report": self._print_reading_report,
-            "archive": self._archive_or_restore,
-            "restore": self._archive_or_restore,
+            **dict.fromkeys(ACTIONS, self._apply_action),
             "list": self._list_sources,
         }
         if options["action"] not in WITHOUT_DATABASE:
@@ -236,13 +234,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"changed {source.slug}")
 
-    def _archive_or_restore(self, options: dict[str, Any]) -> None:
-        source = Source.objects.filter(slug=options["slug"]).first()
-        if source is None:
-            raise CommandError(f"Unknown source {options['slug']!r}.")
-        change = archive_source if options["action"] == "archive" else restore_source
-        if not change(source, now=database_now(), user=None):
-            raise CommandError("Nothing to do.")
+    def _apply_action(self, options: dict[str, Any]) -> None:
+        apply_action_to_source(options["action"], options["slug"])
 
     def _list_sources(self, options: dict[str, Any]) -> None:
         for problem in own_manifest_problems():

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FIRST_PAGE = "start"
-CONNECTORS = "connectors"
+SYSTEMS = "systems"
 # By group, in the order of the navigation of the guide.
 GUIDE: Mapping[str, Sequence[str]] = {
     "Every day": ("start", "orders", "alerts", "kpis"),
@@ -74,14 +74,14 @@ class GuidePage:
 def guide_names() -> frozenset[str]:
     """The names of all pages, those of connectors included."""
     listed = {name for names in GUIDE.values() for name in names}
-    return frozenset(listed | set(connector_names()))
+    return frozenset(listed | set(system_names()))
 
 
 @cache
-def connector_names() -> tuple[str, ...]:
-    """The pages of the connectors, such as `connectors/shopify`."""
-    folder = _docs() / CONNECTORS
-    return tuple(sorted(f"{CONNECTORS}/{path.stem}" for path in folder.glob("*.md")))
+def system_names() -> tuple[str, ...]:
+    """The pages of the connectors, such as `systems/shopify`."""
+    folder = _docs() / SYSTEMS
+    return tuple(sorted(f"{SYSTEMS}/{path.stem}" for path in folder.glob("*.md")))
 
 
 @cache

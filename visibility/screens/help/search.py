@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from visibility.screens.help.guide import GUIDE, GuidePage, connector_names, load_guide_page
+from visibility.screens.help.guide import GUIDE, GuidePage, load_guide_page, system_names
 
 MAX_RESULTS = 20
 # They mark matches until the text is escaped; documents do not contain them.
@@ -73,4 +73,4 @@ def search_guide(text: str) -> GuideMatches:
 
 def _all_pages() -> list[GuidePage]:
     names = [name for names in GUIDE.values() for name in names]
-    return [load_guide_page(name) for name in (*names, *connector_names())]
+    return [load_guide_page(name) for name in (*names, *system_names())]

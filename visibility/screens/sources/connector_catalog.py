@@ -13,6 +13,7 @@ from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.settings import Setting, SettingError
 from visibility.ingest.check_source_settings import DROP_FOLDER, connector_and_common_settings
 from visibility.models.sources_and_messages import Source
+from visibility.screens.help.guide import SYSTEMS, guide_names
 from visibility.screens.setting_fields import SettingField
 from visibility.screens.sources import settings_form
 from visibility.screens.sources.role_and_state_labels import ROLE_LABELS
@@ -24,7 +25,11 @@ MAX_SLUG_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class ConnectorEntry:
-    """A system of the catalog. `steps`: what to do at the vendor, in order."""
+    """A system of the catalog. `steps`: what to do at the vendor, in order.
+
+    `vendor_lists`: titles and items of what the vendor's form asks for. `guide_url`: the page of
+    the system in the guide; empty for a manifest of this installation.
+    """
 
     slug: str
     title: str
@@ -35,6 +40,8 @@ class ConnectorEntry:
     accepts_files: bool
     steps: Sequence[str]
     settings: Sequence[Setting]
+    vendor_lists: Sequence[tuple[str, Sequence[str]]]
+    guide_url: str
 
     @property
     def ways(self) -> Sequence[str]:
@@ -155,6 +162,12 @@ def _connector_entry(kind: type[Connector]) -> ConnectorEntry:
         accepts_files=kind.accepts_files,
         steps=setup_steps(kind.setup) or kind.derived_steps,
         settings=connector_and_common_settings(kind),
+        vendor_lists=[
+            (title, names)
+            for title, names in (("Topics", kind.topics), ("Permissions", kind.permissions))
+            if names
+        ],
+        guide_url=f"/help/{page}" if (page := f"{SYSTEMS}/{kind.slug}") in guide_names() else "",
     )
 
 

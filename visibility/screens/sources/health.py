@@ -19,6 +19,7 @@ from visibility.screens.sources.state import (
     LatestReceiptAndRejection,
     source_state_and_reason,
 )
+from visibility.sla.secret_ends import describe_next_end
 from visibility.sla.silence_limits import SilenceLimitOrigin, silence_limit_origin
 from visibility.sla.source_evidence import EventTypeActivity, SourceEvidence
 
@@ -221,6 +222,8 @@ def _build_report(
     title = connector.title if connector else source.connector
     latest = LatestReceiptAndRejection(counts.last_at, counts.rejected_at, counts.rejected_status)
     state, why = source_state_and_reason(source, latest, evidence, now)
+    if source.enabled and (ends := describe_next_end(source, now)):
+        why = f"{why}. {ends}"
     expected = None
     if source.expect_every is not None and source.enabled:
         expected = _add_interval_or_none_on_overflow(

@@ -5,13 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from visibility.formatting import count_with_noun
+from visibility.ingest.limited_requests import count_requests
 from visibility.models import AuditEntry, OutgoingRequest, PollRound, Source
 
 SHOWN = 50
 DAY = timedelta(days=1)
+# Orders are counted in so many of the newest messages.
+MAX_MESSAGES_READ = 20_000
+ORDERS_OF_SOURCE = """
+SELECT count(DISTINCT folded.object_id) FROM (
+    SELECT m.id FROM visibility_inbound_message m
+    WHERE m.source_id = %s AND m.received_at > %s ORDER BY m.received_at DESC LIMIT %s
+) recent
+JOIN visibility_event event ON event.message_id = recent.id
+JOIN visibility_eventobjectlink link ON link.event_id = event.id
+JOIN visibility_order folded ON folded.object_id = link.object_id
+"""
 Row = TypeVar("Row", PollRound, OutgoingRequest, AuditEntry)
 
 
@@ -71,6 +84,21 @@ def polls_sentence(source: Source, now: datetime) -> str:
         clauses.append(count_with_noun(counts["new"], "new message"))
     polls = count_with_noun(counts["polls"], "poll")
     return f"{polls} in the last 24 hours: {', '.join(clauses)}."
+
+
+def requests_sentence(source: Source, now: datetime) -> str:
+    """`1,204 requests in the last 24 hours for 310 orders: 3.9 for each order.`"""
+    sent = count_requests([source], now - DAY)
+    if not sent:
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute(ORDERS_OF_SOURCE, [source.pk, now - DAY, MAX_MESSAGES_READ])
+        (orders,) = cursor.fetchone()
+    text = f"{count_with_noun(sent, 'request')} in the last 24 hours"
+    if not orders:
+        return f"{text}, and no order was reported."
+    each = f"{sent / orders:,.1f}"
+    return f"{text} for {count_with_noun(orders, 'order')}: {each} for each order."
 
 
 def _page(rows: QuerySet[Row, Any], before: int | None) -> HistoryPage[Row]:

@@ -12,6 +12,7 @@ class SourceState(StrEnum):
     PARKED = "All messages parked"
     SILENT = "No data"
     MAINTENANCE = "In maintenance"
+    UNPOLLED_HOURS = "Quiet hours"
     THROTTLED = "Throttled"
     CATCHING_UP = "Catching up"
     WAITING = "Waiting for first message"
@@ -24,6 +25,7 @@ STATE_TONES = {
     SourceState.PARKED: "late",
     SourceState.SILENT: "unknown",
     SourceState.MAINTENANCE: "unknown",
+    SourceState.UNPOLLED_HOURS: "waiting",
     SourceState.THROTTLED: "waiting",
     SourceState.CATCHING_UP: "waiting",
     SourceState.WAITING: "waiting",

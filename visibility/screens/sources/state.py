@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
 from visibility.formatting import format_duration, format_timestamp, in_zone
+from visibility.ingest.poll_results import FAILURES_UNTIL_RARE
 from visibility.ingest.source_secrets import UnreadableSecrets, decrypt_secrets
 from visibility.models.sources_and_messages import Source, UnusableSource
 from visibility.screens.sources.role_and_state_labels import REJECTION_LABELS, SourceState
@@ -47,6 +48,9 @@ def source_state_and_reason(
             SourceState.MAINTENANCE,
             f"in maintenance until {until}: {evidence.maintenance_reason}",
         )
+    if evidence is not None and evidence.unpolled_until is not None:
+        until = clock_time_with_date_unless_today(evidence.unpolled_until, now)
+        return SourceState.UNPOLLED_HOURS, f"quiet hours until {until}: it is not polled"
     if source.file_error:
         return (
             SourceState.FAILING,
@@ -140,6 +144,8 @@ def _describe_poll_failure(source: Source, now: datetime) -> str:
     text = f"polling fails{_failing_since_text(source, now)}: {source.poll_error}"
     if source.next_poll_at is None:
         return text
+    if source.poll_failures > FAILURES_UNTIL_RARE:
+        text += f". It is tried less often after {source.poll_failures} failures in a row"
     if source.next_poll_at <= now:
         return f"{text}. The next attempt is due now"
     next_at = clock_time_with_date_unless_today(source.next_poll_at, now)

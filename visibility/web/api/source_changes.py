@@ -11,7 +11,9 @@ from rest_framework.request import Request
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource
 from visibility.ingest.change_source import SourceProperties, archive_source, restore_source
+from visibility.ingest.poll_now import CannotPollNow, request_poll
 from visibility.ingest.rotate_secret_as_person import rotate_secret_as_person
+from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 from visibility.web.api.base import ApiView, current_user
 from visibility.web.api.common_serializers import PermissionFilteredSerializer
 from visibility.web.api.idempotency import run_idempotently
@@ -94,6 +96,36 @@ class ArchiveSourceView(ApiView):
     def post(self, request: Request, slug: str) -> HttpResponse:
         """Archive a source: it receives nothing, and its history stays. 409 if it is archived."""
         return _change(request, slug, archive_source, "The source is archived already.")
+
+
+class PollSourceView(ApiView):
+    """`POST /sources/<slug>/poll`."""
+
+    http_method_names = ["post"]
+    required_permissions = (Permission.SOURCES_EDIT,)
+
+    @extend_schema(
+        operation_id="source_poll", request=EmptyBody, responses=SourcePropertiesSerializer
+    )
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        """Poll a source now, also after many failures. 409 if a pause or quiet hours forbid it."""
+        body = read_body(request)
+
+        def do() -> ApiResponse:
+            parse_body(EmptyBody, body)
+            source = source_or_404(slug)
+            try:
+                request_poll(source, now=database_now(), user=current_user(request))
+            except CannotPollNow as error:
+                raise ConflictError(str(error)) from error
+            return ApiResponse.with_json_body(
+                source_content(source, SourceProperties.of_source(source))
+            )
+
+        response = run_idempotently(request, body, do)
+        if response.status_code == 200:
+            ask_worker_to_run_job_now("poll")
+        return response
 
 
 class RestoreSourceView(ApiView):

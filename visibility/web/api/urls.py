@@ -193,6 +193,7 @@ urlpatterns = [
     path("sources/<slug:slug>/health", sources_and_messages.SourceHealthView.as_view()),
     path("sources/<slug:slug>/settings", source_settings.SourceSettingsView.as_view()),
     path("sources/<slug:slug>/rotate", source_changes.RotateSecretView.as_view()),
+    path("sources/<slug:slug>/poll", source_changes.PollSourceView.as_view()),
     path("sources/<slug:slug>/archive", source_changes.ArchiveSourceView.as_view()),
     path("sources/<slug:slug>/restore", source_changes.RestoreSourceView.as_view()),
     path("sources/<slug:slug>/reading", source_reading.ReadingReportView.as_view()),

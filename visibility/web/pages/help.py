@@ -7,14 +7,14 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from visibility.screens.help.guide import (
-    CONNECTORS,
     FIRST_PAGE,
     GUIDE,
     PICTURE_TYPES,
+    SYSTEMS,
     GuidePage,
-    connector_names,
     find_picture,
     load_guide_page,
+    system_names,
 )
 from visibility.screens.help.search import MAX_RESULTS, search_guide
 
@@ -58,8 +58,8 @@ def _navigation(current: str) -> dict[str, object]:
     groups: list[tuple[str, list[GuidePage]]] = [
         (title, [load_guide_page(name) for name in names]) for title, names in GUIDE.items()
     ]
-    if current.startswith(CONNECTORS):
-        groups.append(("Connectors", [load_guide_page(name) for name in connector_names()]))
+    if current.startswith(SYSTEMS):
+        groups.append(("Systems", [load_guide_page(name) for name in system_names()]))
     return {"groups": groups, "current": current}
 
 

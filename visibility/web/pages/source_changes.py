@@ -14,7 +14,9 @@ from visibility.db.database_time import database_now
 from visibility.formatting import count_with_noun
 from visibility.ingest.add_source_and_rotate_secret import InvalidSource
 from visibility.ingest.change_source import archive_source, restore_source
+from visibility.ingest.poll_now import CannotPollNow, request_poll
 from visibility.ingest.rotate_secret_as_person import rotate_secret_as_person
+from visibility.pipeline.job_functions import ask_worker_to_run_job_now
 from visibility.screens.sources.connector_catalog import find_connector
 from visibility.web.permissions import Permission, require_permission, signed_in_user
 from visibility.web.source_lookup import source_or_404
@@ -78,6 +80,21 @@ def restore_view(request: HttpRequest, slug: str) -> HttpResponse:
     )
 
 
+@require_POST
+@require_permission(Permission.SOURCES_EDIT)
+def poll_view(request: HttpRequest, slug: str) -> HttpResponse:
+    """`POST /sources/<slug>/poll`."""
+    source = source_or_404(slug)
+    try:
+        request_poll(source, now=database_now(), user=signed_in_user(request))
+    except CannotPollNow as error:
+        messages.error(request, str(error))
+    else:
+        ask_worker_to_run_job_now("poll")
+        messages.success(request, f"{source.title} is polled within seconds.")
+    return HttpResponseRedirect(f"/sources/{source.slug}?tab=jobs")
+
+
 def _change_and_redirect(
     request: HttpRequest, slug: str, change: Callable[..., bool], effect: str
 ) -> HttpResponse:
@@ -90,6 +107,7 @@ def _change_and_redirect(
 
 urlpatterns = [
     path("sources/<slug:slug>/rotate", rotate_secret_view, name="source-rotate"),
+    path("sources/<slug:slug>/poll", poll_view, name="source-poll"),
     path("sources/<slug:slug>/archive", archive_view, name="source-archive"),
     path("sources/<slug:slug>/restore", restore_view, name="source-restore"),
 ]

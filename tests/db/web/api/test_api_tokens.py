@@ -65,6 +65,7 @@ NEEDED: dict[str, set[Permission]] = {
     "manifests/hill_3pl/rollback": {P.SOURCES_EDIT},
     "manifests/hill_3pl/compare": {P.SOURCES_EDIT, P.MESSAGE_BODIES},
     "sources/shop/archive": {P.SOURCES_EDIT},
+    "sources/{polled}/poll": {P.SOURCES_EDIT},
     "sources/{archived}/restore": {P.SOURCES_EDIT},
     "sources/shop/rotate": {P.SOURCES_EDIT},
     "sources/shop/test-poll": {P.SOURCES_EDIT},

@@ -198,6 +198,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/settings": ("sources/{slug}/settings", {IN, AD}, None),
     "sources/shop/rotate": ("sources/{slug}/rotate", {IN, AD}, {"hours": 1}),
     "sources/shop/archive": ("sources/{slug}/archive", {IN, AD}, {}),
+    "sources/{polled}/poll": ("sources/{slug}/poll", {IN, AD}, {}),
     "sources/{archived}/restore": ("sources/{slug}/restore", {IN, AD}, {}),
     "sources/shop/maintenance": ("sources/{slug}/maintenance", {OP, IN, AD}, None),
     "sources/shop/maintenance/{window}/end": (
@@ -275,6 +276,7 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "replay": MessageReplay.objects.create(
             requested_at=database_now(), message_ids=[message.id]
         ).pk,
+        "polled": create_source("polled", next_poll_at=database_now()).slug,
         "archived": create_source("old", enabled=False, archived_at=database_now()).slug,
         "other": other,
         "decision": decision,

@@ -160,7 +160,7 @@ def test_every_problem_is_reported_at_once() -> None:
         ("post: a, next: {offset_in_body: yes}", "offset_in_body needs {$offset}"),
         ("get: a, next: {cursor_field: c}", "cursor_field needs cursor_query, or {$page_cursor}"),
         ("get: a, next: {cursor_query: c}", "cursor_query needs cursor_field"),
-        ("get: a, cursor: {field: c}", "the cursor needs query, or {$since} in the request"),
+        ("get: a, cursor: {field: c}", "the cursor needs query or header"),
         ("post: a, files: {url: u, name: n}", "files files need a listing that is read with get"),
     ],
 )
