@@ -3,7 +3,7 @@ install: ; python3 manage.py version
 run: ; python3 manage.py up
 test: ; python3 manage.py test
 test-full: ; python3 manage.py test --full
-test-systems: ; python3 manage.py test -n0 -p no:randomly tests/systems/nginx.py tests/systems/queues.py
+test-systems: ; python3 manage.py test -n0 -p no:randomly tests/systems/nginx.py tests/systems/queues.py tests/systems/tryton.py
 check: test ; .ci/checks
 lighthouse: ; python3 manage.py test -n0 -p no:randomly tests/lighthouse/page_scores.py
 bench: ; python3 manage.py bench

@@ -1,0 +1,182 @@
+"""Tryton: a poll of sales, shipments, returns and invoices by JSON-RPC."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from connectors.sdk.auth import InvalidSignature
+from connectors.sdk.authorized_requests import AuthorizedRequests
+from connectors.sdk.changed_rows_polling import parse_since, poll_changed_rows
+from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
+from connectors.sdk.event_builder import flag_if_sanitized
+from connectors.sdk.payload import ParkReason, PayloadError, load_json
+from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.webhook_and_poll_types import (
+    NO_TOKENS,
+    HttpClient,
+    PollContext,
+    PolledPage,
+    PollError,
+    TokenStore,
+    WebhookRequest,
+)
+from connectors.systems.tryton.client import TrytonClient, TrytonSession, rpc_url
+from connectors.systems.tryton.documents_with_lines import (
+    INVOICES,
+    RETURNS,
+    SALES,
+    SHIPMENTS,
+    STREAMS,
+    DocumentReader,
+)
+from connectors.systems.tryton.invoices import InvoiceReader
+from connectors.systems.tryton.sales import SaleReader
+from connectors.systems.tryton.shipments import ShipmentReader
+
+
+class Tryton(Connector):
+    """Sales, shipments with packages, returns, invoices and credit notes of Tryton.
+
+    Tryton sends no webhooks. It is polled by JSON-RPC, within a session of a user. Times are UTC
+    without an offset. A return is a sale with negative quantities, and a credit note an invoice
+    with a negative total.
+    """
+
+    slug = "tryton"
+    title = "Tryton"
+    role = SourceRole.ERP
+    reception = "polled (sales, shipments, returns, invoices)"
+    polls = True
+    poll_interval = timedelta(minutes=5)
+    accepts_webhooks = False
+    allows_short_secrets = True
+    setup = (
+        "Administration > Users: create a user for this product, with the company, and with groups "
+        "that read sales, shipments and invoices (Sales, Stock and Account). It needs no group of "
+        "administrators.\n"
+        "Enter the URL of the server, the database and the login as settings, and the password as "
+        "the secret of this source.\n"
+        "Set the time zone of the company: dates without a time are dates there."
+    )
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            "base_url",
+            "The URL of the server, such as https://tryton.example.com. Needed to poll.",
+            SettingType.URL,
+            label="URL of Tryton",
+        ),
+        Setting("database", "The name of the database. Needed to poll."),
+        Setting(
+            "user",
+            "The login of the user. Its password is the secret of the source. Needed to poll.",
+            label="Login",
+        ),
+        Setting(
+            "zone",
+            "The IANA time zone of the company, in which dates without a time begin and end.",
+            SettingType.ZONE,
+            default="UTC",
+            label="Time zone",
+        ),
+        Setting(
+            "page_size",
+            "The number of documents per request.",
+            SettingType.INTEGER,
+            default="100",
+            minimum=1,
+            maximum=1000,
+            label="Documents per request",
+        ),
+        Setting(
+            "overlap_minutes",
+            "How many minutes each poll goes back before the last one.",
+            SettingType.INTEGER,
+            default="10",
+            minimum=0,
+            maximum=10_080,
+            label="Overlap of polls (minutes)",
+        ),
+        Setting(
+            "since",
+            "The first poll ignores documents older than this date or time.",
+            SettingType.DATE,
+            label="First poll starts at",
+        ),
+    )
+
+    def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
+        """Refuse every webhook: Tryton sends none."""
+        raise InvalidSignature("this connector receives no webhooks")
+
+    def dedupe_key(self, request: WebhookRequest) -> str:
+        """Return "": there are no webhooks."""
+        return ""
+
+    def is_poll_configured(self) -> bool:
+        """Whether the URL, the database and the user are set."""
+        return all(self.config.get(name) for name in ("base_url", "database", "user"))
+
+    def poll_with_context(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
+    ) -> Iterator[PolledPage]:
+        """Yield pages like `poll`, in a session that is used until it ends."""
+        return self._poll(http, cursor, secrets, context.tokens)
+
+    def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
+        """Yield sales, shipments, returns and invoices changed since the cursor."""
+        return self._poll(http, cursor, secrets, NO_TOKENS)
+
+    def _poll(
+        self, http: HttpClient, cursor: str, secrets: Sequence[bytes], tokens: TokenStore
+    ) -> Iterator[PolledPage]:
+        if not self.is_poll_configured():
+            raise PollError("the URL, the database and the user are required")
+        if not secrets:
+            raise PollError("this source has no secret, which is the password of the user")
+        try:
+            settings = self.parsed_settings
+            url = rpc_url(settings.text("base_url"), settings.text("database"))
+            user, size = settings.text("user"), settings.integer("page_size")
+            overlap = timedelta(minutes=settings.integer("overlap_minutes"))
+            since = parse_since(settings.text("since"))
+        except PayloadError as error:
+            raise PollError(error.detail) from None
+        sessions = [
+            TrytonSession(url, user, secret.decode("utf-8", "replace"), tokens)
+            for secret in secrets
+        ]
+        client = TrytonClient(AuthorizedRequests(http, sessions), url)
+        return poll_changed_rows(
+            STREAMS,
+            cursor,
+            DocumentReader(client, size).read,
+            page_size=size,
+            overlap=overlap,
+            since=since,
+        )
+
+    def parse(self, message: RawMessage) -> ParseResult:
+        """Parse a polled document."""
+        root = load_json(message.body)
+        source, zone = self.source_slug, self.parsed_settings.text("zone")
+        shipments = ShipmentReader(source, zone)
+        readers = {
+            SALES: SaleReader(source, zone).read,
+            SHIPMENTS: shipments.read_shipment,
+            RETURNS: shipments.read_return,
+            INVOICES: InvoiceReader(source, zone).read,
+        }
+        model = root.required_text("_model")
+        if model not in readers:
+            detail = f"{model[:60]!r} is not a model of sales, shipments, returns or invoices"
+            raise PayloadError(ParkReason.MAPPING, "_model", detail)
+        events, reason = readers[model](root)
+        return ParseResult(flag_if_sanitized(events, sanitized=root.was_sanitized), ignored=reason)
+
+    def example_payload(self) -> bytes:
+        """A small sale."""
+        return (
+            b'{"_model": "sale.sale", "id": 1, "number": "S-1", "state": "processing", '
+            b'"create_date": "2026-01-05T10:00:00", "sale_date": "2026-01-05", '
+            b'"lines.": [{"id": 1, "type": "line", "quantity": 5, "product.": {"code": "A-1"}}]}'
+        )

@@ -1,0 +1,223 @@
+"""Tryton: sessions, new and changed documents, states, and returns that are sales."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from connectors.sdk.connector import ParseResult, RawMessage
+from connectors.sdk.events import EventType, Flag, Measure
+from connectors.sdk.webhook_and_poll_types import PollContext, PolledPage, PollError
+from connectors.systems.tryton.connector import Tryton
+from tests.builders.tryton_server import TrytonServer
+from visibility.ingest.access_tokens import AccessTokens
+from visibility.outbound.http_client import OutgoingHttpClient
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+PASSWORD = b"password-1"
+
+
+def sale(number: int, created: str, changed: str | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "number": f"S{number}",
+        "state": "processing",
+        "sale_date": None,
+        "create_date": created,
+        "write_date": changed,
+        "lines.": [{"id": number, "type": "line", "quantity": 2.0, "product.": {"code": "A"}}],
+    } | more
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[TrytonServer]:
+    tables: dict[str, list[dict[str, Any]]] = {
+        "sale.sale": [sale(1, "2026-03-02T10:00:00"), sale(2, "2026-03-02T11:00:00.5")],
+        "stock.shipment.out": [],
+        "stock.shipment.out.return": [],
+        "account.invoice": [],
+        "sale.line": [],
+    }
+    running = TrytonServer(tables)
+    settings.OUTGOING_ALLOWED = [running.address]
+    yield running
+    running.close()
+
+
+def poll(
+    server: TrytonServer,
+    cursor: str = "",
+    secrets: Sequence[bytes] = (PASSWORD,),
+    tokens: AccessTokens | None = None,
+    **config: str,
+) -> list[PolledPage]:
+    access = {"base_url": server.url, "database": "shop", "user": "reader"}
+    context = PollContext(NOW, tokens=tokens or AccessTokens())
+    connector = Tryton({"source": "erp", **access, **config})
+    return list(connector.poll_with_context(OutgoingHttpClient(), cursor, secrets, context))
+
+
+def polled_ids(pages: list[PolledPage]) -> list[int]:
+    return [json.loads(record.body)["id"] for page in pages for record in page.records]
+
+
+def parse(body: dict[str, Any], **config: str) -> ParseResult:
+    raw = json.dumps(body).encode()
+    return Tryton({"source": "erp", **config}).parse(RawMessage(raw, {}, NOW))
+
+
+class TestPoll:
+    def test_document_is_read_when_it_is_new_and_when_it_changed(
+        self, server: TrytonServer
+    ) -> None:
+        """The time of change of a new document is empty."""
+        first = poll(server)
+        assert polled_ids(first) == [1, 2]
+        server.tables["sale.sale"][0]["write_date"] = "2026-03-02T12:00:00"
+        server.tables["sale.sale"].append(sale(3, "2026-03-02T12:30:00"))
+        second = poll(server, first[-1].cursor)
+        assert polled_ids(second) == [2, 3, 1]  # 2 is in the overlap
+        assert json.loads(second[-1].cursor) == {
+            "sale.sale changed": "2026-03-02T12:00:00",
+            "sale.sale new": "2026-03-02T12:30:00",
+        }
+
+    def test_more_documents_of_one_second_than_a_page_has(self, server: TrytonServer) -> None:
+        server.tables["sale.sale"] = [
+            sale(n, "2026-03-01T10:00:00", "2026-03-05T10:00:00.25") for n in range(10, 17)
+        ]
+        assert set(polled_ids(poll(server, page_size="2"))) == set(range(10, 17))
+
+    def test_a_session_serves_several_polls_and_is_replaced_when_it_ended(
+        self, server: TrytonServer
+    ) -> None:
+        tokens = AccessTokens()
+        poll(server, tokens=tokens)
+        poll(server, tokens=tokens)
+        assert server.logins == 1
+        server.sessions.clear()
+        poll(server, tokens=tokens)
+        assert server.logins == 2
+
+    def test_either_password_of_a_rotation_opens_a_session(self, server: TrytonServer) -> None:
+        assert polled_ids(poll(server, secrets=[b"password-2", PASSWORD])) == [1, 2]
+        with pytest.raises(PollError) as caught:
+            poll(server, secrets=[b"password-2"])
+        assert caught.value.status == 401
+
+    def test_the_wait_that_the_server_asks_for_is_handed_on(self, server: TrytonServer) -> None:
+        server.throttled = 1
+        with pytest.raises(PollError) as caught:
+            poll(server)
+        assert (caught.value.status, caught.value.retry_after) == (429, "9")
+
+    def test_an_error_in_the_body_fails_the_poll(self, server: TrytonServer) -> None:
+        del server.tables["stock.shipment.out"]
+        with pytest.raises(PollError, match="stock\\.shipment\\.out"):
+            poll(server)
+
+    def test_lines_name_the_sale_that_they_are_about(self, server: TrytonServer) -> None:
+        server.tables["sale.line"] = [{"id": 5, "sale.": {"id": 1, "number": "S1"}}]
+        server.tables["stock.shipment.out"] = [
+            {"id": 9, "number": "9", "state": "done", "effective_date": None,
+             "create_date": "2026-03-03T10:00:00", "write_date": "2026-03-03T11:00:00",
+             "outgoing_moves.": [{"id": 1, "origin": "sale.line,5", "quantity": 2.0,
+                                  "state": "done", "product.": {"code": "A"}}]},
+        ]  # fmt: skip
+        bodies = [json.loads(record.body) for page in poll(server) for record in page.records]
+        (event,) = parse(bodies[-1]).events
+        assert [i.value for i in event.objects[0].identifiers] == ["S1", "1"]
+        assert event.lines[0].quantities == {Measure.SHIPPED: 2}
+
+
+class TestSales:
+    @pytest.mark.parametrize(
+        ("state", "types"),
+        [
+            ("draft", []),
+            ("quotation", []),
+            ("confirmed", ["order.received", "order.accepted"]),
+            ("processing", ["order.received", "order.accepted", "order.released"]),
+            ("done", ["order.received", "order.accepted", "order.released"]),
+            ("cancelled", ["order.cancelled"]),
+            ("audited", ["unmapped"]),
+        ],
+    )
+    def test_states_are_mapped(self, state: str, types: list[str]) -> None:
+        body = {"_model": "sale.sale", **sale(1, "2026-03-02T10:00:00+00:00", state=state)}
+        assert [event.type.value for event in parse(body).events] == types
+
+    def test_confirmation_on_a_later_day_is_a_date_of_the_zone(self) -> None:
+        body = {"_model": "sale.sale", **sale(1, "2026-03-02T10:00:00+00:00")}
+        accepted = parse({**body, "sale_date": "2026-03-03"}, zone="America/Chicago").events[1]
+        assert accepted.occurred_at == datetime(2026, 3, 3, 6, tzinfo=UTC)
+        assert Flag.DATE_ONLY in accepted.flags
+        same_day = parse({**body, "sale_date": "2026-03-02"}, zone="America/Chicago").events[1]
+        assert same_day.occurred_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+    def test_return_that_names_no_sale_is_ignored(self) -> None:
+        lines = [{"id": 1, "type": "line", "quantity": -2.0}]
+        body = {"_model": "sale.sale", **sale(1, "2026-03-02T10:00:00+00:00"), "lines.": lines}
+        assert parse(body).ignored == "a return that names no sale"
+
+
+class TestShipments:
+    def shipment(self, state: str) -> dict[str, Any]:
+        sale_line = {"id": 5, "sale.": {"id": 1, "number": "S1"}}
+        move = {"id": 1, "quantity": 2.0, "product.": {"code": "A"}, "sale_line": sale_line}
+        return {"_model": "stock.shipment.out", "id": 9, "number": "9", "state": state,
+                "write_date": "2026-03-03T11:00:00+00:00", "outgoing_moves.": [move]}  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("state", "event_type"),
+        [
+            ("waiting", None),
+            ("assigned", EventType.LINE_ALLOCATED),
+            ("picked", EventType.PICK_COMPLETED),
+            ("packed", EventType.PACK_COMPLETED),
+            ("shipped", EventType.SHIPMENT_CONFIRMED),
+            ("done", EventType.SHIPMENT_CONFIRMED),
+            ("cancelled", EventType.SHIPMENT_VOID),
+            ("weighed", EventType.UNMAPPED),
+        ],
+    )
+    def test_states_are_mapped(self, state: str, event_type: EventType | None) -> None:
+        events = parse(self.shipment(state)).events
+        assert [event.type for event in events] == ([event_type] if event_type else [])
+
+    def test_date_of_shipment_is_used_if_the_document_changed_later(self) -> None:
+        body = {**self.shipment("done"), "effective_date": "2026-03-02"}
+        (event,) = parse(body, zone="America/Chicago").events
+        assert event.occurred_at == datetime(2026, 3, 2, 6, tzinfo=UTC)
+        same_day = {**self.shipment("done"), "effective_date": "2026-03-03"}
+        (event,) = parse(same_day, zone="America/Chicago").events
+        assert event.occurred_at == datetime(2026, 3, 3, 11, tzinfo=UTC)
+
+
+class TestInvoices:
+    @pytest.mark.parametrize(
+        ("state", "quantity", "types"),
+        [
+            ("draft", 2, []),
+            ("audited", 2, ["unmapped"]),
+            ("validated", 2, []),
+            ("posted", 2, ["invoice.issued"]),
+            ("paid", 2, ["invoice.issued", "invoice.paid"]),
+            ("cancelled", 2, ["invoice.void"]),
+            ("posted", -2, ["credit.issued"]),
+            ("paid", -2, ["credit.issued"]),
+        ],
+    )
+    def test_states_are_mapped(self, state: str, quantity: int, types: list[str]) -> None:
+        line = {"id": 1, "quantity": quantity, "product.": {"code": "A"},
+                "sale_line": {"id": 5, "sale.": {"id": 1, "number": "S1"}}}  # fmt: skip
+        body = {"_model": "account.invoice", "id": 3, "number": "I3", "state": state,
+                "total_amount": str(quantity), "lines.": [line],
+                "write_date": "2026-03-03T11:00:00+00:00"}  # fmt: skip
+        events = parse(body).events
+        assert [event.type.value for event in events] == types
+        for event in events[:1]:
+            assert all(q == 2 for entry in event.lines for q in entry.quantities.values())
