@@ -26,6 +26,17 @@ class UnmappedStatusWithSettlement:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedFields:
+    """There are changes of the fields of messages of one type that no person accepted yet.
+
+    `since`: when the first of them was seen.
+    """
+
+    event_type: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSnapshot:
     """The state of one source `as_of` a moment.
 
@@ -50,3 +61,4 @@ class SourceSnapshot:
     pending_count: int = 0
     parked_count: int = 0
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()
+    changed_fields: tuple[ChangedFields, ...] = ()

@@ -14,7 +14,7 @@ from visibility.screens.relative_and_absolute_time import (
     format_time_from_start_to_end,
 )
 from visibility.screens.sources import polls_requests_and_changes as history
-from visibility.screens.sources.field_drift import load_field_drift
+from visibility.screens.sources.field_drift import load_field_drift, load_open_field_changes
 from visibility.screens.sources.polls_requests_and_changes import HistoryPage
 
 
@@ -42,7 +42,11 @@ def changes_context(request: HttpRequest, source: Source, now: datetime) -> dict
 
 
 def drift_context(source: Source, now: datetime) -> dict[str, Any]:
-    """What the tab of the fields shows. Two statements."""
+    """What the tab of the fields shows. Three statements."""
+    open_changes = [
+        (change, *FIELD_CHANGE_LABELS[FieldChangeKind(change.change)], displayed_time(change.seen_at, now))
+        for change in load_open_field_changes(source)
+    ]
     drifts = []
     for drift in load_field_drift(source, now):
         changes = [
@@ -55,7 +59,11 @@ def drift_context(source: Source, now: datetime) -> dict[str, Any]:
             for change in of_kind
         ]
         drifts.append((drift, displayed_time(drift.sampled_since, now), changes))
-    return {"drifts": drifts}
+    return {
+        "drifts": drifts,
+        "open_changes": open_changes,
+        "newest_change": open_changes[0][0].pk if open_changes else 0,
+    }
 
 
 def _page_context(

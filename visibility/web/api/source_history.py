@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
 from visibility.screens.sources import polls_requests_and_changes as history
-from visibility.screens.sources.field_drift import load_field_drift
+from visibility.screens.sources.field_drift import load_field_drift, load_open_field_changes
 from visibility.web.api.audit import AuditEntryListView
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (
@@ -69,10 +69,36 @@ class FieldDriftSerializer(PermissionFilteredSerializer):
     missing = FieldChangeSerializer(many=True)
 
 
+class OpenFieldChangeSerializer(PermissionFilteredSerializer):
+    """A change that no person accepted yet, with the first message that shows it."""
+
+    id = serializers.IntegerField()
+    event_type = serializers.CharField(allow_blank=True)
+    path = serializers.CharField()
+    change = serializers.ChoiceField(choices=FieldChangeKind.values)
+    kind = serializers.CharField(allow_blank=True)
+    kind_before = serializers.CharField(allow_blank=True)
+    message = serializers.IntegerField(source="message_id")
+    seen_at = Rfc3339Field()
+
+
 class FieldDriftListSerializer(PermissionFilteredSerializer):
-    """The types of events of a source, those with changes first."""
+    """The types of events of a source, those with changes first, and the open changes."""
 
     items = FieldDriftSerializer(many=True)
+    open_changes = OpenFieldChangeSerializer(many=True)
+
+
+class AcceptFieldChangesSerializer(serializers.Serializer[Any]):
+    """The id of the newest change that was seen."""
+
+    up_to = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+
+
+class AcceptedFieldChangesSerializer(PermissionFilteredSerializer):
+    """How many changes were accepted."""
+
+    accepted = serializers.IntegerField()
 
 
 @extend_schema_view(get=extend_schema(operation_id="source_polls"))
@@ -125,5 +151,34 @@ class SourceDriftView(ApiView):
     @extend_schema(operation_id="source_drift", responses=FieldDriftListSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """List the fields of its JSON messages that appeared, are missing or changed their type."""
-        items = load_field_drift(source_or_404(slug), database_now())
-        return Response(serialize(FieldDriftListSerializer, {"items": items}))
+        source = source_or_404(slug)
+        found = {
+            "items": load_field_drift(source, database_now()),
+            "open_changes": load_open_field_changes(source),
+        }
+        return Response(serialize(FieldDriftListSerializer, found))
+
+
+class AcceptFieldChangesView(ApiView):
+    """`/sources/<slug>/drift/accept`."""
+
+    http_method_names = ["post"]
+    required_permissions = (Permission.SOURCES_EDIT,)
+
+    @extend_schema(
+        operation_id="accept_field_changes",
+        request=AcceptFieldChangesSerializer,
+        responses=AcceptedFieldChangesSerializer,
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Accept the open changes of the fields up to the one that was seen last."""
+        source = source_or_404(slug)
+        given = AcceptFieldChangesSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        count = accept_field_changes(
+            source,
+            up_to=given.validated_data["up_to"],
+            by=signed_in_user(request),
+            now=database_now(),
+        )
+        return Response(serialize(AcceptedFieldChangesSerializer, {"accepted": count}))

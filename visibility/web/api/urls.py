@@ -199,6 +199,7 @@ urlpatterns = [
     path("sources/<slug:slug>/polls", source_history.SourcePollListView.as_view()),
     path("sources/<slug:slug>/outgoing-requests", source_history.OutgoingRequestListView.as_view()),
     path("sources/<slug:slug>/drift", source_history.SourceDriftView.as_view()),
+    path("sources/<slug:slug>/drift/accept", source_history.AcceptFieldChangesView.as_view()),
     path("sources/<slug:slug>/changes", source_history.SourceChangeListView.as_view()),
     path("sources/<slug:slug>/requests", source_requests.SourceRequestListView.as_view()),
     path("sources/<slug:slug>/test-event", source_requests.SourceTestEventView.as_view()),
