@@ -25,6 +25,7 @@ CONNECTORS = {
 }
 MANIFESTS = {"easypost", "fedex", "northlog_945", "odoo", "woocommerce"}
 RULES = {
+    "changed_fields",
     "kpi_off_limit",
     "no_tracking_scan",
     "source_silent",

@@ -80,7 +80,7 @@ def forget_shapes() -> None:
 
 def parse_json(body: bytes | None, headers: Mapping[str, str]) -> Any:
     """Return the document, or None for what is no JSON or too large to compare."""
-    if body is None or len(body) > MAX_BODY_BYTES or not body.lstrip()[:1] in b"{[\x1f":
+    if body is None or len(body) > MAX_BODY_BYTES or body.lstrip()[:1] not in b"{[\x1f":
         return None
     try:
         return orjson.loads(decompress_body_if_gzip(body, headers))

@@ -26,8 +26,8 @@ MESSAGES_PER_SOURCE = 5
 STORED_FOR = timedelta(days=90)
 NEWEST = """
 SELECT message.id, message.source_id, message.received_at, message.state, message.headers,
-    coalesce(b.body, message.body), coalesce(
-        (SELECT min(event.type) FROM visibility_event event WHERE event.message_id = message.id), '')
+    coalesce(b.body, message.body),
+    coalesce((SELECT min(e.type) FROM visibility_event e WHERE e.message_id = message.id), '')
 FROM visibility_source source
 CROSS JOIN LATERAL (
     SELECT m.id, m.source_id, m.received_at, m.state, m.headers, m.body

@@ -106,8 +106,10 @@ from visibility.models.rules_clocks_and_calendars import (
 )
 from visibility.models.saml_provider import SamlProvider, SamlSignIn, SignInProvider
 from visibility.models.source_records import (
+    FieldChangeKind,
     OutgoingRequest,
     SourceField,
+    SourceFieldChange,
     SourceFieldSample,
     SourceMaintenance,
 )
@@ -170,6 +172,7 @@ __all__ = [
     "EventObjectLink",
     "FailedClock",
     "FailedKpi",
+    "FieldChangeKind",
     "Heartbeat",
     "IdempotencyKey",
     "Identifier",
@@ -240,6 +243,7 @@ __all__ = [
     "Source",
     "SourceActivity",
     "SourceField",
+    "SourceFieldChange",
     "SourceFieldSample",
     "SourceMaintenance",
     "StartBoard",

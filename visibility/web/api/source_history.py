@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
+from visibility.models import FieldChangeKind
 from visibility.screens.sources import polls_requests_and_changes as history
 from visibility.screens.sources.field_drift import load_field_drift, load_open_field_changes
 from visibility.web.api.audit import AuditEntryListView
@@ -89,18 +90,6 @@ class FieldDriftListSerializer(PermissionFilteredSerializer):
     open_changes = OpenFieldChangeSerializer(many=True)
 
 
-class AcceptFieldChangesSerializer(serializers.Serializer[Any]):
-    """The id of the newest change that was seen."""
-
-    up_to = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-
-
-class AcceptedFieldChangesSerializer(PermissionFilteredSerializer):
-    """How many changes were accepted."""
-
-    accepted = serializers.IntegerField()
-
-
 @extend_schema_view(get=extend_schema(operation_id="source_polls"))
 class SourcePollListView(ApiListView):
     """List the polls of a source, newest first."""
@@ -157,28 +146,3 @@ class SourceDriftView(ApiView):
             "open_changes": load_open_field_changes(source),
         }
         return Response(serialize(FieldDriftListSerializer, found))
-
-
-class AcceptFieldChangesView(ApiView):
-    """`/sources/<slug>/drift/accept`."""
-
-    http_method_names = ["post"]
-    required_permissions = (Permission.SOURCES_EDIT,)
-
-    @extend_schema(
-        operation_id="accept_field_changes",
-        request=AcceptFieldChangesSerializer,
-        responses=AcceptedFieldChangesSerializer,
-    )
-    def post(self, request: Request, slug: str) -> Response:
-        """Accept the open changes of the fields up to the one that was seen last."""
-        source = source_or_404(slug)
-        given = AcceptFieldChangesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        count = accept_field_changes(
-            source,
-            up_to=given.validated_data["up_to"],
-            by=signed_in_user(request),
-            now=database_now(),
-        )
-        return Response(serialize(AcceptedFieldChangesSerializer, {"accepted": count}))
