@@ -94,6 +94,14 @@ def _no_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_compared_shapes() -> None:
+    """A test starts as a new process, which compared no messages yet."""
+    from visibility.ingest.message_shapes import forget_shapes
+
+    forget_shapes()
+
+
+@pytest.fixture(autouse=True)
 def _no_published_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test starts without published manifests, and reads them only after it published one."""
     from connectors import catalog

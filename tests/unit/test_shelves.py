@@ -51,6 +51,7 @@ MANIFESTS = {
     "woocommerce",
 }
 RULES = {
+    "changed_fields",
     "kpi_off_limit",
     "no_tracking_scan",
     "secret_ending",

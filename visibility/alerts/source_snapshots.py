@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Min
 
 from connectors.sdk.connector import SourceRole
 from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.db import bulk
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
+from visibility.models.source_records import SourceFieldChange
 from visibility.models.sources_and_messages import Source
 from visibility.sla.secret_ends import secret_ends_of_source
 from visibility.sla.source_snapshot import (
     IGNORED,
     MAPPED,
     MAX_COUNTED,
+    ChangedFields,
     SourceSnapshot,
     UnmappedStatusWithSettlement,
 )
@@ -97,6 +100,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
         {source.pk: source.slug for source in sources}, now
     )
     evidence = load_source_evidence(sources, now)
+    changed_fields = _load_changed_fields_by_source()
     watched = []
     for source in sources:
         known = evidence[source.pk]
@@ -117,9 +121,23 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             parked_count=parked.get(source.pk, 0),
             statuses=statuses.get(source.pk, ()),
             secret_ends=secret_ends_of_source(source),
+            changed_fields=tuple(changed_fields.get(source.pk, ())),
         )
         watched.append(WatchedSource(source, snapshot))
     return watched
+
+
+def _load_changed_fields_by_source() -> dict[int, list[ChangedFields]]:
+    rows = (
+        SourceFieldChange.objects.filter(accepted_at=None)
+        .order_by("source_id", "event_type")
+        .values_list("source_id", "event_type")
+        .annotate(since=Min("seen_at"))
+    )
+    changed: dict[int, list[ChangedFields]] = {}
+    for source_id, event_type, since in rows:
+        changed.setdefault(source_id, []).append(ChangedFields(event_type, since))
+    return changed
 
 
 def _load_unmapped_status_texts_by_source(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("visibility", "0065_saml_provider"),
+        ("visibility", "0066_queue_connections"),
     ]
 
     operations = [

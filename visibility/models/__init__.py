@@ -107,9 +107,11 @@ from visibility.models.rules_clocks_and_calendars import (
 )
 from visibility.models.saml_provider import SamlProvider, SamlSignIn, SignInProvider
 from visibility.models.source_records import (
+    FieldChangeKind,
     OutgoingRequest,
     RequestCount,
     SourceField,
+    SourceFieldChange,
     SourceFieldSample,
     SourceMaintenance,
 )
@@ -172,6 +174,7 @@ __all__ = [
     "EventObjectLink",
     "FailedClock",
     "FailedKpi",
+    "FieldChangeKind",
     "Heartbeat",
     "IdempotencyKey",
     "Identifier",
@@ -244,6 +247,7 @@ __all__ = [
     "Source",
     "SourceActivity",
     "SourceField",
+    "SourceFieldChange",
     "SourceFieldSample",
     "SourceMaintenance",
     "StartBoard",

@@ -62,11 +62,51 @@ class SourceField(models.Model):
     kind = models.CharField(max_length=10)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    # Every message of this kind so far had it.
+    is_always_present = models.BooleanField(default=False, db_default=False)
+    # The first message with it; null if only the sample of each minute saw it.
+    first_message_id = models.BigIntegerField(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["source", "event_type", "path", "kind"], name="source_field_unique"
+            )
+        ]
+
+
+class FieldChangeKind(models.TextChoices):
+    """How a field of messages changed."""
+
+    APPEARED = "appeared"
+    RETYPED = "retyped"
+    MISSING = "missing"
+
+
+class SourceFieldChange(models.Model):
+    """A change of the fields of a source's messages, and the first message that shows it.
+
+    It is open until a person accepts it. `kind_before`: the types that the field had.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    event_type = models.CharField(max_length=40, default="", blank=True)
+    path = models.CharField(max_length=200)
+    change = models.CharField(max_length=10, choices=FieldChangeKind)
+    kind = models.CharField(max_length=10, default="", blank=True)
+    kind_before = models.CharField(max_length=40, default="", blank=True)
+    message_id = models.BigIntegerField()
+    seen_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "event_type", "path", "change", "kind"],
+                name="source_field_change_unique",
             )
         ]
 

@@ -16,7 +16,9 @@ from visibility.ingest import (
     poll_notices,
     record_source_activity,
 )
+from visibility.ingest.message_shapes import UnknownShape, find_unknown_shapes
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
+from visibility.ingest.record_field_changes import record_unknown_shapes
 from visibility.notify.publish_change_number import broadcast_change_number
 from visibility.pipeline import exit_on_timeout
 from visibility.pipeline.park_messages_without_body import park_messages_without_body
@@ -95,11 +97,16 @@ FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHER
 
 @dataclass(frozen=True, slots=True)
 class SettledCountAndChanges:
-    """What a committed batch changed: how many messages it settled, and what to broadcast."""
+    """What a committed batch changed: how many messages it settled, and what to broadcast.
+
+    `unknown_shapes`: messages whose fields are compared with the schema after the commit, so that
+    batches do not wait for each other.
+    """
 
     messages: int
     change_number: int
     changed_kinds: list[str]
+    unknown_shapes: list[UnknownShape]
 
 
 def has_new_and_failed_messages() -> tuple[bool, bool]:
@@ -173,6 +180,7 @@ def _process_with_bisection(claimed: Sequence[tuple[int, int]], *, refold: bool 
                 settled = _parse_correlate_and_settle_messages(claimed, refold=refold)
             if settled.changed_kinds:
                 broadcast_change_number(settled.change_number, settled.changed_kinds)
+            record_unknown_shapes(settled.unknown_shapes)
             return settled.messages
         except RefoldFailed:
             log.info("refold_left_to_queue", messages=len(claimed), exc_info=True)
@@ -270,7 +278,8 @@ def _process_locked_messages(
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:
         raise RefoldFailed from error
-    return SettledCountAndChanges(len(raws), number, list(changes or ()))
+    shapes = find_unknown_shapes(raws, readings)
+    return SettledCountAndChanges(len(raws), number, list(changes or ()), shapes)
 
 
 def _park_messages(message_ids: Sequence[int], reason: ParkReason, detail: str) -> None:

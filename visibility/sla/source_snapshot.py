@@ -27,6 +27,17 @@ class UnmappedStatusWithSettlement:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedFields:
+    """There are changes of the fields of messages of one type that no person accepted yet.
+
+    `since`: when the first of them was seen.
+    """
+
+    event_type: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSnapshot:
     """The state of one source `as_of` a moment.
 
@@ -52,3 +63,4 @@ class SourceSnapshot:
     parked_count: int = 0
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()
     secret_ends: tuple[SecretEnd, ...] = ()
+    changed_fields: tuple[ChangedFields, ...] = ()

@@ -125,6 +125,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("source_changes"),
     Screen("source_requests"),
     Screen("source_maintenance"),
+    Screen("source_fields"),
     Screen("sources_not_reporting"),
     Screen("message_replays"),
     Screen("message_discards"),

@@ -8,6 +8,7 @@ import pytest
 from tests.builders.sources import create_source, message
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
+from visibility.ingest import record_field_changes
 from visibility.ingest import record_message_fields as fields
 from visibility.models import Source, SourceField, SourceFieldSample
 from visibility.screens.sources.field_drift import FieldChange, load_field_drift
@@ -30,41 +31,10 @@ def sample(source: Source, at: datetime, *documents: object, state: str = "appli
     return fields.record_message_fields(at)
 
 
-def test_paths_and_types_without_values_and_without_data_in_names() -> None:
-    document = {
-        "id": "A-1",
-        "total": 1.5,
-        "paid": True,
-        "note": None,
-        "tags": [],
-        "lines": [{"sku": "X", "qty": 1}, {"sku": "Y", "gift": "yes"}],
-        "by_order": {"10004711": {"state": "open"}, "ann@example.com": {"state": "open"}},
-    }
-    assert set(fields.field_paths_and_kinds(document)) == {
-        ("id", "text"),
-        ("total", "number"),
-        ("paid", "yes or no"),
-        ("tags", "list"),
-        ("lines[].sku", "text"),
-        ("lines[].qty", "number"),
-        ("lines[].gift", "text"),
-        ("by_order.*.state", "text"),
-    }
-
-
-def test_a_document_with_very_many_or_deep_fields_is_cut(source: Source) -> None:
-    wide = {f"field{letter}{other}": 1 for letter in range(100) for other in range(10)}
-    assert len(list(fields.field_paths_and_kinds({f"a_{k}": v for k, v in wide.items()}))) <= 300
-    deep: dict[str, object] = {"x": 1}
-    for _ in range(50):
-        deep = {"n": deep}
-    assert list(fields.field_paths_and_kinds(deep)) == []
-
-
 def test_a_source_has_a_limited_number_of_fields(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_FIELDS_PER_SOURCE", 3)
+    monkeypatch.setattr(record_field_changes, "MAX_FIELDS_PER_SOURCE", 3)
     now = database_now()
     sample(source, now, {"a": 1, "b": 1})
     sample(source, now, {"c": 1, "d": 1, "e": 1})

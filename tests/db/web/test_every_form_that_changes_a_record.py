@@ -111,6 +111,8 @@ CANNOT_LOSE_AN_UPDATE = {
         "sources/<slug:slug>/poll",
         "sources/<slug:slug>/restore",
         "sources/<slug:slug>/maintenance/<int:window_id>/end",
+        # It names the newest change that the page showed.
+        "sources/<slug:slug>/drift/accept",
         "messages/replays/<int:replay_id>/stop",
         "messages/discards/<int:discard_id>/undo",
         "mappings/files/<int:import_id>/apply",

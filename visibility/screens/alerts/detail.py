@@ -32,6 +32,7 @@ from visibility.screens.alerts.mentions import history_with_mentions
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
+from visibility.sla.rules.changed_fields import ChangedMessageFields
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -114,6 +115,11 @@ class AlertDetail:
         if self.alert.subject_kind == RuleSubject.ALERT:
             return f"/alerts/{key}", f"Alert {key}"
         return None
+
+    @property
+    def has_changed_fields(self) -> bool:
+        """Whether the alert is about changed fields of messages."""
+        return self.alert.kind == ChangedMessageFields.code
 
     @property
     def unmapped_status(self) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from visibility.models import Source, SourceField, SourceFieldSample
+from visibility.models import Source, SourceField, SourceFieldChange, SourceFieldSample
 
 SHOWN_FOR = timedelta(days=28)
 # A field counts as new once the others were known for so long, and as missing after so long.
 SETTLED_AFTER = timedelta(days=1)
+MAX_OPEN_CHANGES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +80,13 @@ def _drift_of_type(
         appeared=appeared,
         retyped=retyped,
         missing=missing,
+    )
+
+
+def load_open_field_changes(source: Source) -> list[SourceFieldChange]:
+    """The changes that no person accepted yet, the newest first. One statement."""
+    return list(
+        SourceFieldChange.objects.filter(source=source, accepted_at=None).order_by("-pk")[
+            :MAX_OPEN_CHANGES
+        ]
     )

@@ -8,8 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from visibility.db.database_time import database_now
+from visibility.models import FieldChangeKind
 from visibility.screens.sources import polls_requests_and_changes as history
-from visibility.screens.sources.field_drift import load_field_drift
+from visibility.screens.sources.field_drift import load_field_drift, load_open_field_changes
 from visibility.web.api.audit import AuditEntryListView
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import (
@@ -69,10 +70,24 @@ class FieldDriftSerializer(PermissionFilteredSerializer):
     missing = FieldChangeSerializer(many=True)
 
 
+class OpenFieldChangeSerializer(PermissionFilteredSerializer):
+    """A change that no person accepted yet, with the first message that shows it."""
+
+    id = serializers.IntegerField()
+    event_type = serializers.CharField(allow_blank=True)
+    path = serializers.CharField()
+    change = serializers.ChoiceField(choices=FieldChangeKind.values)
+    kind = serializers.CharField(allow_blank=True)
+    kind_before = serializers.CharField(allow_blank=True)
+    message = serializers.IntegerField(source="message_id")
+    seen_at = Rfc3339Field()
+
+
 class FieldDriftListSerializer(PermissionFilteredSerializer):
-    """The types of events of a source, those with changes first."""
+    """The types of events of a source, those with changes first, and the open changes."""
 
     items = FieldDriftSerializer(many=True)
+    open_changes = OpenFieldChangeSerializer(many=True)
 
 
 @extend_schema_view(get=extend_schema(operation_id="source_polls"))
@@ -125,5 +140,9 @@ class SourceDriftView(ApiView):
     @extend_schema(operation_id="source_drift", responses=FieldDriftListSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """List the fields of its JSON messages that appeared, are missing or changed their type."""
-        items = load_field_drift(source_or_404(slug), database_now())
-        return Response(serialize(FieldDriftListSerializer, {"items": items}))
+        source = source_or_404(slug)
+        found = {
+            "items": load_field_drift(source, database_now()),
+            "open_changes": load_open_field_changes(source),
+        }
+        return Response(serialize(FieldDriftListSerializer, found))

@@ -208,7 +208,7 @@ def _render_source(
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
     elif tab == "drift":
-        context |= source_history_tabs.drift_context(source, now)
+        context |= source_history_tabs.drift_context(request, source, now)
     elif tab == "jobs":
         context |= source_history_tabs.polls_context(request, source, now)
     elif tab == "outgoing":

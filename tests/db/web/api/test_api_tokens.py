@@ -148,6 +148,7 @@ NEEDED: dict[str, set[Permission]] = {
     "sources/shop/settings": {P.SOURCES_EDIT},
     "sources/shop/maintenance": {P.SOURCES_SEE},
     "sources/shop/maintenance/{window}/end": {P.SOURCES_EDIT},
+    "sources/shop/drift/accept": {P.SOURCES_EDIT},
     "messages": {P.PARKED_SEE},
     "system": {P.ADMINISTER},
     "messages/retention": {P.ADMINISTER},

@@ -210,6 +210,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/polls": ("sources/{slug}/polls", {OP, IN, AD}, None),
     "sources/shop/outgoing-requests": ("sources/{slug}/outgoing-requests", {OP, IN, AD}, None),
     "sources/shop/drift": ("sources/{slug}/drift", {OP, IN, AD}, None),
+    "sources/shop/drift/accept": ("sources/{slug}/drift/accept", {IN, AD}, {"up_to": 1}),
     "sources/shop/changes": ("sources/{slug}/changes", {IN, AD}, None),
     "sources/shop/requests": ("sources/{slug}/requests", {OP, IN, AD}, None),
     "sources/shop/test-poll": ("sources/{slug}/test-poll", {IN, AD}, {}),

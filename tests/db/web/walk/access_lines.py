@@ -92,6 +92,7 @@ FORMS: dict[str, tuple[set[P] | frozenset[P], Fields]] = {
     ),
     "/sources/erp/maintenance": ({P.SOURCES_SEE, P.SOURCES_EDIT}, {}),
     "/sources/erp/maintenance/1/end": (SOURCE, {}),
+    "/sources/erp/drift/accept": (SOURCE, {"up_to": "1"}),
     "/messages/{message}/replay": (REPLAY, {}),
     "/messages/replays": (REPLAY, {"id": "{message}"}),
     "/messages/replays/{replay}/stop": (REPLAY, {}),

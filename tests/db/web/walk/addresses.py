@@ -114,6 +114,7 @@ POST_ONLY = frozenset(
         "sources/<slug:slug>/settings",
         "sources/<slug:slug>/properties",
         "sources/<slug:slug>/maintenance/<int:window_id>/end",
+        "sources/<slug:slug>/drift/accept",
         "messages/<int:message_id>/replay",
         "messages/replays",
         "messages/replays/<int:replay_id>/stop",

@@ -1,0 +1,104 @@
+"""The shape of a JSON document: the paths of its fields with their types, never a value."""
+
+import re
+from dataclasses import dataclass
+
+MAX_DEPTH = 12
+MAX_FIELDS = 300
+MAX_LIST_ITEMS = 20
+# A name with a number or an address in it is data, such as an order number as a key.
+DATA_IN_NAME = re.compile(r"\d{3,}|@|^[0-9a-fA-F-]{16,}$")
+KINDS = {str: "text", bool: "yes or no", int: "number", float: "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class MessageShape:
+    """The fields of a document, such as `("lines[].sku", "text")`.
+
+    `empty` are the paths of empty lists, empty objects and nulls: what they usually contain is not
+    missing. `is_complete`: no field was left out because the document has too many or is too deep.
+    """
+
+    fields: frozenset[tuple[str, str]]
+    empty: frozenset[str]
+    is_complete: bool
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all fields, empty ones included."""
+        return frozenset(path for path, _ in self.fields) | self.empty
+
+
+def shape_of(document: object) -> MessageShape:
+    """Return the shape of a parsed JSON document."""
+    fields: set[tuple[str, str]] = set()
+    empty: set[str] = set()
+    is_complete = True
+    pending: list[tuple[str, object, int]] = [("", document, 0)]
+    while pending:
+        path, value, depth = pending.pop()
+        if depth > MAX_DEPTH or len(fields) + len(empty) >= MAX_FIELDS:
+            is_complete = False
+        elif isinstance(value, dict) and value:
+            for name, child in value.items():
+                shown = "*" if DATA_IN_NAME.search(name) else name.replace("\0", "")[:60]
+                pending.append((f"{path}.{shown}" if path else shown, child, depth + 1))
+        elif isinstance(value, list) and value:
+            pending += [(f"{path}[]", child, depth + 1) for child in value[:MAX_LIST_ITEMS]]
+        elif path and (kind := KINDS.get(type(value))):
+            fields.add((path[:200], kind))
+        elif path:
+            empty.add(path[:200])
+    return MessageShape(frozenset(fields), frozenset(empty), is_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeChanges:
+    """How a shape differs from a learned schema.
+
+    `appeared` and `retyped` have the path and its type; `missing` has paths, and the path of an
+    object in place of those of all its fields.
+    """
+
+    appeared: tuple[tuple[str, str], ...]
+    retyped: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    missing_fields: frozenset[str]
+
+
+def compare_with_schema(
+    shape: MessageShape, known: frozenset[tuple[str, str]], always_present: frozenset[str]
+) -> ShapeChanges:
+    """Compare a shape with the fields known so far, and with those that were always present."""
+    known_paths = {path for path, _ in known}
+    new = sorted(shape.fields - known)
+    present = shape.paths
+    absent = (
+        frozenset(path for path in always_present if not _is_covered(path, present, shape.empty))
+        if shape.is_complete
+        else frozenset[str]()
+    )
+    return ShapeChanges(
+        appeared=tuple(pair for pair in new if pair[0] not in known_paths),
+        retyped=tuple(pair for pair in new if pair[0] in known_paths),
+        missing=tuple(sorted({_topmost_absent(path, present) for path in absent})),
+        missing_fields=absent,
+    )
+
+
+def _is_covered(path: str, present: frozenset[str], empty: frozenset[str]) -> bool:
+    return path in present or any(parent in empty for parent in _parents(path))
+
+
+def _topmost_absent(path: str, present: frozenset[str]) -> str:
+    """The outermost parent of which no field is present; the path itself if there is none."""
+    for parent in _parents(path):
+        if not any(other.startswith((f"{parent}.", f"{parent}[")) for other in present):
+            return parent
+    return path
+
+
+def _parents(path: str) -> list[str]:
+    """The paths of the objects and lists around a field, from the outside."""
+    ends = [match.start() for match in re.finditer(r"\.|\[\]", path)]
+    return [path[:end] for end in ends if end]

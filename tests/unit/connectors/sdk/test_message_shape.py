@@ -1,0 +1,77 @@
+"""The shape of a document, and how it differs from a learned schema."""
+
+from connectors.sdk.message_shape import compare_with_schema, shape_of
+
+DOCUMENT = {
+    "id": "A-1",
+    "total": 1.5,
+    "count": 2,
+    "paid": True,
+    "note": None,
+    "tags": [],
+    "lines": [{"sku": "X", "qty": 1}, {"sku": "Y", "gift": "yes"}],
+    "by_order": {"10004711": {"state": "open"}, "ann@example.com": {"state": "open"}},
+}
+
+
+def test_paths_and_types_without_values_and_without_data_in_names() -> None:
+    shape = shape_of(DOCUMENT)
+    assert shape.fields == {
+        ("id", "text"),
+        ("total", "number"),
+        ("count", "number"),
+        ("paid", "yes or no"),
+        ("lines[].sku", "text"),
+        ("lines[].qty", "number"),
+        ("lines[].gift", "text"),
+        ("by_order.*.state", "text"),
+    }
+    assert shape.empty == {"note", "tags"}
+    assert shape.is_complete
+
+
+def test_a_list_of_records_has_the_paths_of_its_records() -> None:
+    assert shape_of([{"id": 1}]).fields == {("[].id", "number")}
+
+
+def test_a_document_with_very_many_or_deep_fields_is_cut() -> None:
+    wide = shape_of({f"a_{letter}": 1 for letter in map(chr, range(0x4E00, 0x4E00 + 500))})
+    assert len(wide.fields) == 300
+    assert not wide.is_complete
+    deep: dict[str, object] = {"x": 1}
+    for _ in range(50):
+        deep = {"n": deep}
+    assert shape_of(deep).fields == frozenset()
+    assert not shape_of(deep).is_complete
+
+
+def changes(document: object, before: object) -> tuple[list[str], list[str], list[str]]:
+    known = shape_of(before).fields
+    found = compare_with_schema(shape_of(document), known, frozenset(path for path, _ in known))
+    return (
+        [path for path, _ in found.appeared],
+        [path for path, _ in found.retyped],
+        list(found.missing),
+    )
+
+
+def test_new_retyped_and_missing_fields() -> None:
+    before = {"id": 1, "qty": 2, "ship": {"city": "Austin", "zip": "78701"}}
+    assert changes({"id": "1", "qty": 2, "color": "red"}, before) == (["color"], ["id"], ["ship"])
+    assert changes({"id": 1, "ship": {"city": "A", "zip": "1"}}, before) == ([], [], ["qty"])
+    assert changes({"id": 1, "qty": 2, "ship": {"city": "A"}}, before) == ([], [], ["ship.zip"])
+
+
+def test_what_is_empty_is_not_missing() -> None:
+    before = {"id": 1, "ship": {"city": "Austin"}, "lines": [{"sku": "X"}], "note": "x"}
+    nothing: tuple[list[str], list[str], list[str]] = ([], [], [])
+    assert changes({"id": 1, "ship": None, "lines": [], "note": ""}, before) == nothing
+    assert changes({"id": 1, "ship": {}, "lines": [{}], "note": None}, before) == nothing
+    assert changes(
+        {"id": 1, "ship": {"city": None}, "lines": [{"sku": None}], "note": "y"}, before
+    ) == (nothing)
+
+
+def test_a_document_that_was_cut_has_no_missing_fields() -> None:
+    wide = {f"a_{letter}": 1 for letter in map(chr, range(0x4E00, 0x4E00 + 500))}
+    assert changes(wide, {"id": 1})[2] == []

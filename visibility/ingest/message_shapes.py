@@ -1,0 +1,95 @@
+"""Find messages whose fields differ from all earlier ones, as soon as they are parsed.
+
+Each process remembers the shapes that it has compared. So a message of a known shape costs its
+second parsing as JSON and no statement; only an unknown shape is compared with the learned schema
+(`record_field_changes.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connectors.sdk.message_shape import MessageShape, shape_of
+from connectors.sdk.payload import PayloadError
+from visibility.ingest.decompress_gzip import decompress_body_if_gzip
+from visibility.ingest.parse_messages_and_pick_versions import ParseOutcome, StoredMessage
+
+MAX_BODY_BYTES = 262_144
+# So many shapes are remembered for one kind of messages; after that they are compared again.
+MAX_KNOWN_SHAPES = 2_000
+Key = tuple[int, str | None]
+_compared: dict[Key, set[int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownShape:
+    """A message with a shape that this process has not compared yet.
+
+    `event_type` is the first type of its events, and empty if it has none. It is None for a parked
+    message: what kind of message it is can only be guessed from its fields.
+    """
+
+    source_id: int
+    event_type: str | None
+    message_id: int
+    received_at: datetime
+    shape: MessageShape
+
+
+def find_unknown_shapes(
+    messages: Sequence[StoredMessage], outcomes: Sequence[ParseOutcome]
+) -> list[UnknownShape]:
+    """Return the first message of each shape that was not compared yet. No statement."""
+    by_id = {outcome.message_id: outcome for outcome in outcomes}
+    unknown: dict[tuple[Key, int], UnknownShape] = {}
+    for message in messages:
+        outcome = by_id.get(message.id)
+        document = parse_json(message.body, message.headers) if outcome else None
+        if outcome is None or document is None:
+            continue
+        shape = shape_of(document)
+        key = message.source_id, _kind_of_message(outcome)
+        mark = hash(shape)
+        if mark not in _compared.get(key, ()):
+            unknown.setdefault(
+                (key, mark), UnknownShape(*key, message.id, message.received_at, shape)
+            )
+    return list(unknown.values())
+
+
+def is_compared(unknown: UnknownShape) -> bool:
+    """Whether this process has compared a message of this shape."""
+    return hash(unknown.shape) in _compared.get((unknown.source_id, unknown.event_type), ())
+
+
+def remember_shape(unknown: UnknownShape) -> None:
+    """Do not compare messages of this shape again in this process."""
+    shapes = _compared.setdefault((unknown.source_id, unknown.event_type), set())
+    if len(shapes) >= MAX_KNOWN_SHAPES:
+        shapes.clear()
+    shapes.add(hash(unknown.shape))
+
+
+def forget_shapes() -> None:
+    """Compare all shapes again. For tests."""
+    _compared.clear()
+
+
+def parse_json(body: bytes | None, headers: Mapping[str, str]) -> Any:
+    """Return the document, or None for what is no JSON or too large to compare."""
+    if body is None or len(body) > MAX_BODY_BYTES or body.lstrip()[:1] not in b"{[\x1f":
+        return None
+    try:
+        return orjson.loads(decompress_body_if_gzip(body, headers))
+    except (PayloadError, orjson.JSONDecodeError):
+        return None  # other formats have no fields with paths
+
+
+def _kind_of_message(outcome: ParseOutcome) -> str | None:
+    types = [draft.event.type.value for draft in outcome.new_events]
+    if types:
+        return min(types)
+    return None if outcome.reason else ""
