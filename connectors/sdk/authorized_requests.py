@@ -1,6 +1,6 @@
 """Send authorized requests: renew refused credentials once, and hand over renewed secrets."""
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from connectors.sdk.request_authorization import BaseAuthorization

@@ -25,6 +25,7 @@ FIELD_CHANGE_LABELS = {
     FieldChangeKind.APPEARED: ("New", "waiting"),
 }
 
+
 def poll_tabs(source: Source) -> tuple[tuple[str, str], ...]:
     """The tabs (code, title) that only sources have which are polled."""
     if source.reads_sftp_folder:

@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
@@ -14,7 +13,6 @@ from connectors.sdk.manifest.build_poll_requests import (
     RequestTemplateTexts,
     build_authorization_per_secret,
     build_request,
-    polled_record,
     read_response_document,
     settings_in_templates,
 )

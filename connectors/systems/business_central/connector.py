@@ -55,6 +55,16 @@ class BusinessCentral(Connector):
         "Enter the client secret as the secret of this source, and the client id and the token "
         "URL as settings."
     )
+    topics = ("salesOrders, salesInvoices, salesCreditMemos (change notifications, optional)",)
+    permissions = (
+        "The application permission API.ReadWrite.All of Dynamics 365 Business Central.",
+        "A permission set in Business Central that reads sales documents.",
+    )
+    not_covered = (
+        "Subscriptions for notifications are not created or renewed. The poll works without them.",
+        "Warehouse picks, transfers, purchases and stock.",
+        "Return orders. Their credit memos are read.",
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "base_url",

@@ -28,6 +28,10 @@ class StandardWebhooks(Connector):
         "Enter the signing secret (whsec_...) that it shows as the secret of this source, or enter "
         "the secret of this source there."
     )
+    not_covered = (
+        "Bodies with other members than those of Throughline events: describe the system with a "
+        "manifest.",
+    )
     settings: ClassVar[tuple[Setting, ...]] = event_parser.SETTINGS
     stored_headers: ClassVar[frozenset[str]] = (
         standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
