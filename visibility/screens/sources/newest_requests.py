@@ -160,7 +160,7 @@ def _events_and_orders(
 def _verification(connector: Connector | None, message: InboundMessage) -> tuple[str, bool]:
     if FILE_NAME_HEADER in message.headers:
         return "Read from the drop folder", False
-    if connector is not None and not connector.polls:
+    if connector is not None and connector.is_webhook(message.headers):
         return "Signature valid", True
     if connector is not None and not connector.accepts_webhooks:
         return "Fetched by a poll", False
