@@ -1,8 +1,7 @@
 """Lines of orders of Amazon, and what the forms of an order have in common."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, field
 
 from connectors.sdk.build_references import Number
 from connectors.sdk.events import Attribute, EventLine, IdentifierScheme, Measure
@@ -61,33 +60,6 @@ def is_cancelled(item: Node) -> bool:
     units = object_or_empty(item, "fulfillment")
     names = ("quantityfulfilled", "quantityunfulfilled")
     return executed.has_value("cancelledby") and not any(units.decimal_at(name) for name in names)
-
-
-def lines_in_packages(
-    shipped: Sequence[EventLine], nodes: Sequence[Node], tracking: Sequence[str], first: int
-) -> list[EventLine]:
-    """Return a line for each package that contains it, if packages contain all that was shipped.
-
-    `first`: the index of the first package among the objects, in the order of `tracking`.
-    """
-    units: dict[tuple[str, int], Decimal] = {}
-    for node in nodes:
-        number = node.text_at("trackingnumber")
-        index = first + tracking.index(number) if number in tracking else -1
-        for item in node.list_at("packageitems"):
-            key = (item.required_text("orderitemid"), index)
-            units[key] = units.get(key, Decimal()) + (item.decimal_at("quantity") or Decimal())
-    lines = []
-    for line in shipped:
-        packed = {i: count for (key, i), count in units.items() if key == line.line_id and count}
-        if sum(packed.values()) != line.quantities[Measure.SHIPPED] or -1 in packed:
-            lines.append(line)
-            continue
-        lines += [
-            replace(line, quantities={Measure.SHIPPED: count}, package_index=index)
-            for index, count in packed.items()
-        ]
-    return lines
 
 
 def customer_po(number: str) -> Number:

@@ -1,22 +1,20 @@
 """Orders of Amazon: the Orders API v0 and 2026-01-01, and the notification ORDER_CHANGE.
 
-Each of them reports how many units of an item were shipped in total, so an order has one shipment
-with all its packages and one scope of shipped quantities. Packages are events without quantities.
+Each of them reports how many units of an item were shipped in total, so an order has one scope of
+shipped quantities. Packages are events without quantities.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from connectors.sdk.build_references import build_reference, package_references
+from connectors.sdk.build_references import package_references
 from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
     EventType,
     Flag,
-    IdentifierScheme,
     Measure,
-    ObjectKind,
     ObjectReference,
 )
 from connectors.sdk.payload import Node
@@ -33,7 +31,6 @@ from connectors.systems.amazon_sp_api.order_lines import (
     customer_po,
     is_cancelled,
     line_2026,
-    lines_in_packages,
     lines_of_items,
 )
 
@@ -211,13 +208,7 @@ class OrderReader(AmazonReader):
         yield from self._shipment_events(order, revision)
 
     def _shipment_events(self, order: AmazonOrder, revision: str) -> Iterator[CanonicalEvent]:
-        name, objects = f"order {order.number}", self._order_and_shipment(order)
-        packages = {
-            number: reference
-            for node in order.packages
-            if (number := node.text_at("trackingnumber"))
-            for reference in package_references([number])
-        }
+        name, objects = f"order {order.number}", self._objects_of_shipped_units(order)
         shipped = [line for line in order.shipped if any(line.quantities.values())]
         times = [at for node in order.packages if (at := self.time(node, "shiptime"))]
         if shipped:
@@ -226,8 +217,7 @@ class OrderReader(AmazonReader):
                 f"{name} shipped",
                 min(times) if times else order.updated,
                 *objects,
-                *packages.values(),
-                lines=lines_in_packages(shipped, order.packages, list(packages), len(objects)),
+                lines=shipped,
                 scope=f"{name} shipped",
                 revision=revision,
                 flags=() if times else (Flag.TIME_OF_REPORT,),
@@ -235,21 +225,33 @@ class OrderReader(AmazonReader):
         for node in order.packages:
             yield from self._package_events(node, order, revision)
 
-    def _order_and_shipment(self, order: AmazonOrder) -> tuple[ObjectReference, ObjectReference]:
-        number = (IdentifierScheme.SHIPMENT, order.number, self.source)
-        return (
-            self.order_reference(order.number),
-            build_reference(ObjectKind.SHIPMENT, "amazonorderid", number),
-        )
+    def _objects_of_shipped_units(self, order: AmazonOrder) -> tuple[ObjectReference, ...]:
+        """Return the order, and the packages that all shipped units are in.
+
+        A shipment counts as delivered with its packages. So of several packages none is named
+        before all of them have been delivered.
+        """
+        statuses = {self._package_status(node)[0] for node in order.packages}
+        is_clear = len(order.packages) == 1 or statuses == {EventType.DELIVERED}
+        numbers = [node.text_at("trackingnumber") for node in order.packages if is_clear]
+        return (self.order_reference(order.number), *package_references(numbers))
+
+    def _package_status(self, node: Node) -> tuple[EventType | None, str]:
+        """Return what the status of a package means, and its text."""
+        states = object_or_empty(node, "packagestatus")
+        detailed, status = states.text_at("detailedstatus"), states.text_at("status")
+        known = self.package_statuses.get(plain_status(detailed)) if detailed else None
+        kind = known or self.package_statuses.get(plain_status(status), EventType.UNMAPPED)
+        return kind, detailed or status
 
     def _package_events(
         self, node: Node, order: AmazonOrder, revision: str
     ) -> Iterator[CanonicalEvent]:
         number = f"{order.number} {node.required_text('packagereferenceid')}"
-        # A delivery that names the shipment would deliver its other packages as well.
-        tracked = list(package_references([node.text_at("trackingnumber")]))
-        reference, shipment = self._order_and_shipment(order)
-        objects = (reference, *(tracked or [shipment]))
+        objects = (
+            self.order_reference(order.number),
+            *package_references([node.text_at("trackingnumber")]),
+        )
         attributes = {
             Attribute.CARRIER: node.text_at("carrier"),
             Attribute.SERVICE: node.text_at("shippingservice"),
@@ -263,17 +265,14 @@ class OrderReader(AmazonReader):
                 attributes=attributes,
                 revision=revision,
             )
-        states = object_or_empty(node, "packagestatus")
-        detailed, status = states.text_at("detailedstatus"), states.text_at("status")
-        known = self.package_statuses.get(plain_status(detailed)) if detailed else None
-        kind = known or self.package_statuses.get(plain_status(status), EventType.UNMAPPED)
+        kind, status = self._package_status(node)
         if kind:
             yield build_event(
                 kind,
-                f"package {number} {detailed or status}",
+                f"package {number} {status}",
                 order.updated,
                 *objects,
-                attributes={**attributes, Attribute.STATUS: detailed or status},
+                attributes={**attributes, Attribute.STATUS: status},
                 revision=revision,
                 raw_type=f"package {status}" if kind is EventType.UNMAPPED else "",
                 flags=(Flag.TIME_OF_REPORT,),
