@@ -83,6 +83,8 @@ class Connector(ABC):
     # Headers stored with the message (lower case). All others are dropped.
     stored_headers: ClassVar[frozenset[str]] = frozenset()
     polls: ClassVar[bool] = False
+    # A stored header that webhooks have and polled rows do not, of connectors with both.
+    webhook_header: ClassVar[str] = ""
     # How often a new source is polled; None: the default of the product.
     poll_interval: ClassVar[timedelta | None] = None
     # The vendor dictates the secret, so it may be shorter than 24 bytes.
@@ -165,6 +167,11 @@ class Connector(ABC):
     def is_poll_configured(self) -> bool:
         """Whether the settings have everything that polling needs."""
         return self.polls
+
+    @classmethod
+    def is_webhook(cls, headers: Mapping[str, str]) -> bool:
+        """Whether a message with these stored headers is certainly a verified webhook."""
+        return not cls.polls or bool(cls.webhook_header and headers.get(cls.webhook_header))
 
     def webhook_url_query(self, secret: str) -> str:
         """Return what the webhook URL must end with, such as `?token=...`; usually nothing."""

@@ -3,7 +3,8 @@
 https://developer-docs.amazon.com/sp-api/docs/fulfillment-outbound-api-v2020-07-01-reference
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from connectors.sdk.build_references import build_reference, package_references
@@ -205,9 +206,7 @@ class MultiChannelReader(AmazonReader):
             f"shipment {number}{suffix}" if is_shipped else f"shipment {number} {status}",
             shipped or at,
             *objects,
-            lines=[_line(i, {Measure.SHIPPED: "quantity"}) for i in _items(shipment)]
-            if is_shipped
-            else (),
+            lines=_shipped_lines(shipment, tracking, numbers) if is_shipped else (),
             scope=f"shipment {number}" if _items(shipment) or not is_shipped else "",
             attributes={
                 Attribute.CARRIER: next((p.text_at("carriercode") for p in packages), ""),
@@ -233,6 +232,19 @@ class MultiChannelReader(AmazonReader):
 
 def _items(shipment: Node) -> list[Node]:
     return shipment.list_at("fulfillmentshipmentitem")
+
+
+def _shipped_lines(
+    shipment: Node, tracking: Mapping[str, str], numbers: Sequence[str]
+) -> list[EventLine]:
+    """Return the shipped items, each with its package, which is after order and shipment."""
+    lines = []
+    for item in _items(shipment):
+        line = _line(item, {Measure.SHIPPED: "quantity"})
+        number = tracking.get(item.text_at("packagenumber"), "")
+        index = 2 + numbers.index(number) if number in numbers else -1
+        lines.append(replace(line, package_index=index))
+    return lines
 
 
 def _line(item: Node, amounts: dict[Measure, str]) -> EventLine:

@@ -1,24 +1,20 @@
 """Orders of Amazon: the Orders API v0 and 2026-01-01, and the notification ORDER_CHANGE.
 
-Each of them reports how many units of an item were shipped in total, so an order has one shipment
-with all its packages and one scope of shipped quantities. Packages are events without quantities.
+Each of them reports how many units of an item were shipped in total, so an order has one scope of
+shipped quantities. Packages are events without quantities.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from connectors.sdk.build_references import Number, build_reference, package_references
+from connectors.sdk.build_references import package_references
 from connectors.sdk.event_builder import build_event
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
-    EventLine,
     EventType,
     Flag,
-    IdentifierScheme,
     Measure,
-    ObjectKind,
     ObjectReference,
 )
 from connectors.sdk.payload import Node
@@ -26,29 +22,17 @@ from connectors.sdk.timestamps import ParsedTime
 from connectors.systems.amazon_sp_api.fields import (
     AmazonReader,
     amount_attributes,
-    build_line,
     format_time,
     object_or_empty,
     plain_status,
 )
-
-
-@dataclass(slots=True)
-class AmazonOrder:
-    """What the three forms of an order have in common."""
-
-    number: str
-    status: str
-    created: ParsedTime | None
-    updated: ParsedTime | None
-    ordered: Sequence[EventLine]
-    shipped: Sequence[EventLine]
-    cancelled: Sequence[EventLine] = ()
-    numbers: Sequence[Number] = ()
-    attributes: Mapping[Attribute, str] = field(default_factory=dict)
-    # Why the buyer asks to cancel; None: the buyer does not.
-    cancel_request: str | None = None
-    packages: Sequence[Node] = ()
+from connectors.systems.amazon_sp_api.order_lines import (
+    AmazonOrder,
+    customer_po,
+    is_cancelled,
+    line_2026,
+    lines_of_items,
+)
 
 
 class OrderReader(AmazonReader):
@@ -89,11 +73,11 @@ class OrderReader(AmazonReader):
                 order.text_at("orderstatus"),
                 self.time(order, "purchasedate"),
                 self.time(order, "lastupdatedate"),
-                _lines(items, Measure.ORDERED, "quantityordered"),
-                _lines(items, Measure.SHIPPED, "quantityshipped"),
+                lines_of_items(items, Measure.ORDERED, "quantityordered"),
+                lines_of_items(items, Measure.SHIPPED, "quantityshipped"),
                 numbers=[
                     *self.seller_number(order.text_at("sellerorderid")),
-                    _po(buyer.text_at("purchaseordernumber")),
+                    customer_po(buyer.text_at("purchaseordernumber")),
                 ],
                 attributes={
                     **amount_attributes(total, "amount", "currencycode"),
@@ -118,8 +102,8 @@ class OrderReader(AmazonReader):
                 summary.text_at("orderstatus"),
                 self.time(summary, "purchasedate"),
                 self.time(trigger, "timeoforderchange") or at,
-                _lines(items, Measure.ORDERED, "quantity"),
-                _lines(items, Measure.SHIPPED, "quantityshipped"),
+                lines_of_items(items, Measure.ORDERED, "quantity"),
+                lines_of_items(items, Measure.SHIPPED, "quantityshipped"),
                 attributes={
                     Attribute.SHIP_BY: format_time(self.time(summary, "latestshipdate")),
                     Attribute.PROMISED_AT: format_time(self.time(summary, "latestdeliverydate")),
@@ -134,7 +118,7 @@ class OrderReader(AmazonReader):
         buyer = object_or_empty(order, "buyer")
         fulfillment = object_or_empty(order, "fulfillment")
         total = object_or_empty(object_or_empty(order, "proceeds"), "grandtotal")
-        numbers = [_po(buyer.text_at("buyerpurchaseordernumber"))]
+        numbers = [customer_po(buyer.text_at("buyerpurchaseordernumber"))]
         for alias in order.list_at("orderaliases"):
             if alias.text_at("aliastype") == "SELLER_ORDER_ID":
                 numbers += self.seller_number(alias.text_at("aliasid"))
@@ -151,9 +135,9 @@ class OrderReader(AmazonReader):
                 fulfillment.text_at("fulfillmentstatus"),
                 self.time(order, "createdtime"),
                 self.time(order, "lastupdatedtime"),
-                [_line_2026(item, Measure.ORDERED) for item in items],
-                [_line_2026(item, Measure.SHIPPED) for item in items],
-                [_line_2026(i, Measure.CANCELLED) for i in items if _is_cancelled(i)],
+                [line_2026(item, Measure.ORDERED) for item in items],
+                [line_2026(item, Measure.SHIPPED) for item in items],
+                [line_2026(i, Measure.CANCELLED) for i in items if is_cancelled(i)],
                 numbers,
                 {
                     **amount_attributes(total, "amount", "currencycode"),
@@ -224,7 +208,7 @@ class OrderReader(AmazonReader):
         yield from self._shipment_events(order, revision)
 
     def _shipment_events(self, order: AmazonOrder, revision: str) -> Iterator[CanonicalEvent]:
-        name, objects = f"order {order.number}", self._order_and_shipment(order)
+        name, objects = f"order {order.number}", self._objects_of_shipped_units(order)
         shipped = [line for line in order.shipped if any(line.quantities.values())]
         times = [at for node in order.packages if (at := self.time(node, "shiptime"))]
         if shipped:
@@ -241,19 +225,31 @@ class OrderReader(AmazonReader):
         for node in order.packages:
             yield from self._package_events(node, order, revision)
 
-    def _order_and_shipment(self, order: AmazonOrder) -> tuple[ObjectReference, ObjectReference]:
-        number = (IdentifierScheme.SHIPMENT, order.number, self.source)
-        return (
-            self.order_reference(order.number),
-            build_reference(ObjectKind.SHIPMENT, "amazonorderid", number),
-        )
+    def _objects_of_shipped_units(self, order: AmazonOrder) -> tuple[ObjectReference, ...]:
+        """Return the order, and the packages that all shipped units are in.
+
+        A shipment counts as delivered with its packages. So of several packages none is named
+        before all of them have been delivered.
+        """
+        statuses = {self._package_status(node)[0] for node in order.packages}
+        is_clear = len(order.packages) == 1 or statuses == {EventType.DELIVERED}
+        numbers = [node.text_at("trackingnumber") for node in order.packages if is_clear]
+        return (self.order_reference(order.number), *package_references(numbers))
+
+    def _package_status(self, node: Node) -> tuple[EventType | None, str]:
+        """Return what the status of a package means, and its text."""
+        states = object_or_empty(node, "packagestatus")
+        detailed, status = states.text_at("detailedstatus"), states.text_at("status")
+        known = self.package_statuses.get(plain_status(detailed)) if detailed else None
+        kind = known or self.package_statuses.get(plain_status(status), EventType.UNMAPPED)
+        return kind, detailed or status
 
     def _package_events(
         self, node: Node, order: AmazonOrder, revision: str
     ) -> Iterator[CanonicalEvent]:
         number = f"{order.number} {node.required_text('packagereferenceid')}"
         objects = (
-            *self._order_and_shipment(order),
+            self.order_reference(order.number),
             *package_references([node.text_at("trackingnumber")]),
         )
         attributes = {
@@ -269,54 +265,15 @@ class OrderReader(AmazonReader):
                 attributes=attributes,
                 revision=revision,
             )
-        states = object_or_empty(node, "packagestatus")
-        detailed, status = states.text_at("detailedstatus"), states.text_at("status")
-        known = self.package_statuses.get(plain_status(detailed)) if detailed else None
-        kind = known or self.package_statuses.get(plain_status(status), EventType.UNMAPPED)
+        kind, status = self._package_status(node)
         if kind:
             yield build_event(
                 kind,
-                f"package {number} {detailed or status}",
+                f"package {number} {status}",
                 order.updated,
                 *objects,
-                attributes={**attributes, Attribute.STATUS: detailed or status},
+                attributes={**attributes, Attribute.STATUS: status},
                 revision=revision,
                 raw_type=f"package {status}" if kind is EventType.UNMAPPED else "",
                 flags=(Flag.TIME_OF_REPORT,),
             )
-
-
-def _lines(items: Sequence[Node], measure: Measure, name: str) -> list[EventLine]:
-    return [build_line(item, item.required_text("orderitemid"), {measure: name}) for item in items]
-
-
-def _line_2026(item: Node, measure: Measure) -> EventLine:
-    product = object_or_empty(item, "product")
-    names = {Measure.SHIPPED: "quantityfulfilled"}
-    node = object_or_empty(item, "fulfillment") if measure is Measure.SHIPPED else item
-    line = build_line(
-        node,
-        item.required_text("orderitemid"),
-        {measure: names.get(measure, "quantityordered")},
-        sku=product.text_at("sellersku"),
-    )
-    price = object_or_empty(object_or_empty(product, "price"), "unitprice").decimal_at("amount")
-    return EventLine(
-        line.line_id,
-        line.sku,
-        product.text_at("title"),
-        price=price,
-        quantities=line.quantities,
-    )
-
-
-def _is_cancelled(item: Node) -> bool:
-    """Whether an item was cancelled: nothing was shipped, and nothing will be."""
-    executed = object_or_empty(object_or_empty(item, "cancellation"), "cancellationexecution")
-    units = object_or_empty(item, "fulfillment")
-    names = ("quantityfulfilled", "quantityunfulfilled")
-    return executed.has_value("cancelledby") and not any(units.decimal_at(name) for name in names)
-
-
-def _po(number: str) -> Number:
-    return IdentifierScheme.CUSTOMER_PO, number, ""

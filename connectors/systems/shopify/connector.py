@@ -39,6 +39,7 @@ class Shopify(Connector):
     role: ClassVar[SourceRole] = SourceRole.SHOP
     reception = "webhooks (orders, fulfillments, refunds), and polled"
     polls = True
+    webhook_header = SIGNATURE
     poll_interval = timedelta(minutes=15)
     setup = (
         'Shopify admin > Settings > Notifications > Webhooks > "Create webhook", format JSON, with '

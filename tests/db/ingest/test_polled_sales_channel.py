@@ -38,8 +38,10 @@ def test_a_webhook_without_data_becomes_an_order_with_its_shipment(store: StoreS
     source = add_source("shop", connector="bigcommerce", config=config, now=database_now()).source
     assert "t-1" not in str(Source.objects.get().config) + Source.objects.get().sealed_secrets
     poll(database_now())
-    hour = database_now() + timedelta(hours=1)
-    Source.objects.update(next_poll_at=hour, poll_ended_at=hour - timedelta(hours=2))
+    now, hour = database_now(), timedelta(hours=1)
+    Source.objects.update(
+        next_poll_at=now + hour, poll_started_at=now - hour, poll_ended_at=now - hour
+    )
     store.orders = [order(250, status=3, items_shipped=2)]
     body = json.dumps(webhook("store/shipment/created", type="shipment", id=5, orderId=250))
     store_messages([IncomingMessage(source.pk, "hook-1", {}, body.encode())])

@@ -50,7 +50,7 @@ def describe_delivery(message: InboundMessage) -> Delivery:
     if connector is None:
         return Delivery("Not known: its connector is not installed", "Not known", "unknown")
     webhook = f"POST /hooks/{message.source.slug}"
-    if not connector.polls:
+    if connector.is_webhook(message.headers):
         response = connector({"source": message.source.slug}).success_response()
         status = HTTPStatus(response.status if response else HTTPStatus.ACCEPTED)
         accepted = {"message_id": str(message.pk), "status": "accepted"}

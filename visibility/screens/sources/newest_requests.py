@@ -165,7 +165,7 @@ def _verification(connector: Connector | None, message: InboundMessage) -> tuple
         return f"Read from the {'SFTP' if is_remote else 'drop'} folder", False
     if QUEUE_HEADER in message.headers:
         return "Received from the queue", False
-    if connector is not None and not connector.polls:
+    if connector is not None and connector.is_webhook(message.headers):
         return "Signature valid", True
     if connector is not None and not connector.accepts_webhooks:
         return "Fetched by a poll", False

@@ -139,11 +139,11 @@ class TestStates:
     def test_a_hold_ends_with_a_later_state_and_a_bundle_is_shipped_once(self) -> None:
         items = [item(4, "bundle"), item(5, parent=4), item(2, "configurable")]
         items.append(item(3, parent=2, price=0, sku="SKU-2"))
-        held = order(7, "2026-03-04 10:00:00", state="holded", items=items)
+        on_hold = order(7, "2026-03-04 10:00:00", state="holded", items=items)
         free = order(7, "2026-03-05 10:00:00", state="new", items=items)
         connector = AdobeCommerce({"source": "shop"})
-        assert fold_messages(connector, held).status.value == "on_hold"
-        assert fold_messages(connector, held, free).status.value != "on_hold"
+        assert fold_messages(connector, on_hold).status.value == "on_hold"
+        assert fold_messages(connector, on_hold, free).status.value != "on_hold"
         rows = ((4, "SKU-4", 2), (5, "SKU-5", 4), (2, "SKU-2", 2), (3, "SKU-2", 1))
         shipment = document(8, 7, *rows, tracks=[]) | {"order": free}
         assert fold_messages(connector, free, shipment).status.value == "shipped"
