@@ -209,11 +209,13 @@ EVENT_TYPES: Mapping[EventType, EventTypeDescription] = {
     ),
     EventType.DOCUMENT_ACKNOWLEDGED: _T(
         "Document acknowledged",
-        "The receiver acknowledged a document (X12: 997).",
+        "The receiver acknowledged a document (X12: 824, 990; EDIFACT: APERAK).",
         NO_EFFECT,
     ),
     EventType.DOCUMENT_REJECTED: _T(
-        "Document rejected", "The receiver rejected a document (X12: 997, 824).", NO_EFFECT
+        "Document rejected",
+        "The receiver rejected a document (X12: 824, 990; EDIFACT: APERAK).",
+        NO_EFFECT,
     ),
     EventType.UNMAPPED: _T(
         "Unmapped status",
