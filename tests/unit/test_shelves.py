@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 CONNECTORS = {
     "business_central",
     "cloudevents",
+    "erpnext",
     "ocel",
     "odoo",
     "shiphero",
