@@ -1,8 +1,11 @@
 """Builders of timelines: fold recorded events, or the event types of an order."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from connectors.sdk.events import EventType
+from connectors.sdk.connector import SourceRole
+from connectors.sdk.event_codec import sha256_hex, to_canonical_json
+from connectors.sdk.events import CanonicalEvent, EventType
 from tests.builders.recorded_events import at, reported
 from visibility.timeline import RecordedEvent, Timeline, TimelineLine, fold
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
@@ -28,6 +31,24 @@ def timeline_of(*events: tuple[EventType, datetime]) -> Timeline:
     recorded = [event_of_type(event_type, when) for event_type, when in events]
     last = max(when for _, when in events)
     return folded(*recorded, as_of=last + timedelta(days=365))
+
+
+def timeline_of_parsed_events(events: Iterable[CanonicalEvent], as_of: datetime) -> Timeline:
+    """Fold the events that a connector of an ERP parsed, all about one order."""
+    recorded = [
+        RecordedEvent(
+            event=event,
+            source="erp",
+            role=SourceRole.ERP,
+            occurred_at=event.occurred_at or as_of,
+            received_at=as_of,
+            content_hash=sha256_hex(to_canonical_json(event)),
+            object_keys=tuple("order" for _ in event.objects),
+            order_index=0,
+        )
+        for event in events
+    ]
+    return fold(recorded, key="order", as_of=as_of)
 
 
 def event_of_type(event_type: EventType, when: datetime) -> RecordedEvent:

@@ -72,9 +72,9 @@ def _holds(row: Row, term: list[Any]) -> bool:
         numbers = {key: number for key, number in limit.items() if key != "__class__"}
         limit = datetime(**numbers).isoformat()  # noqa: DTZ001  # as the server stores it
     if operator in {"=", "!="}:
-        return (value == limit) == (operator == "=")
+        return bool((value == limit) == (operator == "="))
     if operator == "in":
-        return value in limit
+        return bool(value in limit)
     if value is None:
         return False
     return bool({">=": value >= limit, "<": value < limit, ">": value > limit}[operator])

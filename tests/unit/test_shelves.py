@@ -24,6 +24,7 @@ CONNECTORS = {
     "edifact",
     "epcis",
     "extensiv",
+    "erpnext",
     "ocel",
     "odoo",
     "quickbooks",

@@ -58,6 +58,19 @@ class Odoo(Connector):
         "the database, the user and the key as settings.\n"
         "Odoo Online permits the API only with a Custom plan."
     )
+    topics: ClassVar[tuple[str, ...]] = (
+        "Sales Order: Send Webhook Notification, on creation and update",
+    )
+    permissions: ClassVar[tuple[str, ...]] = (
+        "Read access to sale.order, sale.order.line, stock.picking, stock.move, account.move, "
+        "account.move.line and product.product",
+    )
+    not_covered: ClassVar[tuple[str, ...]] = (
+        "Deliveries in two or three steps report only the outgoing step, not picking and packing.",
+        "Components of kits are left out: their quantities are not those of the ordered kit.",
+        "An invoice that the customer paid has the time when Odoo reported it.",
+        "Purchase orders and stock levels are not read.",
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "shop",

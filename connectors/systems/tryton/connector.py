@@ -58,6 +58,14 @@ class Tryton(Connector):
         "the secret of this source.\n"
         "Set the time zone of the company: dates without a time are dates there."
     )
+    permissions: ClassVar[tuple[str, ...]] = (
+        "Read access to sales, customer shipments and their returns, packages and invoices",
+    )
+    not_covered: ClassVar[tuple[str, ...]] = (
+        "Series before 8.0 have another URL for calls.",
+        "A return that names no sale is not linked to an order.",
+        "Drop shipments and purchases are not read.",
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "base_url",

@@ -1,0 +1,1 @@
+"""ERPNext and other applications of the Frappe framework."""
