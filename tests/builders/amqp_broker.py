@@ -6,6 +6,7 @@ rejection. What is not acknowledged when a connection ends is delivered again, a
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -38,6 +39,7 @@ class AmqpBroker:
 
     user: str = "throughline"
     port: int = 0
+    tls: ssl.SSLContext | None = None
     queues: dict[str, deque[StoredMessage]] = field(default_factory=dict)
     acknowledged: list[StoredMessage] = field(default_factory=list)
     rejected: list[StoredMessage] = field(default_factory=list)
@@ -92,6 +94,11 @@ class AmqpBroker:
                 peer, _ = listener.accept()
             except OSError:
                 return
+            if self.tls is not None:
+                try:
+                    peer = self.tls.wrap_socket(peer, server_side=True)
+                except OSError:
+                    continue
             connection = _Connection(self, peer)
             with self.lock:
                 self.connections.append(connection)

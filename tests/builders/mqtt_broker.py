@@ -6,6 +6,7 @@ Mosquitto itself.
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -35,6 +36,7 @@ class MqttBroker:
 
     user: str = "throughline"
     port: int = 0
+    tls: ssl.SSLContext | None = None
     refused_topic: str = ""
     sessions: dict[str, StoredSession] = field(default_factory=dict)
     acknowledged: list[bytes] = field(default_factory=list)
@@ -88,6 +90,11 @@ class MqttBroker:
                 peer, _ = listener.accept()
             except OSError:
                 return
+            if self.tls is not None:
+                try:
+                    peer = self.tls.wrap_socket(peer, server_side=True)
+                except OSError:
+                    continue
             connection = _Connection(self, peer)
             with self.lock:
                 self.connections.append(connection)
