@@ -162,11 +162,11 @@ class _GuardedTransport(TCPTransport):
 
     def _setup_transport(self) -> None:
         """Start TLS. The library has set the options of the socket before."""
-        if self.tls is not None:
+        if self.tls is not None and self.sock is not None:
             self.sock.settimeout(CONNECT_SECONDS)
             self.sock = self.tls.wrap_socket(self.sock, server_hostname=self.guarded_host)
             self.sock.settimeout(None)
-        super()._setup_transport()
+        super()._setup_transport()  # type: ignore[misc]  # not in the stubs
 
 
 class _GuardedConnection(amqp.Connection):
