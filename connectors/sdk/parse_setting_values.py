@@ -13,6 +13,8 @@ from connectors.sdk.payload import UNSTORABLE_CHARACTERS, PayloadError, parse_de
 from connectors.sdk.placeholders_and_issuers import parse_scheme_and_issuer
 
 MAX_LENGTH = 1_000
+# A text of several lines, such as a certificate with those of its authorities.
+MAX_LENGTH_OF_LINES = 20_000
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,60}")
 DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([a-z]+)")
 UNIT_SECONDS = {
@@ -30,6 +32,15 @@ def parse_storable_text(text: str) -> str:
     """Return text that can be stored."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"The value is longer than {MAX_LENGTH} characters.")
+    if UNSTORABLE_CHARACTERS.search(text):
+        raise ValueError("The value contains characters that cannot be stored.")
+    return text
+
+
+def parse_storable_lines(text: str) -> str:
+    """Return a text of several lines that can be stored, such as a certificate."""
+    if len(text) > MAX_LENGTH_OF_LINES:
+        raise ValueError(f"The value is longer than {MAX_LENGTH_OF_LINES:,} characters.")
     if UNSTORABLE_CHARACTERS.search(text):
         raise ValueError("The value contains characters that cannot be stored.")
     return text

@@ -1,4 +1,7 @@
-"""A certificate of localhost, which signed itself, and a TLS context of a server with it."""
+"""A certificate of localhost, which signed itself, and a TLS context of a server with it.
+
+Its key is RSA, so that the texts are as long as usual.
+"""
 
 import ssl
 from datetime import timedelta
@@ -6,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from visibility.db.database_time import database_now
@@ -14,7 +17,7 @@ from visibility.db.database_time import database_now
 
 def certificate_and_server_context(folder: Path) -> tuple[str, ssl.SSLContext]:
     """Return the certificate in PEM, and the context."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = database_now()
     certificate = (

@@ -53,6 +53,11 @@ def test_a_broker_is_trusted_by_its_certificate_and_name(
             wait_until(lambda: broker.acknowledged)
         assert InboundMessage.objects.count() == 1
         assert try_queue(source).error == ""
+        # The key of a client certificate is longer than other settings.
+        key = (tmp_path / "server.key").read_text()
+        client = {"queue.certificate": certificate, "queue.certificate_key": key}
+        change_settings(source, client, now=database_now())
+        assert try_queue(Source.objects.get()).error == ""
         other_name = {"queue.url": f"{scheme}://127.0.0.1:{broker.port}"}
         change_settings(source, other_name, now=database_now())
         assert "TLS to 127.0.0.1" in try_queue(Source.objects.get()).error
