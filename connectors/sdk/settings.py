@@ -240,7 +240,9 @@ def parse_and_check_settings(
 
 def parse_value(setting: Setting, text: str) -> Any:
     """Parse one value. Raises ValueError with a sentence."""
-    parse = values.parse_storable_lines if setting.has_lines else PARSERS[setting.type]
+    parse: Callable[[str], Any] = PARSERS[setting.type]
+    if setting.has_lines:
+        parse = values.parse_storable_lines
     value = parse(text)
     if setting.choices and value not in setting.choices:
         raise ValueError(f"{text[:40]!r} is not one of {', '.join(setting.choices)}.")
