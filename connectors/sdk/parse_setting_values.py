@@ -13,6 +13,7 @@ from connectors.sdk.payload import UNSTORABLE_CHARACTERS, PayloadError, parse_de
 from connectors.sdk.placeholders_and_issuers import parse_scheme_and_issuer
 
 MAX_LENGTH = 1_000
+# A text of several lines, such as a certificate with those of its authorities.
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,60}")
 DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([a-z]+)")
 UNIT_SECONDS = {

@@ -6,6 +6,7 @@ rejection. What is not acknowledged when a connection ends is delivered again, a
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -24,7 +25,7 @@ CONNECTION, CHANNEL, QUEUE, BASIC = 10, 20, 50, 60
 
 
 @dataclass
-class StoredMessage:
+class MessageAtBroker:
     """A message in a queue of the broker."""
 
     body: bytes
@@ -38,11 +39,12 @@ class AmqpBroker:
 
     user: str = "throughline"
     port: int = 0
-    queues: dict[str, deque[StoredMessage]] = field(default_factory=dict)
-    acknowledged: list[StoredMessage] = field(default_factory=list)
-    rejected: list[StoredMessage] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
+    queues: dict[str, deque[MessageAtBroker]] = field(default_factory=dict)
+    acknowledged: list[MessageAtBroker] = field(default_factory=list)
+    rejected: list[MessageAtBroker] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    connections: "list[_Connection]" = field(default_factory=list)
+    connections: "list[_AmqpClientConnection]" = field(default_factory=list)
     connection_count: int = 0
     _listener: socket.socket | None = None
 
@@ -76,7 +78,7 @@ class AmqpBroker:
     def publish(self, queue: str, body: bytes, **properties: Any) -> None:
         """Put a message into a queue."""
         with self.lock:
-            self.queues[queue].append(StoredMessage(body, properties))
+            self.queues[queue].append(MessageAtBroker(body, properties))
             for connection in self.connections:
                 connection.deliver()
 
@@ -92,19 +94,24 @@ class AmqpBroker:
                 peer, _ = listener.accept()
             except OSError:
                 return
-            connection = _Connection(self, peer)
+            if self.tls is not None:
+                try:
+                    peer = self.tls.wrap_socket(peer, server_side=True)
+                except OSError:
+                    continue
+            connection = _AmqpClientConnection(self, peer)
             with self.lock:
                 self.connections.append(connection)
                 self.connection_count += 1
             threading.Thread(target=connection.serve, daemon=True).start()
 
 
-class _Connection:
+class _AmqpClientConnection:
     """One client."""
 
     def __init__(self, broker: AmqpBroker, peer: socket.socket) -> None:
         self.broker, self.peer = broker, peer
-        self.unacknowledged: dict[int, tuple[str, StoredMessage]] = {}
+        self.unacknowledged: dict[int, tuple[str, MessageAtBroker]] = {}
         self.consumed, self.prefetch, self.next_tag = "", 0, 1
 
     def serve(self) -> None:
@@ -186,7 +193,7 @@ class _Connection:
         arguments = bytes(dumps(types, values)) if types else b""
         self._send_frame(1, channel, struct.pack(">HH", class_id, method_id) + arguments)
 
-    def _send_content(self, message: StoredMessage) -> None:
+    def _send_content(self, message: MessageAtBroker) -> None:
         content: Any = Message(b"", **message.properties)
         properties = bytes(content._serialize_properties())
         size = len(message.body)

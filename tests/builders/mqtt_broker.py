@@ -6,6 +6,7 @@ Mosquitto itself.
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -22,7 +23,7 @@ NOT_AUTHORIZED, BAD_PASSWORD = 0x87, 0x86
 
 
 @dataclass
-class StoredSession:
+class SessionAtBroker:
     """What the broker holds for a client id, also while it is not connected."""
 
     topic: str = ""
@@ -35,11 +36,12 @@ class MqttBroker:
 
     user: str = "throughline"
     port: int = 0
+    tls: ssl.SSLContext | None = None
     refused_topic: str = ""
-    sessions: dict[str, StoredSession] = field(default_factory=dict)
+    sessions: dict[str, SessionAtBroker] = field(default_factory=dict)
     acknowledged: list[bytes] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    connections: "list[_Connection]" = field(default_factory=list)
+    connections: "list[_MqttClientConnection]" = field(default_factory=list)
     _listener: socket.socket | None = None
 
     def __enter__(self) -> Self:
@@ -88,18 +90,23 @@ class MqttBroker:
                 peer, _ = listener.accept()
             except OSError:
                 return
-            connection = _Connection(self, peer)
+            if self.tls is not None:
+                try:
+                    peer = self.tls.wrap_socket(peer, server_side=True)
+                except OSError:
+                    continue
+            connection = _MqttClientConnection(self, peer)
             with self.lock:
                 self.connections.append(connection)
             threading.Thread(target=connection.serve, daemon=True).start()
 
 
-class _Connection:
+class _MqttClientConnection:
     """One client."""
 
     def __init__(self, broker: MqttBroker, peer: socket.socket) -> None:
         self.broker, self.peer = broker, peer
-        self.session: StoredSession | None = None
+        self.session: SessionAtBroker | None = None
         self.unacknowledged: dict[int, tuple[bytes, Properties]] = {}
         self.next_id, self.limit, self.is_subscribed = 1, 0, False
 
@@ -174,7 +181,7 @@ class _Connection:
         self.limit = getattr(properties, "ReceiveMaximum", 0)
         if clean_start:
             self.broker.sessions.pop(client, None)
-        self.session = self.broker.sessions.get(client, StoredSession())
+        self.session = self.broker.sessions.get(client, SessionAtBroker())
         if getattr(properties, "SessionExpiryInterval", 0):
             self.broker.sessions[client] = self.session
         self._send(0x20, bytes([0, 0, 0]))

@@ -56,13 +56,11 @@ def parse_broker_url(url: str, default_ports: Mapping[str, int]) -> BrokerAddres
     )
 
 
-def open_broker_socket(
-    host: str, port: int, *, tls: ssl.SSLContext | None, seconds: float
-) -> socket.socket:
-    """Connect to one of the allowed addresses of a host.
+def open_broker_socket(host: str, port: int, *, seconds: float) -> socket.socket:
+    """Connect to one of the allowed addresses of a host, without TLS.
 
-    `seconds` limits each attempt and the TLS handshake; the socket has the same timeout. Raises
-    ForbiddenAddress and OSError.
+    `seconds` limits each attempt; the socket has the same timeout. Raises ForbiddenAddress and
+    OSError.
     """
     last_error: OSError | None = None
     for address in resolve_to_allowed_ip_addresses(host, port):
@@ -71,13 +69,7 @@ def open_broker_socket(
         except OSError as error:
             last_error = error
             continue
-        if tls is None:
-            return connected
-        try:
-            return tls.wrap_socket(connected, server_hostname=host)
-        except BaseException:
-            connected.close()
-            raise
+        return connected
     raise last_error or ConnectionError(f"{host} has no address")
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.builders.amqp_broker import PASSWORD, AmqpBroker
+from tests.builders.broker_certificate import certificate_and_server_context
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.ingest.queue_connections import claim_due_queues, record_connected
@@ -97,7 +99,8 @@ def test_a_queue_is_set_up_and_tested_over_the_api(integrator: Client, broker: A
     assert by_name["queue.password"]["is_set"]
     change = {"settings": {"queue.url": None}}
     answer = integrator.patch(f"{API}/wms/settings", change, "application/json")
-    assert answer.status_code == 422, answer.content
+    assert answer.status_code == 400, answer.content
+    assert "Enter it too" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -147,3 +150,20 @@ def test_a_removed_queue_is_consumed_no_longer(integrator: Client, broker: AmqpB
     assert claim_due_queues(database_now(), limit=1) == []
     assert integrator.get(f"{API}/wms/health").json()["queue"] is None
     assert "Test queue" not in integrator.get("/sources/wms?tab=requests").content.decode()
+
+
+def test_a_certificate_of_several_lines_is_unchanged_when_the_form_is_saved(
+    integrator: Client, broker: AmqpBroker, tmp_path: Path
+) -> None:
+    certificate, _ = certificate_and_server_context(tmp_path)
+    url = f"amqps://localhost:{broker.port}"
+    # A browser sends the lines of a text with CR LF.
+    entered = certificate.replace("\n", "\r\n")
+    fields = form(broker, queue__url=url, queue__ca=entered)
+    integrator.post("/sources/new/cloudevents", fields)
+    assert Source.objects.get().config["queue.ca"] == certificate.strip()
+    session = QueueConnection.objects.get().session
+    del fields["slug"], fields["queue.password"]
+    assert integrator.post("/sources/wms/settings", fields).status_code == 302
+    assert QueueConnection.objects.get().session == session
+    assert not AuditEntry.objects.filter(action="source.set").exists()

@@ -158,9 +158,15 @@ class _GuardedTransport(TCPTransport):
     guarded_port = 0
 
     def _connect(self, _host: str, _port: int, timeout: float) -> None:
-        self.sock = open_broker_socket(
-            self.guarded_host, self.guarded_port, tls=self.tls, seconds=timeout
-        )
+        self.sock = open_broker_socket(self.guarded_host, self.guarded_port, seconds=timeout)
+
+    def _setup_transport(self) -> None:
+        """Start TLS. The library has set the options of the socket before."""
+        if self.tls is not None and self.sock is not None:
+            self.sock.settimeout(CONNECT_SECONDS)
+            self.sock = self.tls.wrap_socket(self.sock, server_hostname=self.guarded_host)
+            self.sock.settimeout(None)
+        super()._setup_transport()  # type: ignore[misc]  # not in the stubs
 
 
 class _GuardedConnection(amqp.Connection):

@@ -170,7 +170,7 @@ class KafkaSession(QueueSession):
             return 0  # nothing was fetched yet
         is_latest = self._options.values.text(START) == "latest"
         start = position.offset if position.offset >= 0 else (high if is_latest else low)
-        return max(high - max(start, 0), 0)
+        return max(int(high) - max(int(start), 0), 0)
 
     def close(self) -> None:
         """Leave the group."""

@@ -223,7 +223,7 @@ class _GuardedClient(Client):
     """A client that connects to checked addresses only."""
 
     def _create_socket_connection(self) -> socket:
-        return open_broker_socket(self._host, self._port, tls=None, seconds=CONNECT_SECONDS)
+        return open_broker_socket(self._host, self._port, seconds=CONNECT_SECONDS)
 
 
 def _build_message(raw: MQTTMessage) -> QueueMessage:

@@ -110,7 +110,7 @@ def changed_settings(source: Source, posted: Mapping[str, str]) -> dict[str, str
     """Return the settings that differ from the stored ones; a blank secret is unchanged."""
     changes: dict[str, str] = {}
     for field in setting_fields(source, entered=_posted_family_values(source, posted)):
-        text = posted.get(field.name, "").strip()
+        text = posted.get(field.name, "").strip().replace("\r\n", "\n")
         stored = str(source.config_or_empty_if_invalid.get(field.name, ""))
         if field.is_secret and field.is_stored and not text:
             if posted.get(REMOVE_SECRET + field.name):

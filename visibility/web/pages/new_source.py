@@ -73,7 +73,7 @@ def _create_source_from_form(
         for name in (family.id_input, family.value_input)
     }
     config = {
-        name: text.strip()
+        name: text.strip().replace("\r\n", "\n")
         for name, text in merged.items()
         if name not in OWN_INPUTS | inputs and text.strip()
     }
