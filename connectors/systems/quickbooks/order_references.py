@@ -42,8 +42,8 @@ def order_and_other_references(
             yield ObjectReference(kind, (identifier,))
     tracking = blank_if_placeholder(entity.text_at("TrackingNum"))
     if tracking:
-        number = EventIdentifier(IdentifierScheme.TRACKING, tracking)
-        yield ObjectReference(ObjectKind.PACKAGE, (number,))
+        package = EventIdentifier(IdentifierScheme.TRACKING, tracking)
+        yield ObjectReference(ObjectKind.PACKAGE, (package,))
 
 
 def _own_identifiers(name: str, entity: Node, source: str) -> Iterator[EventIdentifier]:

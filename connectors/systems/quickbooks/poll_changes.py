@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.collection_polling import CollectionCursors, row_to_record
-from connectors.sdk.event_codec import format_rfc3339
 from connectors.sdk.http_responses import read_json_body_empty_list_if_204
 from connectors.sdk.payload import Node, PayloadError
 from connectors.sdk.webhook_and_poll_types import (
@@ -59,7 +58,7 @@ class QuickBooksPoller:
 
     def _captured_changes(self, since: datetime) -> Generator[PolledPage, None, bool]:
         """Yield the changes; False if the response may lack some."""
-        query = {"entities": ",".join(ENTITIES), "changedSince": format_rfc3339(since)}
+        query = {"entities": ",".join(ENTITIES), "changedSince": _to_the_second(since)}
         document = yield from self._get("cdc", query)
         rows: list[tuple[str, Node]] = []
         try:
@@ -87,7 +86,7 @@ class QuickBooksPoller:
     def _queried_changes(self, entity: str) -> Iterator[PolledPage]:
         """Yield the rows of one kind, oldest change first."""
         since = self.cursors.since(entity, self.overlap, self.start)
-        condition = f" where MetaData.LastUpdatedTime >= '{format_rfc3339(since)}'" if since else ""
+        condition = f" where MetaData.LastUpdatedTime >= '{_to_the_second(since)}'" if since else ""
         position, is_full = 1, True
         while is_full:
             statement = (
@@ -113,6 +112,11 @@ class QuickBooksPoller:
         )
         response = yield from self.requests.send(lambda _: request, self.cursors.to_text)
         return read_json_body_empty_list_if_204(response)
+
+
+def _to_the_second(at: datetime) -> str:
+    """Return a time in UTC without fractions of a second, as the documentation writes times."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _to_record(name: str, row: Node) -> PolledRecord:
