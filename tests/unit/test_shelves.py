@@ -25,12 +25,15 @@ CONNECTORS = {
 }
 MANIFESTS = {
     "aftership",
+    "canada_post",
     "dhl",
     "easypost",
     "fedex",
+    "karrio",
     "northlog_945",
     "odoo",
     "shipengine",
+    "shipstation",
     "shippo",
     "ups",
     "usps",
