@@ -41,11 +41,14 @@ CONNECTORS = {
 }
 MANIFESTS = {
     "aftership",
+    "canada_post",
     "dhl",
     "easypost",
     "fedex",
+    "karrio",
     "northlog_945",
     "shipengine",
+    "shipstation",
     "shippo",
     "ups",
     "usps",

@@ -27,9 +27,7 @@ from connectors.sdk.webhook_and_poll_types import (
 )
 
 # Names that templates of polls fill in without a setting.
-BUILT_IN_NAMES = frozenset(
-    {"secret", "number", "carrier", "source", "since", "page_cursor", "page", "offset"}
-)
+BUILT_IN_NAMES = frozenset({"secret", "number", "source", "since", "page_cursor", "page", "offset"})
 
 
 # A longer message is no example for a command line.
@@ -139,6 +137,8 @@ class ManifestConnector(Connector):
         return rule is not None and all(
             self.config.get(name) or _default_text_of_setting(self, name)
             for name in settings_in_url_and_authorization(rule) - BUILT_IN_NAMES
+            # Without codes of carriers, it is a setting.
+            if name != "carrier" or not rule.carrier_codes
         )
 
     def poll_with_context(

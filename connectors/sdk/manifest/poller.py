@@ -272,9 +272,10 @@ class ManifestPoller:
         built_in = {
             "secret": secret.decode("utf-8", "replace"),
             "number": ",".join(numbers),
-            "carrier": self._carrier_codes.get(",".join(numbers), ""),
             **position.texts_for_request_templates(self.rule),
         }
+        if self.rule.carrier_codes:
+            built_in["carrier"] = self._carrier_codes.get(",".join(numbers), "")
         return RequestTemplateTexts({**self.texts, **built_in}, self.read.reading)
 
     def _render(self, template: Template, *, record: Scope | None = None) -> str:

@@ -157,6 +157,10 @@ def parse_poll(parser: OperatorParser, data: Mapping[str, Any]) -> PollRule:
     for name in ("carriers", "carrier_codes", "unnamed_carrier", "unknown_number"):
         if name in data and "about" not in data:
             parser.report((*POLL, name), f"{name} needs about: open_packages")
+    if "carrier_codes" in data and "carrier" in parser.setting_names:
+        parser.report(
+            (*POLL, "carrier_codes"), "{$carrier} is the code, so no setting has its name"
+        )
     if "carrier_codes" in data and data.get("numbers_per_call") != "1":
         parser.report((*POLL, "carrier_codes"), 'carrier_codes needs numbers_per_call: "1"')
     if "files" in data and ("about" in data or request.kind is not RequestKind.GET):

@@ -123,6 +123,16 @@ def test_packages_of_carriers_without_a_code_are_left_out() -> None:
     assert urls(http) == ["ac_1/1", "ac_2/2"]
 
 
+def test_a_setting_can_be_named_carrier_where_no_codes_are_used() -> None:
+    setting = "  carrier: {help: The carrier., default: bolt}\n  base_url:"
+    text = MANIFEST.replace("  base_url:", setting).replace("/track/", "/track/{$carrier}/")
+    http = PreparedHttp(EMPTY)
+    poll(http, [OpenPackage("AC1")], text=text)
+    assert urls(http) == ["bolt/AC1"]
+    with_codes = text.replace("    carriers: [acme]\n", "    carrier_codes: {acme: ac_1}\n")
+    assert any("no setting has its name" in p for p in problems(with_codes))
+
+
 def test_carrier_codes_need_a_request_for_each_number() -> None:
     assert not problems(CODES)
     several = CODES.replace('numbers_per_call: "1"', 'numbers_per_call: "2"')
