@@ -17,6 +17,7 @@ from visibility.ingest.source_failures import describe_poll_failure
 from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
+from visibility.outbound.sql_rows import DatabaseRows
 
 # A person waits for the answer.
 TRIAL_SECONDS = 15.0
@@ -50,14 +51,17 @@ def fetch_first_page(
     """
     cursor = Cursor.objects.filter(source=source).first()
     budget = RequestBudget(seconds=TRIAL_SECONDS, requests=TRIAL_REQUESTS)
-    limited = LimitedRequests(source, now)
+    limited, rows = LimitedRequests(source, now), DatabaseRows()
     try:
         client = limited.limit(open_client(budget), budget)
-        pages = build_connector_and_poll_pages(source, client, cursor.value if cursor else "", now)
+        read_rows = limited.limit_rows(rows.read, budget)
+        value = cursor.value if cursor else ""
+        pages = build_connector_and_poll_pages(source, client, read_rows, value, now)
         page = next(iter(pages), None)
     except Exception as error:  # shown to the person who tests
         return PageTrial(error=describe_poll_failure(error))
     finally:
+        rows.close()
         limited.store_remaining_count()
     if page is None:
         return PageTrial()
