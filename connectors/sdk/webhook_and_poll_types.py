@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from connectors.sdk.sql_rows import ReadRows, RowQuery
 
 TOO_MANY_REQUESTS = 429
 # A system that asks for a longer pause is asked again after this.
@@ -188,6 +190,11 @@ class NoTokenStore:
 NO_TOKENS = NoTokenStore()
 
 
+def read_no_rows(_query: RowQuery) -> Sequence[Mapping[str, Any]]:
+    """Raise PollError: the caller has no access to databases."""
+    raise PollError("databases cannot be read here")
+
+
 @dataclass(frozen=True, slots=True)
 class PollContext:
     """What the product knows at the time of a poll, for pollers that need more than a cursor.
@@ -195,11 +202,13 @@ class PollContext:
     `open_packages(carriers, after)` returns packages whose carrier contains one of these lower-case
     texts or is unknown (no texts: all), ordered by number: first those later than `after`, then
     the others. The number of packages is limited, so a poller continues after the last one asked.
+    `read_rows` reads rows of a database view. Raises ConnectionError or PollError.
     """
 
     now: datetime
     open_packages: Callable[[Sequence[str], str], Sequence[OpenPackage]] = lambda *_: ()
     tokens: TokenStore = NO_TOKENS
+    read_rows: ReadRows = read_no_rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
 from visibility.outbound.sftp_access import UnconfirmedHostKey
+from visibility.outbound.sql_rows import DatabaseRows
 
 # A person waits for the answer.
 TRIAL_SECONDS = 15.0
@@ -53,11 +54,13 @@ def fetch_first_page(
     """
     cursor = Cursor.objects.filter(source=source).first()
     budget = RequestBudget(seconds=TRIAL_SECONDS, requests=TRIAL_REQUESTS)
-    limited = LimitedRequests(source, now)
+    limited, rows = LimitedRequests(source, now), DatabaseRows()
     try:
         client = limited.limit(open_client(budget), budget)
+        read_rows = limited.limit_rows(rows.read, budget)
+        value = cursor.value if cursor else ""
         pages = build_connector_and_poll_pages(
-            source, client, cursor.value if cursor else "", now, is_trial=True
+            source, client, read_rows, value, now, is_trial=True
         )
         with closing_pages(pages):
             page = next(iter(pages), None)
@@ -66,6 +69,7 @@ def fetch_first_page(
     except Exception as error:  # shown to the person who tests
         return PageTrial(error=describe_poll_failure(error))
     finally:
+        rows.close()
         limited.store_remaining_count()
     if page is None:
         return PageTrial()

@@ -5,11 +5,13 @@ across polls, processes and restarts.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
+from connectors.sdk.sql_rows import ReadRows, RowQuery
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     HttpRequest,
@@ -62,6 +64,19 @@ class LimitedRequests:
     def limit(self, client: HttpClient, budget: RequestBudget) -> HttpClient:
         """The client, which then sends within the limits."""
         return _LimitedClient(client, self, budget)
+
+    def limit_rows(self, read: ReadRows, budget: RequestBudget) -> ReadRows:
+        """The function, which then reads within the limits; a statement is one request."""
+
+        def read_within_limits(query: RowQuery) -> Sequence[Mapping[str, Any]]:
+            self.wait_and_count(budget)
+            budget.count_request_and_return_seconds_left()
+            try:
+                return read(query)
+            finally:
+                self.note_end_of_request()
+
+        return read_within_limits
 
     def wait_and_count(self, budget: RequestBudget) -> None:
         """Wait until the limits allow a request, and count it. Raises RequestLimitReached."""

@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import F, Q
 from structlog.stdlib import get_logger
 
+from connectors.sdk.sql_rows import ReadRows
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     OpenPackage,
@@ -35,6 +36,7 @@ from visibility.ingest.source_failures import record_poll_result
 from visibility.models.sources_and_messages import Cursor, Source
 from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
+from visibility.outbound.sql_rows import DatabaseRows
 from visibility.sla.poll_limits import quiet_until
 from visibility.storage.undelivered_packages_for_pollers import load_open_packages
 
@@ -150,6 +152,7 @@ def poll_source(
     progress, requests = _PollRoundProgress(), OutgoingRequestLog(now)
     error: Exception | None = None
     is_complete = False
+    rows = DatabaseRows()
     try:
         is_complete = _store_pages_until_end_or_limit(
             source,
@@ -158,6 +161,7 @@ def poll_source(
             now=now,
             should_stop=should_stop,
             open_client=lambda budget: limited.limit(requests.record(open_client(budget)), budget),
+            open_rows=lambda budget: limited.limit_rows(rows.read, budget),
         )
     except RoundSuperseded:
         log.warning("poll_round_superseded", source=source.slug)
@@ -167,6 +171,8 @@ def poll_source(
     except Exception as caught:  # recorded on the source; the others go on
         error = caught
         log_failure(source, caught)
+    finally:
+        rows.close()
     ended_at = now + timedelta(seconds=time.monotonic() - started)
     result = build_poll_result(source, error, ended_at, complete_until=now if is_complete else None)
     result = replace(
@@ -186,13 +192,16 @@ def _store_pages_until_end_or_limit(
     now: datetime,
     should_stop: Callable[[], bool],
     open_client: Callable[[RequestBudget], HttpClient],
+    open_rows: Callable[[RequestBudget], ReadRows],
 ) -> bool:
     """Store pages until there are no more (True) or a limit is reached (False)."""
     started = time.monotonic()
     budget = RequestBudget(seconds=PAGE_SECONDS, requests=PAGE_REQUESTS)
     stored_cursor, _ = Cursor.objects.get_or_create(source=source)
     progress.first_cursor = progress.cursor = stored_cursor.value
-    pages = build_connector_and_poll_pages(source, open_client(budget), stored_cursor.value, now)
+    pages = build_connector_and_poll_pages(
+        source, open_client(budget), open_rows(budget), stored_cursor.value, now
+    )
     close_old_connections()
     with closing_pages(pages):
         for page in pages:
@@ -223,7 +232,13 @@ def closing_pages(pages: Iterator[PolledPage]) -> Iterator[None]:
 
 
 def build_connector_and_poll_pages(
-    source: Source, http: HttpClient, cursor: str, now: datetime, *, is_trial: bool = False
+    source: Source,
+    http: HttpClient,
+    read_rows: ReadRows,
+    cursor: str,
+    now: datetime,
+    *,
+    is_trial: bool = False,
 ) -> Iterator[PolledPage]:
     """Return the pages since the cursor; they are fetched one by one. Raises what polls raise.
 
@@ -234,7 +249,7 @@ def build_connector_and_poll_pages(
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
     connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
     packages = partial(_load_packages_and_close_connection, now)
-    context = PollContext(now, packages, ACCESS_TOKENS)
+    context = PollContext(now, packages, ACCESS_TOKENS, read_rows)
     secrets = source_secrets.unexpired_signing_secrets(sealed, now)
     return connector.poll_with_context(http, cursor, secrets, context)
 

@@ -10,12 +10,16 @@ from urllib.parse import urlencode
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import Connector, ParseResult, RawMessage
 from connectors.sdk.manifest import sender_steps, webhook_verification
-from connectors.sdk.manifest.build_poll_requests import settings_in_url_and_authorization
+from connectors.sdk.manifest.build_poll_requests import (
+    settings_in_templates,
+    settings_in_url_and_authorization,
+)
 from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
 from connectors.sdk.manifest.read_records_of_message import load_document
+from connectors.sdk.manifest.sql_poller import SqlPoller
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -133,25 +137,33 @@ class ManifestConnector(Connector):
 
     def is_poll_configured(self) -> bool:
         """Whether every setting that the requests need has a value."""
-        rule = self.manifest.poll
-        return rule is not None and all(
+        rule, sql = self.manifest.poll, self.manifest.sql
+        needed: set[str] = set()
+        if rule is not None:
+            needed = settings_in_url_and_authorization(rule)
+        elif sql is not None:
+            needed = settings_in_templates([sql.database, sql.view])
+        return (rule or sql) is not None and all(
             self.config.get(name) or _default_text_of_setting(self, name)
-            for name in settings_in_url_and_authorization(rule) - BUILT_IN_NAMES
+            for name in needed - BUILT_IN_NAMES
             # Without codes of carriers, it is a setting.
-            if name != "carrier" or not rule.carrier_codes
+            if name != "carrier" or rule is None or not rule.carrier_codes
         )
 
     def poll_with_context(
         self, http: HttpClient, cursor: str, secrets: Sequence[bytes], context: PollContext
     ) -> Iterator[PolledPage]:
         """Yield pages as declared."""
-        rule = self.manifest.poll
-        if rule is None:
+        rule, sql = self.manifest.poll, self.manifest.sql
+        if rule is None and sql is None:
             raise PollError(f"{self.title} does not support polling")
         try:
             texts = self.setting_texts
         except PayloadError as error:
             raise PollError(error.detail) from None
+        if rule is None:
+            assert sql is not None  # one of them is declared
+            return SqlPoller(sql, texts, self.manifest.read.reading, secrets, context).pages(cursor)
         return ManifestPoller(rule, self.manifest.read, http, texts, secrets, context).pages(cursor)
 
 
@@ -161,6 +173,7 @@ def make_connector_class_of_manifest(
     """Make the connector class of a manifest. With `sample_files`, examples read no folder."""
     webhook = manifest.webhook
     stored = webhook.stored_headers if webhook else frozenset()
+    polled = manifest.poll or manifest.sql
     members = {
         "__doc__": manifest.description,
         "__module__": __name__,
@@ -172,8 +185,8 @@ def make_connector_class_of_manifest(
         "role": manifest.role,
         "settings": manifest.settings,
         "stored_headers": stored,
-        "polls": manifest.poll is not None,
-        "poll_interval": manifest.poll.every if manifest.poll else None,
+        "polls": polled is not None,
+        "poll_interval": polled.every if polled else None,
         "accepts_webhooks": webhook is not None,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
@@ -199,6 +212,8 @@ def _describe_how_messages_arrive(manifest: ManifestDefinition) -> str:
     if manifest.poll:
         about = " for the packages under way" if manifest.poll.about_open_packages else ""
         doors.append(f"polled{about}")
+    if manifest.sql:
+        doors.append(f"polled from a view of a database ({manifest.sql.kind})")
     if manifest.accepts_files:
         pattern = f" (`{manifest.file_pattern}`)" if manifest.file_pattern else ""
         doors.append(f"files{pattern} dropped into a folder")

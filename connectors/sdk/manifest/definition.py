@@ -22,6 +22,7 @@ from connectors.sdk.manifest.operators import (
     ValueOperator,
 )
 from connectors.sdk.manifest.paths import Path, ScalarReadingRules, Template
+from connectors.sdk.manifest.sql_rule import SqlRule
 from connectors.sdk.settings import Setting
 
 
@@ -302,6 +303,7 @@ class ManifestDefinition:
     settings: tuple[Setting, ...] = ()
     webhook: WebhookRule | None = None
     poll: PollRule | None = None
+    sql: SqlRule | None = None
     accepts_files: bool = False
     file_pattern: str = ""
     ignore: tuple[IgnoreRule, ...] = ()

@@ -40,6 +40,10 @@ def report_lint_problems(parser: OperatorParser, data: Mapping[str, Any]) -> Non
     _check_date_attributes_have_zone(parser, data.get("attributes", {}), ("attributes",))
     _check_condition_codes_are_declared(parser, data)
     _check_read_options_fit_format(parser, data)
+    if "sql" in data["receive"] and data["read"]["format"] != "json":
+        parser.report(("read", "format"), "rows of a database are messages of the format json")
+    if {"poll", "sql"} <= data["receive"].keys():
+        parser.report(("receive", "sql"), "give one of poll and sql")
     _check_notice_is_followed_by_poll(parser, data)
     _check_no_secrets_in_manifest(parser, data)
     _check_example_members_and_file_path(parser, data["examples"])
@@ -51,7 +55,7 @@ def _check_notice_is_followed_by_poll(parser: OperatorParser, data: Mapping[str,
     at: Position = ("receive", "webhook", "notice")
     if "notice" not in data["receive"].get("webhook", {}):
         return
-    if "poll" not in data["receive"]:
+    if not {"poll", "sql"} & data["receive"].keys():
         parser.report(at, "a notice needs receive.poll, which reads what changed")
     if data["read"]["format"] != "json":
         parser.report(at, "a notice needs the format json")

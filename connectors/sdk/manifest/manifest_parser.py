@@ -31,6 +31,7 @@ from connectors.sdk.manifest.problems import (
 )
 from connectors.sdk.manifest.read_parser import parse_read
 from connectors.sdk.manifest.schema import SCHEMA
+from connectors.sdk.manifest.sql_parser import parse_sql
 from connectors.sdk.manifest.webhook_and_poll_parser import parse_poll, parse_webhook
 from connectors.sdk.manifest.yaml_reader import YamlDocument, read_yaml
 from connectors.sdk.settings import Setting, SettingType, parse_value
@@ -88,6 +89,7 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
     parser.setting_names |= {setting.name for setting in settings}
     receive = data["receive"]
     poll = parse_poll(parser, receive["poll"]) if "poll" in receive else None
+    sql = parse_sql(parser, receive["sql"]) if "sql" in receive else None
     file_rule = receive.get("file")
     return ManifestDefinition(
         slug=data["connector"],
@@ -103,6 +105,7 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         read=parse_read(parser, data["read"]),
         webhook=parse_webhook(parser, receive["webhook"]) if "webhook" in receive else None,
         poll=poll,
+        sql=sql,
         accepts_files=file_rule is not None,
         file_pattern=(file_rule or {}).get("pattern", ""),
         ignore=tuple(

@@ -15,6 +15,7 @@ from connectors.sdk.manifest.schema_elements import (
     YES_NO,
     closed_object_schema,
 )
+from connectors.sdk.manifest.sql_parser import SQL
 from connectors.sdk.settings import SettingType
 
 
@@ -223,6 +224,7 @@ SCHEMA: Mapping[str, Any] = {
                 {
                     "webhook": WEBHOOK,
                     "poll": POLL,
+                    "sql": SQL,
                     "file": closed_object_schema({"pattern": TEXT}),
                 }
             ),
