@@ -44,6 +44,8 @@ def raw_fields(text: str) -> list[RawField]:
         return _without_duplicates(_json_fields(text, at))
     if beginning[:2] in {"GS", "ST"} or beginning[:3] == "ISA":
         return list(_x12_fields(text, at))
+    if beginning[:1] == "<":
+        return []  # XML
     return list(_table_fields(text, at))
 
 

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+from asyncssh.misc import MaybeAwait
 
 USER, PASSWORD = "partner", "correct-horse"
+
+
+def _name(path: bytes) -> str:
+    return path.rpartition(b"/")[2].decode("utf-8", "replace")
 
 
 class _FolderServer(asyncssh.SFTPServer):
@@ -20,13 +25,13 @@ class _FolderServer(asyncssh.SFTPServer):
         self.server = server
 
     def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
-        """Open a file; run `before_open` first."""
-        if path.rpartition(b"/")[2].decode() in self.server.unreadable:
+        """Open a file, unless the user may not read it."""
+        if _name(path) in self.server.unreadable:
             raise asyncssh.SFTPPermissionDenied("Permission denied")
-        self.server.opened.append(path.rpartition(b"/")[2].decode())
+        self.server.opened.append(_name(path))
         return super().open(path, pflags, attrs)
 
-    def rename(self, oldpath: bytes, newpath: bytes) -> object:
+    def rename(self, oldpath: bytes, newpath: bytes) -> MaybeAwait[None]:
         """Rename a file, unless the user may only read."""
         if self.server.is_read_only:
             raise asyncssh.SFTPPermissionDenied("Permission denied")

@@ -33,7 +33,6 @@ PAGE_BYTES = 10_485_760
 MAX_FILES = 200
 # A page ends after so many seconds, and so do the moves that follow it: less than the lease.
 PAGE_SECONDS = 15.0
-MAX_NAMED_PROBLEMS = 1
 
 
 class OpenFolder(Protocol):
@@ -116,19 +115,22 @@ class SftpFolderReader:
                 records.append(record)
             size = sum(len(record.body) for record in records)
             is_late = time.monotonic() - started > PAGE_SECONDS
-            if len(files) >= FILES_PER_PAGE or size >= PAGE_BYTES or (files and is_late):
+            if len(files) >= FILES_PER_PAGE or size >= PAGE_BYTES or is_late:
                 yield self._page(records)
                 self._move_or_delete(connection, files)
                 files, records, started = [], [], time.monotonic()
         yield self._page(records)
+        done = len(self._state.done)
         self._move_or_delete(connection, files)
+        if len(self._state.done) < done:
+            # A file that comes with the same name, size and time as a moved one must be read.
+            yield self._page([])
 
     def problem_sentence(self) -> str:
         """The first problem with a file and how many there are; empty: none."""
-        others = len(self.problems) - MAX_NAMED_PROBLEMS
-        return (self.problems[0] + (f" ({others} more)" if others > 0 else "")) * bool(
-            self.problems
-        )
+        others = len(self.problems) - 1
+        more = f" ({others} more)" if others > 0 else ""
+        return self.problems[0] + more if self.problems else ""
 
     def _page(self, records: list[PolledRecord]) -> PolledPage:
         return PolledPage(tuple(records), self._state.to_cursor_text())

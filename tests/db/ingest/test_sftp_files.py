@@ -22,7 +22,7 @@ from visibility.ingest.add_source_and_rotate_secret import (
 )
 from visibility.ingest.fetch_first_page import fetch_first_page
 from visibility.ingest.source_secrets import decrypt_secrets
-from visibility.models import InboundMessage, MessageKey, PollRound, Source
+from visibility.models import Cursor, InboundMessage, MessageKey, PollRound, Source
 from visibility.outbound import sftp_connection
 from visibility.pipeline import job_functions
 
@@ -155,7 +155,7 @@ def test_a_process_that_is_killed_before_the_move_loses_and_doubles_nothing(
     poll(now)
 
     class Killed(BaseException):
-        """Stands for the end of the process: nothing handles it."""
+        """As the end of the process: nothing handles it."""
 
     def kill(*_: object) -> None:
         raise Killed
@@ -173,8 +173,7 @@ def test_a_process_that_is_killed_before_the_move_loses_and_doubles_nothing(
     assert (server.root / "out" / "archive" / "po.edi").read_bytes() == ORDER
     # Without the cursor, the content shows that it is a duplicate.
     put(server, "po.edi", ORDER, at=now)
-    type(source)  # the source stays
-    polling.Cursor.objects.filter(source=source).update(value="")
+    Cursor.objects.filter(source=source).update(value="")
     assert poll(now + timedelta(minutes=6)) + poll(now + timedelta(minutes=8)) == 0
     assert MessageKey.objects.get().duplicate_count == 1
 

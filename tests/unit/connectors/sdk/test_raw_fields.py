@@ -78,3 +78,7 @@ def test_other_contents_are_of_the_same_kind() -> None:
     assert other_contents("SO-9")[0] == "SO-0"
     assert other_contents("--") == []
     assert all("é" not in text for text in other_contents("é"))
+
+
+def test_xml_is_no_table_even_if_it_has_commas() -> None:
+    assert raw_fields('<a x="1,2">\n<b>3,4</b>\n</a>') == []
