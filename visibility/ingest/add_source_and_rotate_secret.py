@@ -241,10 +241,7 @@ def _create_drop_folder_if_changed(stored: Mapping[str, str], config: Mapping[st
 def change_settings_and_secret(
     source: Source, changes: Mapping[str, str], *, secret: str, now: datetime, user: User
 ) -> None:
-    """Change settings, and replace the secret unless `secret` is blank: both or neither.
-
-    For people without access to the server. Raises InvalidSource.
-    """
+    """Change settings, and replace the secret unless it is blank, as a person. Raises InvalidSource."""
     with transaction.atomic():
         if secret:
             try:

@@ -59,9 +59,7 @@ def fetch_first_page(
         client = limited.limit(open_client(budget), budget)
         read_rows = limited.limit_rows(rows.read, budget)
         value = cursor.value if cursor else ""
-        pages = build_connector_and_poll_pages(
-            source, client, read_rows, value, now, is_trial=True
-        )
+        pages = build_connector_and_poll_pages(source, client, read_rows, value, now, is_trial=True)
         with closing_pages(pages):
             page = next(iter(pages), None)
     except UnconfirmedHostKey as error:

@@ -52,10 +52,10 @@ def find_unknown_shapes(
             continue
         shape = shape_of(document)
         key = message.source_id, _kind_of_message(outcome)
-        mark = hash(shape)
-        if mark not in _compared.get(key, ()):
+        fingerprint = hash(shape)
+        if fingerprint not in _compared.get(key, ()):
             unknown.setdefault(
-                (key, mark), UnknownShape(*key, message.id, message.received_at, shape)
+                (key, fingerprint), UnknownShape(*key, message.id, message.received_at, shape)
             )
     return list(unknown.values())
 

@@ -85,7 +85,7 @@ def is_settled(sample: SourceFieldSample, at: datetime) -> bool:
 def _learn(
     unknown: UnknownShape, event_type: str, changes: ShapeChanges, *, is_always_present: bool
 ) -> None:
-    room = MAX_FIELDS_PER_SOURCE - SourceField.objects.filter(source_id=unknown.source_id).count()
+    free = MAX_FIELDS_PER_SOURCE - SourceField.objects.filter(source_id=unknown.source_id).count()
     SourceField.objects.bulk_create(
         [
             SourceField(
@@ -98,7 +98,7 @@ def _learn(
                 is_always_present=is_always_present,
                 first_message_id=unknown.message_id,
             )
-            for path, kind in sorted((*changes.appeared, *changes.retyped))[: max(room, 0)]
+            for path, kind in sorted((*changes.appeared, *changes.retyped))[: max(free, 0)]
         ],
         ignore_conflicts=True,
     )

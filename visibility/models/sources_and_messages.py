@@ -68,23 +68,21 @@ class Source(models.Model):
     poll_requested_at = models.DateTimeField(null=True)
     # Number of polls in a row that failed; throttling is no failure.
     poll_failures = models.IntegerField(default=0, db_default=0)
-    # When secrets end, as ISO dates or times by the name of the setting; "": the source's own.
+    # ISO dates or times by the name of the setting; "": of the source's own secret.
     secret_ends = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # Number of the latest poll round. A round stores nothing once a later one has started.
     poll_round = models.BigIntegerField(default=0, db_default=0)
-    # Why the last poll failed, why the drop folder cannot be read, and why nothing is received from
-    # the queue; empty if they work.
+    # Why the last poll, the drop folder and the queue fail; empty if they work.
     poll_error = models.TextField(default="", blank=True)
     file_error = models.TextField(default="", db_default="", blank=True)
     queue_error = models.TextField(default="", db_default="", blank=True)
-    # Since when one of them fails; stays after it works again at `recovered_at`.
-    failing_since = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)  # stays until `recovered_at`, and after it
     recovered_at = models.DateTimeField(null=True)
     # Until when the system asked not to be polled; the poll error is then no failure.
     throttled_until = models.DateTimeField(null=True)
-    # Since when polls stop at their limit because the system has more.
+    # Since when polls stop at their limit: the system has more.
     catching_up_since = models.DateTimeField(null=True)
-    # When the latest round began that read everything that the system had.
+    # When the latest round began that read everything.
     polled_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     changed_at = models.DateTimeField(db_default=Now())

@@ -2,7 +2,8 @@
 
 import re
 
-from connectors.sdk.manifest.definition import ManifestDefinition, VerifyRule
+from connectors.sdk.manifest.definition import ManifestDefinition
+from connectors.sdk.manifest.webhook_rule import VerifyRule
 
 CONTENT_TYPES = {
     "json": "application/json",

@@ -15,7 +15,7 @@ from connectors.sdk.auth import (
     MalformedSignatureHeader,
     check_token_matches_a_secret,
 )
-from connectors.sdk.manifest.definition import HandshakeRule, VerifyRule
+from connectors.sdk.manifest.webhook_rule import HandshakeRule, VerifyRule
 from connectors.sdk.rsa_signatures import parse_public_keys, verify_rsa_signature
 from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
 

@@ -55,15 +55,11 @@ class BusinessCentral(Connector):
         "Enter the client secret as the secret of this source, and the client id and the token "
         "URL as settings."
     )
-    topics = ("salesOrders, salesInvoices, salesCreditMemos (change notifications, optional)",)
-    permissions = (
-        "The application permission API.ReadWrite.All of Dynamics 365 Business Central.",
-        "A permission set in Business Central that reads sales documents.",
-    )
+    topics = ("salesOrders, salesInvoices, salesCreditMemos (optional notifications)",)
+    permissions = ("API.ReadWrite.All, and a permission set that reads sales documents.",)
     not_covered = (
-        "Subscriptions for notifications are not created or renewed. The poll works without them.",
-        "Warehouse picks, transfers, purchases and stock.",
-        "Return orders. Their credit memos are read.",
+        "Subscriptions for notifications are not created. The poll works without them.",
+        "Picks, transfers, purchases, stock, and return orders (their credit memos are read).",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -123,11 +119,7 @@ class BusinessCentral(Connector):
             "numbers are customer POs only. Without it, each can be an order name.",
             label="Prefix of web order names",
         ),
-        Setting(
-            "channel",
-            "The sales channel of all orders.",
-            label="Sales channel",
-        ),
+        Setting("channel", "The sales channel of all orders.", label="Sales channel"),
         Setting(
             "channel.<code>",
             "The sales channel of orders with this shortcut dimension 1 code.",

@@ -3,7 +3,6 @@
 https://developer.walmart.com/us-marketplace/reference/getallorders
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -27,7 +26,8 @@ from connectors.sdk.events import (
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
-from connectors.sdk.timestamps import ParsedTime, from_unix_seconds
+from connectors.sdk.timestamps import ParsedTime
+from connectors.systems.walmart.json_fields import list_in, object_or_empty, parse_milliseconds
 
 ACKNOWLEDGED, SHIPPED, DELIVERED, CANCELLED = "acknowledged", "shipped", "delivered", "cancelled"
 
@@ -258,23 +258,6 @@ class OrderReader:
             Attribute.PROMISED_AT: _format(parse_milliseconds(shipping, "estimatedDeliveryDate")),
             Attribute.WAREHOUSE: object_or_empty(order, "shipNode").text_at("type"),
         }
-
-
-def object_or_empty(node: Node, name: str) -> Node:
-    """Return the object at `name`; an empty one if there is none."""
-    child = node.get(name)
-    return child if isinstance(child.value, dict) else Node({}, child.path, [False])
-
-
-def list_in(node: Node, holder: str, name: str) -> list[Node]:
-    """Return the list in an object: XML arrays are objects with one member."""
-    return object_or_empty(node, holder).list_at(name)
-
-
-def parse_milliseconds(node: Node, field: str) -> ParsedTime | None:
-    """Parse Unix milliseconds. Raises PayloadError."""
-    value = node.decimal_at(field)
-    return from_unix_seconds(math.floor(value / 1000), node.get(field).path) if value else None
 
 
 def _newest(states: Sequence[LineStatus]) -> ParsedTime | None:

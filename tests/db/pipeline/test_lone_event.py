@@ -36,6 +36,8 @@ def shipped_order() -> None:
         calendar, code="scan", kind="no_tracking_scan", title="No scan", params={"within": 8}
     )
     ship("1")
+    # The fields of a first message are compared with those of earlier ones; this is not the first.
+    process_messages([source_message("carrier", "shipment.delivered", 1, tracking="1Z009")])
 
 
 def ship(number: str) -> None:

@@ -141,8 +141,8 @@ class SourceDriftView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """List the fields of its JSON messages that appeared, are missing or changed their type."""
         source = source_or_404(slug)
-        found = {
+        drift = {
             "items": load_field_drift(source, database_now()),
             "open_changes": load_open_field_changes(source),
         }
-        return Response(serialize(FieldDriftListSerializer, found))
+        return Response(serialize(FieldDriftListSerializer, drift))

@@ -47,11 +47,12 @@ def test_a_document_with_very_many_or_deep_fields_is_cut() -> None:
 
 def changes(document: object, before: object) -> tuple[list[str], list[str], list[str]]:
     known = shape_of(before).fields
-    found = compare_with_schema(shape_of(document), known, frozenset(path for path, _ in known))
+    always = frozenset(path for path, _ in known)
+    changes_of_shape = compare_with_schema(shape_of(document), known, always)
     return (
-        [path for path, _ in found.appeared],
-        [path for path, _ in found.retyped],
-        list(found.missing),
+        [path for path, _ in changes_of_shape.appeared],
+        [path for path, _ in changes_of_shape.retyped],
+        list(changes_of_shape.missing),
     )
 
 
