@@ -241,7 +241,7 @@ def _create_drop_folder_if_changed(stored: Mapping[str, str], config: Mapping[st
 def change_settings_and_secret(
     source: Source, changes: Mapping[str, str], *, secret: str, now: datetime, user: User
 ) -> None:
-    """Change settings, and replace the secret unless it is blank, as a person. Raises InvalidSource."""
+    """Change settings as a person, and the secret unless it is blank. Raises InvalidSource."""
     with transaction.atomic():
         if secret:
             try:

@@ -5,12 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from connectors.sdk.manifest.definition import (
-    HandshakeRule,
-    NoticeRule,
     PollRule,
     RequestKind,
-    VerifyRule,
-    WebhookRule,
 )
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.paths import Template
@@ -21,6 +17,12 @@ from connectors.sdk.manifest.poll_request_parser import (
     parse_request,
 )
 from connectors.sdk.manifest.problems import Position
+from connectors.sdk.manifest.webhook_rule import (
+    HandshakeRule,
+    NoticeRule,
+    VerifyRule,
+    WebhookRule,
+)
 from connectors.sdk.parse_setting_values import parse_duration
 
 WEBHOOK: Position = ("receive", "webhook")

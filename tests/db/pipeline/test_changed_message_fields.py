@@ -113,8 +113,8 @@ def test_a_person_accepts_the_changes_that_the_page_shows(wms: Source) -> None:
     sweep(now=database_now())
     alert = Alert.objects.get(kind="changed_fields")
     assert (alert.state, alert.resolution) == ("resolved", "The changes were accepted.")
-    again = integrator.post("/sources/wms/drift/accept", {"up_to": "x"}, follow=True)
-    assert "Nothing changed" in again.content.decode()
+    repeated = integrator.post("/sources/wms/drift/accept", {"up_to": "x"}, follow=True)
+    assert "Nothing changed" in repeated.content.decode()
 
 
 def test_the_api_lists_and_accepts_the_changes(wms: Source) -> None:
