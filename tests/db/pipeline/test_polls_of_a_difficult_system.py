@@ -54,9 +54,9 @@ class DifficultSystem:
         self.requests = 0
         self.changes_while_paging = False
 
-    def change(self) -> None:
-        """Add rows, change one, and commit one late."""
-        self.clock += timedelta(seconds=self.random.choice((1, 30, 90)))
+    def change(self, steps: tuple[int, ...] = (1, 30, 90)) -> None:
+        """Add rows, change one, and commit one late, by less than the overlap."""
+        self.clock += timedelta(seconds=self.random.choice(steps))
         self._write(len(self.rows), self.clock)
         if self.random.random() < 0.5:
             self._write(len(self.rows), self.clock)  # the same time again
@@ -64,7 +64,7 @@ class DifficultSystem:
             self._write(self.random.randrange(len(self.rows)), self.clock + timedelta(seconds=2))
             self.clock += timedelta(seconds=2)
         if self.random.random() < 0.5:
-            late = timedelta(seconds=self.random.randrange(60, 500))
+            late = timedelta(seconds=self.random.randrange(60, 300))
             self._write(len(self.rows), max(self.clock - late, START))
 
     def _write(self, number: int, at: datetime) -> None:
@@ -84,7 +84,7 @@ class DifficultSystem:
         ordered = sorted((at, number) for number, at in self.rows.items() if text(at) >= since)
         page = [{"id": number, "changed": text(at)} for at, number in ordered[:PAGE]]
         if self.changes_while_paging and self.random.random() < 0.5:
-            self.change()
+            self.change(steps=(1, 2))
         send_json(handler, {"rows": page})
 
     def _answer_with_fault(self, handler: BaseHTTPRequestHandler) -> None:
