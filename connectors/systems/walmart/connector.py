@@ -16,7 +16,8 @@ from connectors.sdk.webhook_and_poll_types import (
     PolledPage,
     WebhookRequest,
 )
-from connectors.systems.walmart.orders import OrderReader, list_in, object_or_empty
+from connectors.systems.walmart.json_fields import list_in, object_or_empty
+from connectors.systems.walmart.orders import OrderReader
 from connectors.systems.walmart.poll import LIST, poll_orders
 
 NODE_TYPES = ("SellerFulfilled", "WFSFulfilled", "3PLFulfilled")

@@ -31,7 +31,7 @@ from connectors.sdk.webhook_and_poll_types import (
     PolledPage,
     PollError,
 )
-from connectors.systems.walmart.orders import list_in, parse_milliseconds
+from connectors.systems.walmart.json_fields import list_in, parse_milliseconds
 
 LIST = "x-walmart-list"
 TOKEN_HEADER = "wm_sec.access_token"  # noqa: S105  # the name of a header
