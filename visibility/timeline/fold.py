@@ -26,11 +26,9 @@ from visibility.timeline.line_quantities_and_flags import LineBuilder
 from visibility.timeline.master_data_dictionary import EMPTY_DICTIONARY, MasterDataDictionary
 from visibility.timeline.model import (
     MilestoneCode,
-    Package,
     RecordedEvent,
     Status,
     Timeline,
-    TimelineShipment,
 )
 from visibility.timeline.package_contents import items_by_package
 from visibility.timeline.packed_contents_of_shipments import add_packed_lines
@@ -71,16 +69,21 @@ def fold(
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments(items_by_package(translated))
     reading = Interpretation(translated, dictionary)
-    carried: list[TimelineShipment | Package] = [s for s in shipments if not s.voided_at]
-    carried += [package for s in shipments if not s.voided_at for package in s.packages]
+    carried = [s for s in shipments if not s.voided_at]
+    packages = [package for s in carried for package in s.packages]
     ledger = QuantityLedger(
         reading,
-        *(
-            steps.arrival_times_by_scope(translated, grouping, times)
-            for times in (
-                {p.key: p.delivered_at for p in carried},
-                {p.key: p.returned_at for p in carried},
-            )
+        steps.arrival_times_by_scope(
+            translated,
+            grouping,
+            {s.key: s.delivered_at for s in carried},
+            {p.key: p.delivered_at for p in packages},
+        ),
+        steps.arrival_times_by_scope(
+            translated,
+            grouping,
+            {s.key: s.returned_at for s in carried},
+            {p.key: p.returned_at for p in packages},
         ),
     )
     tracker, disputes, lines = (

@@ -101,13 +101,15 @@ class MilestoneTracker:
 def arrival_times_by_scope(
     events: Sequence[RecordedEvent],
     grouping: ShipmentGrouping,
-    arrived_at_by_key: Mapping[str, datetime | None],
+    shipments: Mapping[str, datetime | None],
+    packages: Mapping[str, datetime | None],
 ) -> Arrivals:
     """When the shipment of each (source, scope) arrived completely, and each package.
 
-    `arrived_at_by_key`: the times of shipments and packages by their keys.
+    `shipments` and `packages`: the times by their keys. A shipment can have the key of one of its
+    packages.
     """
-    arrived_at = {(PACKAGE, key): at for key, at in arrived_at_by_key.items() if at}
+    arrived_at = {(PACKAGE, key): at for key, at in (*shipments.items(), *packages.items()) if at}
     for recorded in events if arrived_at else ():
         scope = recorded.event.scope
         if any(line.quantity_mode is QuantityMode.DELTA for line in recorded.event.lines):
@@ -115,7 +117,7 @@ def arrival_times_by_scope(
         if scope:
             arrived_at.pop((recorded.source, scope), None)
             shipment = grouping.shipment_key(recorded.object_keys) or ""
-            if arrived := arrived_at_by_key.get(shipment):
+            if arrived := shipments.get(shipment):
                 arrived_at[(recorded.source, scope)] = arrived
     return arrived_at
 

@@ -142,6 +142,34 @@ def with_packages(recorded: RecordedEvent, *tracking: str) -> RecordedEvent:
     )
 
 
+@pytest.mark.parametrize("prefix", ["", "~"])
+def test_goods_without_a_named_package_are_delivered_with_the_last_package(prefix: str) -> None:
+    """Also if the key of a package sorts before that of its shipment."""
+    confirmed = with_packages(
+        reported("wms", "shipment.confirmed", at(3), [line("A", shipped=7)], shipment="S1"),
+        "T1",
+        "T2",
+    )
+    event = confirmed.event
+    confirmed = replace(
+        confirmed,
+        event=replace(event, lines=tuple(replace(each, package_index=-1) for each in event.lines)),
+    )
+    events = [ordered({"A": 7}), confirmed, scan("delivered", 5, "T1")]
+    first = folded(*(_with_prefixed_shipment(each, prefix) for each in events))
+    assert first.lines[0].quantity(Measure.DELIVERED) == 0
+    events.append(scan("delivered", 6, "T2"))
+    both = folded(*(_with_prefixed_shipment(each, prefix) for each in events))
+    assert both.lines[0].quantity(Measure.DELIVERED) == 7
+    assert both.milestone_completed_at(MilestoneCode.DELIVERED) == at(6)
+
+
+def _with_prefixed_shipment(recorded: RecordedEvent, prefix: str) -> RecordedEvent:
+    """The event with another key of its shipment, which sorts behind those of packages."""
+    keys = (f"{prefix}{key}" if "S1" in key else key for key in recorded.object_keys)
+    return replace(recorded, object_keys=tuple(keys))
+
+
 HALVES = [line("A", shipped=3), line("A", shipped=4)]
 
 
