@@ -312,7 +312,9 @@ def test_number_of_statements_does_not_grow_with_the_batch() -> None:
             process_message_batches.claim_parse_and_correlate_messages()
         return len(queries)
 
-    statements(confirmations(0, 15))  # also loads the configuration
+    # Also loads the configuration, and compares the fields of the first message of each kind.
+    statements(confirmations(0, 15))
+    statements([source_message("carrier", "shipment.in_transit", 25, tracking="1Z0")])
     few, many = statements(confirmations(100, 115)), statements(confirmations(200, 240))
     scans = [
         source_message("carrier", "shipment.in_transit", 25, tracking=f"1Z{n}")

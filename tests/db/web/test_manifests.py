@@ -87,7 +87,7 @@ def test_errors_are_shown_at_their_fields_and_nothing_is_unescaped(session: Clie
     assert "The sample cannot be read" in page
     answer = post(session, new, new, slug="shopify", sample="<orders/>")
     assert "A shipped system has the name" in unescape(answer.content.decode())
-    assert "manifests do not read XML" in answer.content.decode()
+    assert "the sample has no elements with values" in answer.content.decode()
     assert not Manifest.objects.exists()
     sample = SAMPLE.replace(b"SO-1", HOSTILE.encode()).replace(b"A-1", HOSTILE.encode())
     draft(sample=sample)
