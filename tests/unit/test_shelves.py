@@ -29,6 +29,7 @@ CONNECTORS = {
     "odoo",
     "quickbooks",
     "salesforce",
+    "sap_s4hana",
     "shipbob",
     "shiphero",
     "shopify",
