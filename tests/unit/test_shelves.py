@@ -25,6 +25,7 @@ CONNECTORS = {
     "epcis",
     "extensiv",
     "erpnext",
+    "netsuite",
     "ocel",
     "odoo",
     "quickbooks",

@@ -14,7 +14,7 @@ POLLED_OBJECTS = {
     "billingdocument": "BillingDocument",
 }
 # S/4HANA on premise has sap.s4.beh too; older releases have a name of the installation before it.
-MARK = "beh"
+BEHAVIOR = "beh"
 NOTICE = "an event of SAP names the document only; changes are polled"
 
 
@@ -34,7 +34,7 @@ def parse_notice(root: Node, attributes: Mapping[str, str]) -> ParseResult:
     https://api.sap.com: the data of these events has the key, and for some the organization.
     """
     pieces = attributes["type"].split(".")
-    at = pieces.index(MARK) + 1 if MARK in pieces else len(pieces)
+    at = pieces.index(BEHAVIOR) + 1 if BEHAVIOR in pieces else len(pieces)
     if at >= len(pieces):
         detail = f"{attributes['type'][:80]!r} is not a type of SAP such as sap.s4.beh.salesorder"
         raise PayloadError(ParkReason.MAPPING, "type", detail)

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
-from connectors.sdk.events import EventType, Flag, Measure
+from connectors.sdk.events import Attribute, EventType, Flag, Measure
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import PollError, WebhookRequest
 from connectors.systems.sap_s4hana.connector import SapS4Hana
@@ -188,14 +188,14 @@ class TestOrders:
     )  # fmt: skip
     def test_credit_check_holds_and_a_person_releases(self, status: str, kind: EventType) -> None:
         event = parse(order("7", TotalCreditCheckStatus=status)).events[-1]
-        assert (event.type, event.attributes["reason"]) == (kind, f"credit check {status}")
+        assert (event.type, event.attributes[Attribute.REASON]) == (kind, f"credit check {status}")
 
     def test_rejected_order_is_cancelled_until_the_rejection_is_taken_back(self) -> None:
         rejected = order("7", "2026-03-03T08:00:00", OverallSDDocumentRejectionSts="C")
-        again = order("7", "2026-03-03T09:00:00", OverallSDDocumentRejectionSts="A")
+        restored = order("7", "2026-03-03T09:00:00", OverallSDDocumentRejectionSts="A")
         connector = SapS4Hana({"source": "erp"})
         assert fold_messages(connector, rejected).status == "cancelled"
-        assert fold_messages(connector, rejected, again).status != "cancelled"
+        assert fold_messages(connector, rejected, restored).status != "cancelled"
 
     def test_unknown_status_letter_is_unmapped(self) -> None:
         event = parse(order("7", OverallSDDocumentRejectionSts="X")).events[-1]
@@ -222,7 +222,8 @@ class TestDeliveries:
         assert event.type is EventType.SHIPMENT_CONFIRMED
         assert event.occurred_at == datetime(2026, 3, 4, 20, 5, 12, tzinfo=UTC)
         (line,) = event.lines
-        assert (line.line_id, line.quantities) == ("10", {Measure.SHIPPED: 4})
+        assert line.line_id == "10"
+        assert line.quantities == {Measure.SHIPPED: 4}
         assert event.objects[0].identifiers[0].value == "7"
 
     def test_reversed_goods_issue_withdraws_the_shipment_until_it_is_posted_again(self) -> None:
@@ -277,6 +278,16 @@ class TestBillingDocuments:
         assert timeline.lines[0].quantities[Measure.INVOICED] == 4
         timeline = fold_messages(connector, order("7"), invoice("90"), cancellation)
         assert not timeline.lines[0].quantities.get(Measure.INVOICED)
+
+    def test_cancelled_credit_memo_takes_its_quantities_back(self) -> None:
+        connector = SapS4Hana({"source": "erp"})
+        credit = invoice("95", SDDocumentCategory="O", BillingDocumentType="G2")
+        changed = moment("2026-03-07T10:00:00")
+        cancelled = credit | {"BillingDocumentIsCancelled": True, "LastChangeDateTime": changed}
+        timeline = fold_messages(connector, order("7"), credit)
+        assert timeline.lines[0].quantities[Measure.CREDITED] == 4
+        timeline = fold_messages(connector, order("7"), credit, cancelled)
+        assert not timeline.lines[0].quantities.get(Measure.CREDITED)
 
     @pytest.mark.parametrize(("billing_type", "kinds"), [
         ("F2", [EventType.INVOICE_ISSUED]), ("G2", [EventType.CREDIT_ISSUED]),
@@ -383,8 +394,8 @@ class TestPolling:
         server.authorize = throttle
         pages, error = poll_until_error(connector)
         assert (error.status, error.retry_after) == (429, "17")
-        rest = poll_pages(connector, pages[-1].cursor)
-        read = {key.split(" ")[1] for key in keys_of_pages([*pages, *rest])}
+        others = poll_pages(connector, pages[-1].cursor)
+        read = {key.split(" ")[1] for key in keys_of_pages([*pages, *others])}
         assert read == {"1", "2", "3", "4", "5", "90"}
 
     def test_expired_token_is_renewed_once(self, server: SapServer) -> None:
