@@ -66,13 +66,13 @@ class SapS4Hana(Connector):
         "handshake, which is answered."
     )
     topics = (
-        "sap/s4/beh/salesorder/v1/SalesOrder/*/v1",
-        "sap/s4/beh/outbounddelivery/v1/OutboundDelivery/*/v1",
-        "sap/s4/beh/billingdocument/v1/BillingDocument/*/v1",
+        "NAMESPACE/ce/sap/s4/beh/salesorder/v1/SalesOrder/*/v1",
+        "NAMESPACE/ce/sap/s4/beh/outbounddelivery/v1/OutboundDelivery/*/v1",
+        "NAMESPACE/ce/sap/s4/beh/billingdocument/v1/BillingDocument/*/v1",
     )
     permissions = (
         "SAP_COM_0109 (Sales Order Integration), to read",
-        "SAP_COM_0106 (Delivery Integration), to read",
+        "SAP_COM_0106 (Delivery Processing Integration), to read",
         "SAP_COM_0120 (Billing Document Integration), to read",
     )
     not_covered = (
