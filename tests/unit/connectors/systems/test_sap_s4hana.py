@@ -286,8 +286,10 @@ class TestBillingDocuments:
         cancelled = credit | {"BillingDocumentIsCancelled": True, "LastChangeDateTime": changed}
         timeline = fold_messages(connector, order("7"), credit)
         assert timeline.lines[0].quantities[Measure.CREDITED] == 4
+        assert "credited" in timeline.milestones
         timeline = fold_messages(connector, order("7"), credit, cancelled)
         assert not timeline.lines[0].quantities.get(Measure.CREDITED)
+        assert "credited" not in timeline.milestones
 
     @pytest.mark.parametrize(("billing_type", "kinds"), [
         ("F2", [EventType.INVOICE_ISSUED]), ("G2", [EventType.CREDIT_ISSUED]),
