@@ -10,6 +10,7 @@ from connectors.systems.shopify.connector import Shopify
 from visibility.management.connector_documentation import (
     BEGIN,
     END,
+    QUEUE_END,
     build_connector_markdown_page,
     generate_document_texts_by_path,
     pages_of_removed_connectors,
@@ -18,7 +19,7 @@ from visibility.management.connector_documentation import (
 
 def test_documents_are_current() -> None:
     files = generate_document_texts_by_path(settings.BASE_DIR, shipped_connectors())
-    assert len(files) == len(shipped_connectors()) + 1
+    assert len(files) == len(shipped_connectors()) + 2  # README.md and docs/sources.md
     outdated = [p.name for p, text in files.items() if not p.is_file() or p.read_text() != text]
     assert not outdated, "run `manage.py connector_docs`"
     assert not pages_of_removed_connectors(settings.BASE_DIR, shipped_connectors())
@@ -64,6 +65,8 @@ def test_a_new_setting_appears_on_the_page(tmp_path: Path) -> None:
         in build_connector_markdown_page(Changed)
     )
     (tmp_path / "README.md").write_text(f"before\n{BEGIN}old\n{END}after\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "sources.md").write_text(f"{BEGIN}old\n{QUEUE_END}after\n")
     text = generate_document_texts_by_path(tmp_path, {"shopify": Changed})[tmp_path / "README.md"]
     assert text.startswith("before\n")
     assert text.endswith("after\n")
