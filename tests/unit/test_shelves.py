@@ -45,6 +45,7 @@ MANIFESTS = {
     "dhl",
     "easypost",
     "fedex",
+    "infor_sxe",
     "karrio",
     "northlog_945",
     "shipengine",
