@@ -27,6 +27,7 @@ CONNECTORS = {
     "erpnext",
     "ocel",
     "odoo",
+    "project44",
     "quickbooks",
     "salesforce",
     "shipbob",
