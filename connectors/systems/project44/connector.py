@@ -42,9 +42,10 @@ class Project44(Connector):
     allows_short_secrets = True
     setup = (
         "Set up the webhook URL with project44: PUT /api/v4/webhooks with payloadFormat JSON, "
-        "method POST and one of the authentications below; your representative at project44 "
-        "completes it. Enter the same value as the secret of this source: user:password for basic, "
-        "the token for bearer, the key for a header of your own.\n"
+        "method POST and an authentication; your representative at project44 completes it. The "
+        "public guide names API_KEY, a key in a header; ask for basic or a fixed bearer token if "
+        "you prefer them. Enter the same value as the secret of this source: the key, "
+        "user:password, or the token.\n"
         "Enter the number ranges of your bills of lading and orders: they connect shipments of "
         "project44 with those of your warehouse and ERP."
     )
@@ -65,9 +66,9 @@ class Project44(Connector):
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             "authentication",
-            "How project44 authenticates: basic, bearer or header.",
+            "How project44 authenticates: with a key in a header, basic, or bearer.",
             SettingType.CHOICE,
-            default=BASIC,
+            default=HEADER,
             choices=(BASIC, BEARER, HEADER),
             label="Authentication",
         ),

@@ -44,9 +44,12 @@ def request(**headers: str) -> WebhookRequest:
 @pytest.mark.parametrize(
     ("config", "headers"),
     [
-        ({}, {"authorization": f"Basic {base64.b64encode(SECRET).decode()}"}),
+        (
+            {"authentication": "basic"},
+            {"authorization": f"Basic {base64.b64encode(SECRET).decode()}"},
+        ),
         ({"authentication": "bearer"}, {"authorization": f"Bearer {SECRET.decode()}"}),
-        ({"authentication": "header", "header": "X-Own-Key"}, {"x_own_key": SECRET.decode()}),
+        ({"header": "X-Own-Key"}, {"x_own_key": SECRET.decode()}),
     ],
 )
 def test_each_authentication_accepts_the_secret_only_in_its_own_header(
@@ -92,10 +95,10 @@ def test_a_vehicle_that_leaves_after_a_missed_delivery_has_not_delivered() -> No
 def test_a_corrected_time_of_a_stop_replaces_the_earlier_one() -> None:
     first = {**happened("PICKED_UP", "s1", 9), "receivedDateTime": "2026-03-05T15:00:00Z"}
     later = {**happened("PICKED_UP", "s1", 8), "receivedDateTime": "2026-03-05T16:00:00Z"}
-    (one,) = events_of(first)
-    (other,) = events_of(later)
-    assert one.key == other.key
-    assert other.revision > one.revision
+    (reported,) = events_of(first)
+    (corrected,) = events_of(later)
+    assert reported.key == corrected.key
+    assert corrected.revision > reported.revision
 
 
 def test_only_the_estimate_of_the_last_stop_is_the_expected_delivery() -> None:
