@@ -142,3 +142,36 @@ def test_a_bill_of_lading_identifies_a_shipment_only_within_its_number_range(
     strong = {number.value: number.strong for number in kinds[ObjectKind.SHIPMENT]}
     assert strong == {"S-1": True, "SH-77": is_strong, "448120937": False}
     assert [(n.value, n.strong) for n in kinds[ObjectKind.ORDER]] == [("PO-1", False)]
+
+
+def test_basic_credentials_need_the_scheme_basic() -> None:
+    text = base64.b64encode(SECRET).decode()
+    with pytest.raises(InvalidSignature):
+        connector(authentication="basic").verify(
+            request(authorization=f"Token {text}"), [SECRET], NOW
+        )
+
+
+def test_a_truckload_is_delivered_at_its_last_stop_only() -> None:
+    def status(number: int, code: str, *hours: int) -> dict[str, Any]:
+        names = ("arrivalDateTime", "departureDateTime")
+        times = (f"2026-03-04T{hour:02}:00:00-0600" for hour in hours)
+        return {"stopNumber": number, "statusCode": code, **dict(zip(names, times, strict=False))}
+
+    body = {
+        "shipment": {"id": 7, "shipmentStops": [{"stopNumber": n} for n in (1, 2, 3, 4)]},
+        "latestStopStatuses": [
+            status(1, "DEPARTED", 8, 9),
+            status(2, "DEPARTED", 11, 12),
+            status(3, "ARRIVED", 14),
+            status(4, "TELEPORTED"),
+        ],
+    }
+    events = connector().parse(RawMessage(json.dumps(body).encode(), {}, NOW)).events
+    assert [(event.type, event.key) for event in events] == [
+        (EventType.PICKED_UP, "7 DEPARTURE_FROM_STOP 1"),
+        (EventType.IN_TRANSIT, "7 ARRIVAL_AT_STOP 2"),
+        (EventType.IN_TRANSIT, "7 DEPARTURE_FROM_STOP 2"),
+        (EventType.IN_TRANSIT, "7 ARRIVAL_AT_STOP 3"),
+        (EventType.UNMAPPED, "7 TELEPORTED 4"),
+    ]
