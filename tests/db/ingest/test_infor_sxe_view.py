@@ -107,8 +107,9 @@ def poll() -> None:
 
 
 def quantities() -> dict[str, int]:
-    (line,) = OrderLine.objects.values("ordered", "backordered", "shipped", "invoiced")
-    return {name: int(value or 0) for name, value in line.items()}
+    line = OrderLine.objects.get()
+    names = ("ordered", "backordered", "shipped", "invoiced")
+    return {name: int(getattr(line, name) or 0) for name in names}
 
 
 def test_an_order_and_its_back_order_are_one_order_with_two_shipments(
