@@ -91,7 +91,7 @@ def write_document(
     )
     erp.execute(
         "INSERT INTO oeel VALUES (1, 40811, %s, 1, 'BRK-20A', 'EA', 8.75, %s, %s, 'a', 'y', %s,"
-        " '', 0, CURRENT_DATE - 1, '0100')",
+        " '', 0, CURRENT_DATE - 1, '')",
         [suffix, ordered, ship, back_order],
     )
 
