@@ -163,13 +163,16 @@ def test_a_source_of_files_shows_its_folder_and_no_url(
     form = "/sources/new/northlog_945"
     missing = integrator.post(form, {"slug": "northlog_945"}).content.decode()
     assert Source.objects.get().title == "Ship confirmations as CSV (945)"
-    assert "No drop folder is set, so no file can arrive." in missing
+    assert "No drop folder and no SFTP server is set, so no file can arrive." in missing
     assert "source-secret" not in missing
     folder = str(tmp_path / "north")
     created = integrator.post(form, {"slug": "north", "drop": folder}).content.decode()
     assert folder in created
-    assert "No drop folder is set" not in created
-    for slug, sentence in (("northlog_945", "No drop folder is set"), ("north", folder)):
+    assert "No drop folder and no SFTP server" not in created
+    for slug, sentence in (
+        ("northlog_945", "No drop folder and no SFTP server"),
+        ("north", folder),
+    ):
         page = integrator.get(f"/sources/{slug}?tab=settings").content.decode()
         assert sentence in page
         assert f"/hooks/{slug}" not in page
