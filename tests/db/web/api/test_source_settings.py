@@ -39,6 +39,7 @@ def test_settings_are_listed_with_their_declarations(integrator: Client) -> None
         "warehouse.<id>",
         "silent_after.<event type>",
         "record_link.<kind of record>",
+        "secret_ends.<setting>",
     ]
     items = settings_by_name(integrator)
     zone, unset = items["zone"], items["order_number"]
