@@ -13,7 +13,7 @@ from tests.builders.vendor_server import Answer, VendorRequest, VendorServer
 Row = dict[str, Any]
 
 
-class TrytonServer(VendorServer):
+class FakeTrytonServer(VendorServer):
     """A database `shop` with the user `reader`, whose password is `password-1`."""
 
     def __init__(self, tables: dict[str, list[Row]]) -> None:

@@ -154,6 +154,7 @@ HIDDEN_TABLES = frozenset(
         "visibility_queueconnection",
         *("visibility_sourcefieldsample", "visibility_rejectedrequestcount"),
         *("visibility_manifestsample", "visibility_requestcount"),
+        "visibility_sourcefieldchange",
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows

@@ -22,7 +22,7 @@ from visibility.db.release_connection import close_connection_outside_transactio
 from visibility.models.source_records import RequestCount
 from visibility.models.sources_and_messages import Source
 from visibility.outbound.request_time_and_count_limits import RequestBudget
-from visibility.sla.poll_limits import RequestLimit, request_limits_of
+from visibility.sla.poll_limits import PollRequestLimit, request_limits_of
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 RETENTION = timedelta(days=8)
@@ -38,7 +38,7 @@ ON CONFLICT (source_id, minute) DO UPDATE SET count = stored.count + EXCLUDED.co
 class RequestLimitReached(PollError):
     """The limit that people set for the source is used up; `until`: when it allows a request."""
 
-    def __init__(self, limit: RequestLimit, until: datetime) -> None:
+    def __init__(self, limit: PollRequestLimit, until: datetime) -> None:
         super().__init__(f"its limit of {limit.text}, which is set for this source, is used up")
         self.until = until
 
@@ -119,7 +119,7 @@ class LimitedRequests:
         rows = RequestCount.objects.filter(source=self._source, minute__gt=since)
         return dict(rows.values_list("minute", "count"))
 
-    def _full_until(self, limit: RequestLimit, now: datetime) -> datetime | None:
+    def _full_until(self, limit: PollRequestLimit, now: datetime) -> datetime | None:
         """When requests of the period are old enough for one more; None: now."""
         # A minute counts until all of it has left the period.
         recent = sorted(m for m in self._counts if m + MINUTE > now - limit.period)

@@ -27,7 +27,7 @@ PERIOD_NAMES = {"s": "second", "min": "minute", "h": "hour", "day": "day"}
 
 
 @dataclass(frozen=True, slots=True)
-class RequestLimit:
+class PollRequestLimit:
     """At most so many requests in any period of this length."""
 
     count: int
@@ -73,7 +73,7 @@ def parse_quiet_hours(text: str) -> list[tuple[time, time]]:
     return ranges
 
 
-def parse_request_limits(text: str) -> list[RequestLimit]:
+def parse_request_limits(text: str) -> list[PollRequestLimit]:
     """Parse `60/min, 5000/day`. Raises ValueError."""
     limits = []
     for entry in (piece.strip() for piece in text.split(",")):
@@ -83,7 +83,7 @@ def parse_request_limits(text: str) -> list[RequestLimit]:
         count = int(match[1].replace(",", ""))
         if not 1 <= count <= MAX_REQUESTS:
             raise ValueError(f"{entry[:40]!r} is not between 1 and {MAX_REQUESTS:,}.")
-        limits.append(RequestLimit(count, match[2]))
+        limits.append(PollRequestLimit(count, match[2]))
     if len({limit.unit for limit in limits}) < len(limits):
         raise ValueError("Enter one limit for each of s, min, h and day.")
     return limits
@@ -115,7 +115,7 @@ POLL_SETTINGS = (
 )
 
 
-def request_limits_of(config: Mapping[str, Any]) -> list[RequestLimit]:
+def request_limits_of(config: Mapping[str, Any]) -> list[PollRequestLimit]:
     """Return the limits of a source; none if what is stored is invalid, which its page says."""
     text = config.get(REQUEST_LIMITS_SETTING)
     try:

@@ -53,7 +53,7 @@ def poll_commerce(
         raise PollError(error.detail) from None
     if not base:
         raise PollError("the setting base_url is required")
-    details = _OrderDetails(base)
+    details = _AdobeOrderDetails(base)
     lists = [
         _build_list(base, "orders", size, None),
         *(_build_list(base, n, size, details) for n in ("shipments", "invoices", "creditmemos")),
@@ -84,7 +84,7 @@ def _authorization(settings: ParsedSettings, context: PollContext) -> BaseAuthor
     )
 
 
-class _OrderDetails:
+class _AdobeOrderDetails:
     """The items of orders, each requested once per poll. Other documents do not name parents."""
 
     def __init__(self, base: str) -> None:
@@ -108,7 +108,7 @@ class _OrderDetails:
         return row.value | ({"order": order} if order else {})
 
 
-def _build_list(base: str, name: str, size: int, details: _OrderDetails | None) -> PolledList:
+def _build_list(base: str, name: str, size: int, details: _AdobeOrderDetails | None) -> PolledList:
     def build(since: datetime | None, page: str) -> HttpRequest:
         query = {
             "searchCriteria[sortOrders][0][field]": "updated_at",

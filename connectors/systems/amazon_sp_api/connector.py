@@ -19,7 +19,7 @@ from connectors.sdk.webhook_and_poll_types import (
 from connectors.systems.amazon_sp_api.fields import object_or_empty, with_lower_case_names
 from connectors.systems.amazon_sp_api.multi_channel import MultiChannelReader
 from connectors.systems.amazon_sp_api.notifications import notification_events
-from connectors.systems.amazon_sp_api.orders import OrderReader
+from connectors.systems.amazon_sp_api.orders import AmazonOrderReader
 from connectors.systems.amazon_sp_api.poll import LIST, poll_amazon
 from connectors.systems.amazon_sp_api.settings import SETTINGS
 from connectors.systems.amazon_sp_api.vendor import VendorReader
@@ -141,7 +141,7 @@ class AmazonSellingPartner(Connector):
         channels, vendor, orders = (
             MultiChannelReader(*values),
             VendorReader(*values),
-            OrderReader(*values),
+            AmazonOrderReader(*values),
         )
         inner = record.get("order") if isinstance(record.value, dict) else record
         record = inner if isinstance(inner.value, dict) else record

@@ -26,7 +26,7 @@ from connectors.systems.amazon_sp_api.fields import (
     plain_status,
 )
 from connectors.systems.amazon_sp_api.multi_channel import MultiChannelReader
-from connectors.systems.amazon_sp_api.orders import OrderReader
+from connectors.systems.amazon_sp_api.orders import AmazonOrderReader
 
 # ShipmentStatus of FBA_OUTBOUND_SHIPMENT_STATUS.
 FBA_STATUSES: Mapping[str, EventType] = {
@@ -46,7 +46,7 @@ def notification_events(node: Node, settings: ParsedSettings, source: str) -> Pa
     at = reader.time(node, "eventtime")
     if kind == "ORDER_CHANGE":
         change = payload.required_object("orderchangenotification")
-        return _result(OrderReader(settings, source).order_change_events(change, at))
+        return _result(AmazonOrderReader(settings, source).order_change_events(change, at))
     if kind == "FULFILLMENT_ORDER_STATUS":
         notice = payload.required_object("fulfillmentorderstatusnotification")
         channels = MultiChannelReader(settings, source)

@@ -35,7 +35,7 @@ from connectors.systems.amazon_sp_api.order_lines import (
 )
 
 
-class OrderReader(AmazonReader):
+class AmazonOrderReader(AmazonReader):
     """Reads orders in each of their forms."""
 
     # https://developer-docs.amazon.com/sp-api/docs/orders-api-v0-reference#orderstatus

@@ -13,9 +13,9 @@ from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import HttpClient, PolledPage, WebhookRequest
-from connectors.systems.bigcommerce.orders import OrderReader, webhook_time
+from connectors.systems.bigcommerce.orders import BigCommerceOrderReader, webhook_time
 from connectors.systems.bigcommerce.poll import LIST, poll_orders
-from connectors.systems.bigcommerce.statuses import Scope
+from connectors.systems.bigcommerce.statuses import WebhookScope
 
 TOKEN_HEADER = "x-webhook-token"  # noqa: S105  # the name of a header
 ORDER_SCOPES = ("store/order/", "store/shipment/")
@@ -159,17 +159,20 @@ class BigCommerce(Connector):
         scope, data = root.text_at("scope"), root.get("data")
         if not scope.startswith(ORDER_SCOPES) or not isinstance(data.value, dict):
             return ParseResult(ignored=f"{scope}: not related to orders")
-        reader, at = OrderReader(self.parsed_settings, self.source_slug), webhook_time(root)
+        reader, at = (
+            BigCommerceOrderReader(self.parsed_settings, self.source_slug),
+            webhook_time(root),
+        )
         events: list[CanonicalEvent] = []
-        if scope == Scope.SHIPMENT_DELETED:
+        if scope == WebhookScope.SHIPMENT_DELETED:
             events = [reader.deleted_shipment_event(data, at)]
-        elif scope == Scope.STATUS:
+        elif scope == WebhookScope.STATUS:
             events = reader.status_webhook_events(data, at)
         ignored = "" if events else f"{scope}: only says what changed; the order is polled"
         return ParseResult(tuple(events), ignored=ignored, poll_due=True)
 
     def _parse_object(self, node: Node) -> list[CanonicalEvent]:
-        reader = OrderReader(self.parsed_settings, self.source_slug)
+        reader = BigCommerceOrderReader(self.parsed_settings, self.source_slug)
         if node.has_value("order_id") and node.has_value("items"):
             return list(reader.shipment_events(node, {}))
         if node.has_value("status_id") and node.has_value("date_created"):

@@ -32,7 +32,7 @@ from connectors.sdk.timestamps import (
 from connectors.systems.bigcommerce.statuses import INCOMPLETE, SHIPPED, STATES, STEPS, UNPAID
 
 
-class OrderReader:
+class BigCommerceOrderReader:
     """Reads orders. Dates of the v2 API are those of RFC 2822, dates of v3 are ISO 8601."""
 
     def __init__(self, settings: ParsedSettings, source: str) -> None:

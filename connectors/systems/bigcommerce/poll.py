@@ -41,7 +41,7 @@ def poll_orders(settings: ParsedSettings, http: HttpClient, cursor: str) -> Iter
         raise PollError(error.detail) from None
     if not base or not token:
         raise PollError("the settings base_url and access_token are required")
-    details = _OrderDetails(base)
+    details = _BigCommerceOrderDetails(base)
     orders = PolledList(
         "orders",
         details.build_list_request,
@@ -61,7 +61,7 @@ def _read_orders(response: HttpResponse, page: str) -> ListPage:
     return ListPage(rows, str(int(page or "1") + 1) if len(rows) >= ORDERS_PER_PAGE else "")
 
 
-class _OrderDetails:
+class _BigCommerceOrderDetails:
     """Requests what an order of the list only links to."""
 
     def __init__(self, base: str) -> None:

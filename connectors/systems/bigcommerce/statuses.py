@@ -36,7 +36,7 @@ SHIPPED = frozenset({"2", "3", "10"})
 REFUNDED = frozenset({"4", "14"})
 
 
-class Scope(StrEnum):
+class WebhookScope(StrEnum):
     """Scopes of webhooks that contain more than the id of what changed."""
 
     STATUS = "store/order/statusUpdated"

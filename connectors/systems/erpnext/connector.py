@@ -21,7 +21,7 @@ from connectors.sdk.webhook_and_poll_types import (
     PollError,
     WebhookRequest,
 )
-from connectors.systems.erpnext.documents import DocumentReader as EventReader
+from connectors.systems.erpnext.documents import ErpNextEventReader
 from connectors.systems.erpnext.polling import DOCTYPES, DocumentReader, repeated_clock_time
 
 SIGNATURE = "x-frappe-webhook-signature"
@@ -168,7 +168,7 @@ class ERPNext(Connector):
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse a document, or a list of documents as in an export."""
         root = load_json(message.body)
-        reader = EventReader(self.source_slug, self.parsed_settings.text("zone"))
+        reader = ErpNextEventReader(self.source_slug, self.parsed_settings.text("zone"))
         is_list = isinstance(root.value, list)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []

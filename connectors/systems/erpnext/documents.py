@@ -30,7 +30,7 @@ DRAFT, SUBMITTED, CANCELLED = "0", "1", "2"
 ORDER, NOTE, INVOICE = "Sales Order", "Delivery Note", "Sales Invoice"
 
 
-class DocumentReader:
+class ErpNextEventReader:
     """Reader of documents. `zone`: that of the site, in which all its times are."""
 
     order_statuses: ClassVar[frozenset[str]] = frozenset(

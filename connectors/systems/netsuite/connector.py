@@ -20,7 +20,7 @@ from connectors.sdk.webhook_and_poll_types import (
     PollError,
     WebhookRequest,
 )
-from connectors.systems.netsuite.suiteql import TYPES, TransactionReader
+from connectors.systems.netsuite.suiteql import TYPES, NetSuiteRowReader
 from connectors.systems.netsuite.transactions import NetSuiteTransactionReader
 
 
@@ -163,7 +163,7 @@ class NetSuite(Connector):
             url = values.text("base_url") or account_url(account)
         except PayloadError as error:
             raise PollError(error.detail) from None
-        reader = TransactionReader(AuthorizedRequests(http, authorizations), url, size)
+        reader = NetSuiteRowReader(AuthorizedRequests(http, authorizations), url, size)
         return poll_changed_rows(
             TYPES, cursor, reader.read, page_size=size, overlap=overlap, since=since
         )

@@ -51,7 +51,7 @@ MAX_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionReader:
+class NetSuiteRowReader:
     """Reads the transactions of one poll. Times are those of the clock of the account."""
 
     requests: AuthorizedRequests

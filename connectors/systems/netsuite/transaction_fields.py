@@ -104,7 +104,7 @@ class _LinkedLine:
     line_id: str
 
 
-class LinkedLines:
+class NetSuiteLinkedLines:
     """Lines of a transaction, with the orders and other transactions that they continue.
 
     A line is that of the order if it continues one. Otherwise its item identifies it: the order is

@@ -21,7 +21,7 @@ from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime
 from connectors.systems.netsuite.transaction_fields import (
-    LinkedLines,
+    NetSuiteLinkedLines,
     attributes_of,
     date_or_creation,
     flags_of,
@@ -128,7 +128,7 @@ class NetSuiteTransactionReader:
         return ObjectReference(ref.kind, (*ref.identifiers, number))
 
     def _shipment(self, shipment: Node) -> Iterator[CanonicalEvent]:
-        linked = LinkedLines(shipment.list_at("lines"), self.source)
+        linked = NetSuiteLinkedLines(shipment.list_at("lines"), self.source)
         if not linked.orders:
             return
         own = own_reference(shipment, ObjectKind.SHIPMENT, IdentifierScheme.SHIPMENT, self.source)
@@ -151,7 +151,7 @@ class NetSuiteTransactionReader:
         )  # fmt: skip
 
     def _invoice(self, invoice: Node) -> Iterator[CanonicalEvent]:
-        linked = LinkedLines(invoice.list_at("lines"), self.source)
+        linked = NetSuiteLinkedLines(invoice.list_at("lines"), self.source)
         own = own_reference(invoice, ObjectKind.INVOICE, IdentifierScheme.INVOICE, self.source)
         refs, letter = (*linked.orders, own), status_letter(invoice)
         base, changed = (
@@ -177,7 +177,7 @@ class NetSuiteTransactionReader:
             yield self._unmapped(invoice, base, refs)
 
     def _credit(self, credit: Node) -> Iterator[CanonicalEvent]:
-        linked = LinkedLines(credit.list_at("lines"), self.source)
+        linked = NetSuiteLinkedLines(credit.list_at("lines"), self.source)
         own = own_reference(credit, ObjectKind.INVOICE, IdentifierScheme.CREDIT_MEMO, self.source)
         refs, letter = (*linked.orders, own, *linked.others), status_letter(credit)
         base = f"credit {credit.required_text('id')}"
@@ -198,7 +198,7 @@ class NetSuiteTransactionReader:
             yield self._unmapped(credit, base, refs)
 
     def _return(self, returned: Node) -> Iterator[CanonicalEvent]:
-        linked = LinkedLines(returned.list_at("lines"), self.source)
+        linked = NetSuiteLinkedLines(returned.list_at("lines"), self.source)
         own = own_reference(returned, ObjectKind.RETURN, IdentifierScheme.RMA, self.source)
         refs, letter = (*linked.orders, own, *linked.others), status_letter(returned)
         base = f"return {returned.required_text('id')}"

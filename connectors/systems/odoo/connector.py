@@ -23,9 +23,9 @@ from connectors.systems.odoo.documents_with_lines import (
     MODELS,
     ORDERS,
     TRANSFERS,
-    DocumentReader,
+    OdooDocumentReader,
 )
-from connectors.systems.odoo.invoices import InvoiceReader
+from connectors.systems.odoo.invoices import OdooInvoiceReader
 from connectors.systems.odoo.sale_orders import SaleOrderReader
 from connectors.systems.odoo.transfers import TransferReader
 
@@ -194,7 +194,7 @@ class Odoo(Connector):
         return poll_changed_rows(
             MODELS,
             cursor,
-            DocumentReader(client, size).read,
+            OdooDocumentReader(client, size).read,
             page_size=size,
             overlap=overlap,
             since=since,
@@ -209,7 +209,7 @@ class Odoo(Connector):
                 source, settings.text("shop"), settings.text("web_order_prefix")
             ).read,
             TRANSFERS: TransferReader(source).read,
-            INVOICES: InvoiceReader(source, settings.text("invoice_zone")).read,
+            INVOICES: OdooInvoiceReader(source, settings.text("invoice_zone")).read,
         }
         model = root.text_at("_model") or ORDERS
         if model not in readers:

@@ -20,7 +20,7 @@ MODELS = (ORDERS, TRANSFERS, INVOICES)
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentModel:
+class OdooDocumentModel:
     """A model to poll: its fields, which documents, and the model of its lines."""
 
     fields: tuple[str, ...]
@@ -31,15 +31,15 @@ class DocumentModel:
 
 
 @dataclass(slots=True)
-class DocumentReader:
+class OdooDocumentReader:
     """Reads documents of one poll. What a version of Odoo does not have is not asked for."""
 
     client: OdooClient
     page_size: int
     _fields: dict[str, list[str]] = field(default_factory=dict)
 
-    models: ClassVar[Mapping[str, DocumentModel]] = {
-        ORDERS: DocumentModel(
+    models: ClassVar[Mapping[str, OdooDocumentModel]] = {
+        ORDERS: OdooDocumentModel(
             (
                 *("name", "client_order_ref", "partner_id", "state", "delivery_status"),
                 *("write_date", "date_order", "commitment_date", "currency_id", "amount_total"),
@@ -53,7 +53,7 @@ class DocumentReader:
                 *("price_unit", "display_type", "product_type"),
             ),
         ),
-        TRANSFERS: DocumentModel(
+        TRANSFERS: OdooDocumentModel(
             (
                 *("name", "origin", "sale_id", "state", "picking_type_code", "date_done"),
                 *("scheduled_date", "carrier_tracking_ref", "carrier_id", "backorder_id"),
@@ -67,7 +67,7 @@ class DocumentReader:
                 *("reserved_availability", "product_uom", "sale_line_id", "state"),
             ),
         ),
-        INVOICES: DocumentModel(
+        INVOICES: OdooDocumentModel(
             (
                 *("name", "move_type", "state", "payment_state", "invoice_origin", "ref"),
                 *("invoice_date", "reversed_entry_id", "amount_total", "currency_id"),
@@ -114,7 +114,7 @@ class DocumentReader:
         return self._fields[model]
 
     def _lines_by_document(
-        self, model: str, kind: DocumentModel, ids: Sequence[str]
+        self, model: str, kind: OdooDocumentModel, ids: Sequence[str]
     ) -> dict[str, list[Any]]:
         if not ids:
             return {}

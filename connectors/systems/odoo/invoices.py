@@ -37,7 +37,7 @@ KNOWN_PAYMENT_STATES = frozenset(
 )
 
 
-class InvoiceReader:
+class OdooInvoiceReader:
     """Reader of invoices and refunds. `zone`: where dates without a time begin and end."""
 
     def __init__(self, source: str, zone: str) -> None:

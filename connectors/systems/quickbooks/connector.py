@@ -21,7 +21,7 @@ from connectors.sdk.webhook_and_poll_types import (
     WebhookRequest,
 )
 from connectors.systems.quickbooks.poll_changes import QuickBooksPoller
-from connectors.systems.quickbooks.transactions import TransactionReader
+from connectors.systems.quickbooks.transactions import QuickBooksTransactionReader
 
 SIGNATURE = "intuit-signature"
 
@@ -179,7 +179,7 @@ class QuickBooks(Connector):
             return self._parse_event_notifications(root.list_at("eventNotifications"))
         if root.has_value("specversion"):
             return self._parse_cloudevents([root])
-        reader = TransactionReader(self.parsed_settings, self.source_slug)
+        reader = QuickBooksTransactionReader(self.parsed_settings, self.source_slug)
         events: list[CanonicalEvent] = []
         errors: list[PayloadError] = []
         ignored: list[str] = []
@@ -219,7 +219,7 @@ class QuickBooks(Connector):
         if not kinds:
             why = "notices of another company" if changes else "empty list"
             return ParseResult(ignored=why)
-        if kinds.isdisjoint(name.lower() for name in TransactionReader.names):
+        if kinds.isdisjoint(name.lower() for name in QuickBooksTransactionReader.names):
             return ParseResult(ignored=f"{', '.join(sorted(kinds))}: not polled")
         return ParseResult(ignored="notices contain no data; changes are polled", poll_due=True)
 
@@ -266,7 +266,7 @@ def _entities_of(root: Node) -> Iterator[tuple[str, Node]]:
             for group in response.list_at("QueryResponse"):
                 yield from _named_lists(group)
         return
-    members = [(name, root.get(name)) for name in TransactionReader.names]
+    members = [(name, root.get(name)) for name in QuickBooksTransactionReader.names]
     known = [(name, node) for name, node in members if isinstance(node.value, dict)]
     if not known:
         raise PayloadError(ParkReason.MAPPING, "$", "no transaction of QuickBooks that is read")
@@ -274,6 +274,6 @@ def _entities_of(root: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _named_lists(group: Node) -> Iterator[tuple[str, Node]]:
-    for name in TransactionReader.names:
+    for name in QuickBooksTransactionReader.names:
         for entity in group.list_at(name):
             yield name, entity

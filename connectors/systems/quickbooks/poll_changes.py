@@ -15,9 +15,12 @@ from connectors.sdk.webhook_and_poll_types import (
     PolledRecord,
     PollError,
 )
-from connectors.systems.quickbooks.transactions import TransactionReader, last_updated_time
+from connectors.systems.quickbooks.transactions import (
+    QuickBooksTransactionReader,
+    last_updated_time,
+)
 
-ENTITIES = TransactionReader.names
+ENTITIES = QuickBooksTransactionReader.names
 # The time since which change data capture is asked.
 CAPTURE = "cdc"
 

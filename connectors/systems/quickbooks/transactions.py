@@ -29,7 +29,7 @@ from connectors.systems.quickbooks.order_references import order_and_other_refer
 SHIPPING_ITEM = "SHIPPING_ITEM_ID"
 
 
-class TransactionReader:
+class QuickBooksTransactionReader:
     """Reader of Invoice, SalesReceipt, CreditMemo and RefundReceipt.
 
     A voided transaction stays, with the amount 0 and a note that begins with "Voided". A deleted

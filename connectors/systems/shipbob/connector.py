@@ -23,7 +23,7 @@ from connectors.sdk.webhook_and_poll_types import (
 )
 from connectors.systems.shipbob.poll_orders import ClientWithUsualRetryHeader, poll_orders
 from connectors.systems.shipbob.returns import return_events
-from connectors.systems.shipbob.shipments import ShipmentReader
+from connectors.systems.shipbob.shipments import ShipBobShipmentReader
 
 TOPIC = "x-webhook-topic"
 
@@ -185,7 +185,7 @@ class ShipBob(Connector):
         return ParseResult(tuple(events), tuple(errors))
 
     def _read_document(self, document: Node, topic: str) -> list[CanonicalEvent]:
-        reader = ShipmentReader(self.parsed_settings, self.source_slug)
+        reader = ShipBobShipmentReader(self.parsed_settings, self.source_slug)
         if topic.startswith("return.") or document.has_value("original_shipment_id"):
             return list(return_events(document, self.source_slug))
         if isinstance(document.get("shipments").value, list):

@@ -26,7 +26,7 @@ from connectors.systems.shipbob.product_lines import product_lines
 Events = Iterator[CanonicalEvent]
 
 
-class ShipmentReader:
+class ShipBobShipmentReader:
     """Reader of shipments: their state in the warehouse, and where the carrier reports them.
 
     Times have an offset and up to seven fractional digits. The status Completed means picked,

@@ -125,6 +125,7 @@ class ShipHero(Connector):
         ),
     )
     stored_headers: ClassVar[frozenset[str]] = frozenset({SIGNATURE, MESSAGE_ID, COLLECTION})
+    webhook_header = SIGNATURE
     ignored_types: ClassVar[Mapping[str, str]] = {
         "Inventory Update": "stock levels are not tracked",
         "Inventory Change": "stock levels are not tracked",

@@ -67,7 +67,7 @@ def poll_orders(
         base = settings.text("base_url").rstrip("/")
         authorization = _authorization(settings, base, context)
         since = parse_timestamp(settings.text("since"), "since", "UTC")
-        details = _OrderDetails(
+        details = _ShopifyOrderDetails(
             f"{base}/admin/api/{settings.text('api_version')}/graphql.json",
             with_names=settings.is_on("customer_names"),
         )
@@ -116,7 +116,7 @@ def _next_cursor(connection: Node) -> str:
     return page.required_text("endCursor") if page.boolean_at("hasNextPage") else ""
 
 
-class _OrderDetails:
+class _ShopifyOrderDetails:
     """Requests the details of each order of a page."""
 
     def __init__(self, url: str, *, with_names: bool) -> None:

@@ -27,11 +27,11 @@ from connectors.systems.tryton.documents_with_lines import (
     SALES,
     SHIPMENTS,
     STREAMS,
-    DocumentReader,
+    TrytonDocumentReader,
 )
-from connectors.systems.tryton.invoices import InvoiceReader
+from connectors.systems.tryton.invoices import TrytonInvoiceReader
 from connectors.systems.tryton.sales import SaleReader
-from connectors.systems.tryton.shipments import ShipmentReader
+from connectors.systems.tryton.shipments import TrytonShipmentReader
 
 
 class Tryton(Connector):
@@ -157,7 +157,7 @@ class Tryton(Connector):
         return poll_changed_rows(
             STREAMS,
             cursor,
-            DocumentReader(client, size).read,
+            TrytonDocumentReader(client, size).read,
             page_size=size,
             overlap=overlap,
             since=since,
@@ -167,12 +167,12 @@ class Tryton(Connector):
         """Parse a polled document."""
         root = load_json(message.body)
         source, zone = self.source_slug, self.parsed_settings.text("zone")
-        shipments = ShipmentReader(source, zone)
+        shipments = TrytonShipmentReader(source, zone)
         readers = {
             SALES: SaleReader(source, zone).read,
             SHIPMENTS: shipments.read_shipment,
             RETURNS: shipments.read_return,
-            INVOICES: InvoiceReader(source, zone).read,
+            INVOICES: TrytonInvoiceReader(source, zone).read,
         }
         model = root.required_text("_model")
         if model not in readers:

@@ -19,7 +19,7 @@ MOVE_FIELDS = ("quantity", "unit.symbol", "product.code", "state", "origin")
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentModel:
+class TrytonDocumentModel:
     """A model to poll: its fields, the name of its lines, which documents."""
 
     fields: tuple[str, ...]
@@ -29,14 +29,14 @@ class DocumentModel:
 
 
 @dataclass(slots=True)
-class DocumentReader:
+class TrytonDocumentReader:
     """Reads documents of one poll. What the activated modules do not have is not asked for."""
 
     client: TrytonClient
     page_size: int
 
-    models: ClassVar[Mapping[str, DocumentModel]] = {
-        SALES: DocumentModel(
+    models: ClassVar[Mapping[str, TrytonDocumentModel]] = {
+        SALES: TrytonDocumentModel(
             (
                 *("number", "reference", "state", "shipment_state", "sale_date", "origin"),
                 *("shipping_date", "total_amount", "currency.code", "party.code"),
@@ -48,7 +48,7 @@ class DocumentReader:
                 *("product.code", "product.type"),
             ),
         ),
-        SHIPMENTS: DocumentModel(
+        SHIPMENTS: TrytonDocumentModel(
             (
                 *("number", "reference", "state", "effective_date", "planned_date"),
                 *("warehouse.code", "shipping_reference", "carrier.rec_name"),
@@ -57,10 +57,10 @@ class DocumentReader:
             "outgoing_moves",
             MOVE_FIELDS,
         ),
-        RETURNS: DocumentModel(
+        RETURNS: TrytonDocumentModel(
             ("number", "reference", "state", "effective_date"), "incoming_moves", MOVE_FIELDS
         ),
-        INVOICES: DocumentModel(
+        INVOICES: TrytonDocumentModel(
             (
                 *("number", "reference", "state", "type", "invoice_date", "reconciled"),
                 *("total_amount", "currency.code", "party.code", "party.rec_name"),
@@ -97,7 +97,9 @@ class DocumentReader:
         self._add_origins(model, rule, rows)
         return [_changed_row(model, row, time_field) for row in rows]
 
-    def _add_origins(self, model: str, rule: DocumentModel, rows: Sequence[dict[str, Any]]) -> None:
+    def _add_origins(
+        self, model: str, rule: TrytonDocumentModel, rows: Sequence[dict[str, Any]]
+    ) -> None:
         """Add to each line the line of a sale that it is about, and the invoice it credits."""
         lines = [line for row in rows for line in row.get(f"{rule.lines}.") or []]
         credited = self._read_by_id(

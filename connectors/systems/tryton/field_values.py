@@ -96,7 +96,7 @@ def return_reference(sale: Node, issuer: str) -> ObjectReference:
     )
 
 
-class LinkedLines:
+class TrytonLinkedLines:
     """Lines of a shipment or an invoice, and the sales and returns that they are about.
 
     A line of a return is identified by its item, because it has other ids than the returned line.

@@ -18,7 +18,7 @@ from connectors.sdk.events import (
 from connectors.sdk.payload import Node
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.systems.tryton.field_values import (
-    LinkedLines,
+    TrytonLinkedLines,
     amount_at,
     changed_time,
     related_text,
@@ -26,7 +26,7 @@ from connectors.systems.tryton.field_values import (
 )
 
 
-class InvoiceReader:
+class TrytonInvoiceReader:
     """Reader of invoices and credit notes, which are invoices with a negative total.
 
     `zone`: where dates without a time begin and end.
@@ -44,13 +44,15 @@ class InvoiceReader:
             return [], "not an invoice to a customer"
         if not invoice.text_at("number"):
             return [], "an invoice without a number is not issued yet"
-        linked = LinkedLines(invoice.list_at("lines."), self.source)
+        linked = TrytonLinkedLines(invoice.list_at("lines."), self.source)
         if not linked.orders:
             return [], "an invoice without a sale"
         events = list(self._events(invoice, state, linked))
         return events, "" if events else f"an invoice in the state {state}"
 
-    def _events(self, invoice: Node, state: str, linked: LinkedLines) -> Iterator[CanonicalEvent]:
+    def _events(
+        self, invoice: Node, state: str, linked: TrytonLinkedLines
+    ) -> Iterator[CanonicalEvent]:
         is_credit = (invoice.decimal_at("total_amount") or 0) < 0
         refs = (
             *linked.orders,

@@ -21,7 +21,7 @@ from connectors.sdk.payload import Node
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime
 from connectors.systems.tryton.field_values import (
-    LinkedLines,
+    TrytonLinkedLines,
     changed_time,
     related_text,
     revision_of,
@@ -29,7 +29,7 @@ from connectors.systems.tryton.field_values import (
 )
 
 
-class ShipmentReader:
+class TrytonShipmentReader:
     """Reader of shipments and returns. `zone`: where dates without a time begin and end."""
 
     # What each state reports, and the quantity that it is about.
@@ -48,7 +48,7 @@ class ShipmentReader:
     def read_shipment(self, shipment: Node) -> tuple[list[CanonicalEvent], str]:
         """Return the event of a shipment, or none and the reason."""
         state = shipment.required_text("state")
-        linked = LinkedLines(shipment.list_at("outgoing_moves."), self.source)
+        linked = TrytonLinkedLines(shipment.list_at("outgoing_moves."), self.source)
         if not linked.orders:
             return [], "a shipment without a sale"
         if state in self.waiting:
@@ -80,7 +80,7 @@ class ShipmentReader:
     def read_return(self, shipment: Node) -> tuple[list[CanonicalEvent], str]:
         """Return the event of a return that arrived, or none and the reason."""
         state = shipment.required_text("state")
-        linked = LinkedLines(shipment.list_at("incoming_moves."), self.source)
+        linked = TrytonLinkedLines(shipment.list_at("incoming_moves."), self.source)
         if not linked.orders:
             return [], "a return that names no sale"
         if state in {"draft", "cancelled"}:
@@ -175,13 +175,13 @@ def _lines_in_packages(
     moves: Sequence[Node], by_move: Mapping[str, int], first_package: int, source: str
 ) -> list[EventLine]:
     """Return the shipped quantities by line and package; a line can be in several packages."""
-    all_moves = LinkedLines(moves, source)
+    all_moves = TrytonLinkedLines(moves, source)
     groups: dict[int, list[Node]] = {}
     for move in moves:
         groups.setdefault(by_move.get(move.text_at("id"), -1), []).append(move)
     lines = []
     for package, nodes in groups.items():
-        linked = LinkedLines(nodes, source)
+        linked = TrytonLinkedLines(nodes, source)
         for line in linked.quantities(Measure.SHIPPED):
             index = line.order_index
             if len(all_moves.orders) > 1:

@@ -17,7 +17,7 @@ from connectors.sdk.webhook_and_poll_types import (
     PolledPage,
     WebhookRequest,
 )
-from connectors.systems.vendure.orders import OrderReader
+from connectors.systems.vendure.orders import VendureOrderReader
 from connectors.systems.vendure.poll import LIST, poll_orders
 
 
@@ -137,7 +137,7 @@ class Vendure(Connector):
                 if order is None:
                     notices += 1
                 else:
-                    reader = OrderReader(self.parsed_settings, self.source_slug)
+                    reader = VendureOrderReader(self.parsed_settings, self.source_slug)
                     events += reader.order_events(order)
             except PayloadError as error:
                 errors.append(error)

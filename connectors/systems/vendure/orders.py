@@ -29,7 +29,7 @@ from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 NOT_PLACED = frozenset({"Created", "Draft", "AddingItems", "ArrangingPayment"})
 
 
-class OrderReader:
+class VendureOrderReader:
     """Reads orders. Money is in minor units, times have an offset."""
 
     states: ClassVar[Mapping[str, EventType]] = {

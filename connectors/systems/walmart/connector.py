@@ -17,7 +17,7 @@ from connectors.sdk.webhook_and_poll_types import (
     WebhookRequest,
 )
 from connectors.systems.walmart.json_fields import list_in, object_or_empty
-from connectors.systems.walmart.orders import OrderReader
+from connectors.systems.walmart.orders import WalmartOrderReader
 from connectors.systems.walmart.poll import LIST, poll_orders
 
 NODE_TYPES = ("SellerFulfilled", "WFSFulfilled", "3PLFulfilled")
@@ -136,4 +136,4 @@ class Walmart(Connector):
         if not order.has_value("purchaseOrderId"):
             detail = "not an order of Walmart Marketplace"
             raise PayloadError(ParkReason.MAPPING, record.path or "$", detail)
-        return list(OrderReader(self.parsed_settings, self.source_slug).order_events(order))
+        return list(WalmartOrderReader(self.parsed_settings, self.source_slug).order_events(order))

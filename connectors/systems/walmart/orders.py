@@ -52,7 +52,7 @@ class LineStatus:
         return replace(self.line, quantities={measure: self.units})
 
 
-class OrderReader:
+class WalmartOrderReader:
     """Reads purchase orders. Times are in Unix milliseconds."""
 
     # Shipped and delivered units were acknowledged before.

@@ -154,16 +154,16 @@ def test_a_process_that_is_killed_before_the_move_loses_and_doubles_nothing(
     put(server, "po.edi", ORDER, at=now)
     poll(now)
 
-    class Killed(BaseException):
+    class KilledPoll(BaseException):
         """As the end of the process: nothing handles it."""
 
     def kill(*_: object) -> None:
-        raise Killed
+        raise KilledPoll
 
     with monkeypatch.context() as patch:
         patch.setattr(sftp_files.SftpFolderReader, "_move_or_delete", lambda *_: None)
         patch.setattr(polling, "record_poll_result", kill)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledPoll):
             poll(now + timedelta(minutes=2))
     assert InboundMessage.objects.count() == 1
     assert (server.root / "out" / "po.edi").exists()

@@ -48,7 +48,8 @@ def test_a_webhook_has_its_answer_and_a_command_without_secrets(client: Client) 
 
 
 def test_the_answer_of_a_vendor_that_requires_its_own_is_shown(client: Client) -> None:
-    stored = message(create_source(connector="shiphero"))
+    signed = {"x-shiphero-hmac-sha256": "c2lnbmVk"}
+    stored = message(create_source(connector="shiphero"), headers=signed)
     delivery = describe_delivery(InboundMessage.objects.get(id=stored))
     assert delivery.answer.startswith("200 OK")
     assert delivery.answer_body

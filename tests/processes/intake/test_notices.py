@@ -48,7 +48,7 @@ examples:
 """
 
 
-class Shop:
+class NoticeShop:
     """A shop with orders; `throttled`: it refuses every request for a minute."""
 
     def __init__(self) -> None:
@@ -63,12 +63,14 @@ class Shop:
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
+def shop() -> NoticeShop:
+    return NoticeShop()
 
 
 @pytest.fixture
-def product(tmp_path: Path, shop: Shop) -> Iterator[tuple[Product, PolledSystem, PolledSystem]]:
+def product(
+    tmp_path: Path, shop: NoticeShop
+) -> Iterator[tuple[Product, PolledSystem, PolledSystem]]:
     """The product with web process and worker, and the two systems that it polls."""
     with ExitStack() as stack:
         systems = [stack.enter_context(running_system(r)) for r in (shop.respond, send_order)]
@@ -116,7 +118,7 @@ def is_waiting() -> bool:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_notices_are_followed_by_one_poll_within_seconds(
-    product: tuple[Product, PolledSystem, PolledSystem], shop: Shop
+    product: tuple[Product, PolledSystem, PolledSystem], shop: NoticeShop
 ) -> None:
     running, system, erp = product
     wait_until(lambda: polled("shop") and polled("erp"), running)

@@ -28,6 +28,7 @@ WITHOUT_SECRET_KEY = {
     "visibility_auditentry.previous_digest": "SHA-256 of the entry before",
     "visibility_audithead.digest": "SHA-256 of the last entry",
     "visibility_customerbrand.logo_digest": "SHA-256 of the picture",
+    "visibility_source.secret_ends": "dates",
     "visibility_subscription.digest": "how often it sends",
 }
 # Modules that read the keys themselves, or sign with Django's signer, which reads all of them.

@@ -19,7 +19,7 @@ from connectors.sdk.webhook_and_poll_types import PollError
 START = datetime.fromisoformat("2026-03-04T10:00:00")
 
 
-class Table:
+class ChangingTable:
     """Rows of a system by id, with their times of change to the microsecond."""
 
     def __init__(self, size: int = 2) -> None:
@@ -61,20 +61,20 @@ class Table:
 
 
 def test_every_row_is_read_and_the_newest_second_is_the_cursor() -> None:
-    table = Table()
+    table = ChangingTable()
     table.rows = {n: START + timedelta(milliseconds=700 * n) for n in range(1, 12)}
     assert table.poll() == (set(range(1, 12)), '{"t": "2026-03-04T10:00:07"}')
 
 
 def test_many_rows_of_one_second_are_read_in_the_order_of_their_ids() -> None:
-    table = Table()
+    table = ChangingTable()
     table.rows = {n: START + timedelta(microseconds=10_000 - n) for n in range(1, 10)}
     table.rows |= {20: START + timedelta(seconds=1), 21: START + timedelta(seconds=3)}
     assert table.poll()[0] == {*range(1, 10), 20, 21}
 
 
 def test_the_first_poll_starts_at_a_date_and_later_ones_overlap() -> None:
-    table = Table()
+    table = ChangingTable()
     table.rows = {1: START - timedelta(days=2), 2: START}
     read, cursor = table.poll(since=parse_since("2026-03-04"))
     assert read == {2}
@@ -84,12 +84,12 @@ def test_the_first_poll_starts_at_a_date_and_later_ones_overlap() -> None:
 
 
 def test_an_empty_answer_leaves_the_cursor_unchanged() -> None:
-    table, cursor = Table(), '{"t": "2026-03-04T10:00:00"}'
+    table, cursor = ChangingTable(), '{"t": "2026-03-04T10:00:00"}'
     assert table.poll(cursor) == (set(), cursor)
 
 
 def test_system_that_ignores_the_filter_fails_the_poll() -> None:
-    table = Table()
+    table = ChangingTable()
     table.rows = {1: START - timedelta(days=30)}
     table.ignores = ("start", "after_id")
     with pytest.raises(PollError, match="older than what was asked for"):
@@ -97,7 +97,7 @@ def test_system_that_ignores_the_filter_fails_the_poll() -> None:
 
 
 def test_system_that_repeats_a_page_fails_the_poll() -> None:
-    table = Table()
+    table = ChangingTable()
     table.rows = dict.fromkeys(range(1, 6), START)
     table.ignores = ("end", "after_id")
     with pytest.raises(PollError, match="repeats the previous page"):
@@ -107,7 +107,7 @@ def test_system_that_repeats_a_page_fails_the_poll() -> None:
 @pytest.mark.parametrize("cursor", ["{", "[]", '{"t": "x"}', '{"t": 7}'])
 def test_an_invalid_cursor_fails_the_poll(cursor: str) -> None:
     with pytest.raises(PollError, match="cursor"):
-        Table().poll(cursor)
+        ChangingTable().poll(cursor)
 
 
 def test_the_key_of_a_record_changes_with_its_content() -> None:

@@ -117,7 +117,7 @@ class TestItems:
         assert polled.revision > event.revision
 
 
-class TestStates:
+class TestAdobeStates:
     @pytest.mark.parametrize(
         ("state", "expected"),
         [
@@ -165,7 +165,7 @@ class TestStates:
         assert quantities(event) == {"1": {"credited": 1}}
 
 
-class TestEvents:
+class TestAdobeEvents:
     KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)]
     PEMS = [
         key.public_key()
@@ -278,7 +278,7 @@ def connect(server: CommerceServer, **config: str) -> AdobeCommerce:
     return AdobeCommerce({"source": "shop", **values, **config})
 
 
-class TestPoll:
+class TestAdobePoll:
     def test_all_pages_of_all_lists_are_read_once(self, server: CommerceServer) -> None:
         # Three orders of one second: the page number counts within this second.
         times = ["2026-03-02 10:00:00"] * 3 + ["2026-03-02 11:00:00", "2026-03-02 12:00:00"]

@@ -90,7 +90,7 @@ def order_2026(number: str, minute: int = 0, **more: Any) -> dict[str, Any]:
     } | more
 
 
-class TestNotifications:
+class TestAmazonNotifications:
     def test_a_buyer_who_asks_to_cancel_has_not_cancelled(self) -> None:
         result = parse(order_change(IsBuyerRequestedCancel=True))
         assert types(result) == ["order.received", "order.accepted", "order.changed"]
@@ -429,7 +429,7 @@ def connect(server: SellingPartnerServer, **config: str) -> AmazonSellingPartner
     return AmazonSellingPartner(values | config)
 
 
-class TestPoll:
+class TestAmazonPoll:
     def test_all_pages_are_read_and_the_token_is_used_until_it_expires(
         self, server: SellingPartnerServer
     ) -> None:

@@ -55,7 +55,7 @@ def types(result: ParseResult) -> list[str]:
     return [event.type.value for event in result.events]
 
 
-class TestStatuses:
+class TestBigCommerceStatuses:
     @pytest.mark.parametrize(
         ("status", "expected"),
         [
@@ -190,7 +190,7 @@ def connect(server: StoreServer) -> BigCommerce:
     return BigCommerce(config)
 
 
-class TestPoll:
+class TestBigCommercePoll:
     def test_an_order_is_read_with_its_products_shipments_and_refunds(
         self, server: StoreServer
     ) -> None:

@@ -35,7 +35,7 @@ def key(body: bytes) -> str:
     return Edifact({}).dedupe_key(request(body))
 
 
-class TestVerify:
+class TestEdifactVerify:
     def test_a_signature_or_token_with_any_secret_is_accepted(self) -> None:
         body = edifact_file(ORDER)
         headers = Edifact({}).build_signed_headers(body, OLD, NOW)

@@ -17,7 +17,7 @@ def sent(*texts: str) -> bytes:
     return edifact_file(*texts, sender=ME, receiver=BUYER)
 
 
-class TestOrders:
+class TestEdifactOrders:
     @pytest.mark.parametrize(
         ("function", "event_type"),
         [
@@ -167,7 +167,7 @@ class TestDeliveries:
         assert edifact_error("RECADV'BGM+632+W1+9").reason is ParkReason.REFERENCE
 
 
-class TestInvoices:
+class TestEdifactInvoices:
     TEXT = (
         "INVOIC'BGM+{}+R1+{}'DTM+137:20260313:102'RFF+ON:4711'CUX+2:EUR:4'LIN+1++A:SA'QTY+47:20'"
         "LIN+2++B:SA'QTY+12:2'RFF+ON:4712:7'UNS+S'MOA+77:392.70"
@@ -198,7 +198,7 @@ class TestInvoices:
         assert edifact_error("INVOIC'BGM+380++9").reason is ParkReason.REFERENCE
 
 
-class TestStatuses:
+class TestEdifactStatuses:
     TEXT = (
         "IFTSTA'BGM+77+1+9'CNI+1+40112233445'STS+1+{}'RFF+AAK:S1'RFF+ON:SO-1'"
         "DTM+334:202603101745:203'LOC+5+DEHAM:139:6:Hamburg"

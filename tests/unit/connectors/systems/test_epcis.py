@@ -213,7 +213,7 @@ class TestIdentityAndTime:
         assert event.occurred_at == datetime(2026, 3, 4, 16, tzinfo=UTC)
 
 
-class TestDocuments:
+class TestEpcisDocuments:
     def test_query_results_and_single_events_are_read(self) -> None:
         event = epcis_event("shipping", po="1")
         results = {"queryResults": {"resultsBody": {"eventList": [event]}}}

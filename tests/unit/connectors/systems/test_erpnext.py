@@ -73,7 +73,7 @@ def names(pages: list[PolledPage]) -> list[str]:
     return [json.loads(record.body)["name"] for page in pages for record in page.records]
 
 
-class TestWebhook:
+class TestErpNextWebhook:
     def test_the_signature_of_the_bytes_is_checked(self) -> None:
         connector = ERPNext({"source": "erp"})
         body = b'{"name": "SO-1"}'
@@ -91,7 +91,7 @@ class TestWebhook:
         assert parse(json.loads(record.body)).events == parse(webhook).events
 
 
-class TestDocuments:
+class TestErpNextDocuments:
     @pytest.mark.parametrize(
         ("more", "types"),
         [
@@ -147,7 +147,7 @@ class TestDocuments:
             parse(order("SO-1", "2026-03-02 09:00:00", docstatus=3))
 
 
-class TestPoll:
+class TestErpNextPoll:
     def test_documents_are_read_by_name_with_their_rows(self, server: FrappeServer) -> None:
         (record,) = (record for page in poll(server) for record in page.records)
         assert json.loads(record.body)["items"][0]["qty"] == 5

@@ -54,7 +54,7 @@ def parse(body: Any, **config: str) -> ParseResult:
     return connector.parse(RawMessage(json.dumps(body).encode(), {}, NOW))
 
 
-class TestOrders:
+class TestNetSuiteOrders:
     @pytest.mark.parametrize(
         ("status", "kinds"),
         [
@@ -195,7 +195,7 @@ def poll(server: NetSuiteServer, cursor: str = "", **config: str) -> list[Polled
     return poll_pages(connector_of(server, **config), cursor, secrets=[SECRET])
 
 
-class TestPolling:
+class TestNetSuitePolling:
     def test_transactions_are_read_with_all_their_lines(self, server: NetSuiteServer) -> None:
         server.rows = [
             *(row("SalesOrd", str(n), EARLY) for n in range(1, 6)),  # more than a page in a second

@@ -106,7 +106,7 @@ def polled_events(pages: list[PolledPage]) -> list[CanonicalEvent]:
     return [e for page in pages for r in page.records for e in parse(r.body).events]
 
 
-class TestWebhook:
+class TestOdooWebhook:
     def test_the_token_of_the_url_is_checked(self) -> None:
         connector = Odoo({"source": "erp"})
         assert connector.webhook_url_query("a b") == "?token=a+b"
@@ -132,7 +132,7 @@ class TestWebhook:
             parse({"_model": "res.partner", "id": 3})
 
 
-class TestPoll:
+class TestOdooPoll:
     def test_documents_are_read_with_their_lines(self, server: OdooServer) -> None:
         events = {event.key: event for event in polled_events(poll(server))}
         assert {key: event.type.value for key, event in events.items()} == {
@@ -275,7 +275,7 @@ class TestTransfers:
         assert piece.events[0].lines[0].quantities == {Measure.SHIPPED: 6}
 
 
-class TestInvoices:
+class TestOdooInvoices:
     def invoice(self, **more: Any) -> dict[str, Any]:
         return {
             "_model": "account.move", "id": 51, "name": "INV/1", "move_type": "out_invoice",

@@ -141,7 +141,7 @@ class TestChangeEvents:
         assert types(result) == ["order.received"]
 
 
-class TestOrders:
+class TestSalesforceOrders:
     @pytest.mark.parametrize(
         ("status", "code", "expected"),
         [

@@ -121,7 +121,7 @@ def request(body: bytes = b"{}", method: str = "POST", **headers: str) -> Webhoo
     return WebhookRequest(method, "/hooks/erp", {}, names, body)
 
 
-class TestEvents:
+class TestSapEvents:
     @pytest.mark.parametrize("authorization", [
         f"Bearer {SECRET.decode()}", f"Basic {base64.b64encode(SECRET).decode()}",
     ])  # fmt: skip
@@ -167,7 +167,7 @@ class TestEvents:
         assert connector.dedupe_key(request(json.dumps(order("7")).encode())) == ""
 
 
-class TestOrders:
+class TestSapOrders:
     def test_padded_numbers_match_those_of_the_services(self) -> None:
         (short, _), (padded, _) = (parse(order(n)).events for n in ("17", "0000000017"))
         assert short.objects == padded.objects
@@ -216,7 +216,7 @@ class TestOrders:
         assert {e.objects[0].identifiers[0].value for e in result.events} == {"8"}
 
 
-class TestDeliveries:
+class TestSapDeliveries:
     def test_goods_issue_is_dated_in_the_zone_of_the_shipping_point(self) -> None:
         event = parse(delivery("80", **SHIPPED), zone="America/Chicago").events[-1]
         assert event.type is EventType.SHIPMENT_CONFIRMED
@@ -325,7 +325,7 @@ def oauth_connector_of(server: SapServer) -> SapS4Hana:
     )
 
 
-class TestPolling:
+class TestSapPolling:
     def test_all_rows_are_read_in_pages_with_basic_authentication(self, server: SapServer) -> None:
         at = "2026-03-02T10:00:00"  # all of one second, more than a page
         server.tables["A_SalesOrder"] = [order(str(n), at) for n in range(1, 8)]

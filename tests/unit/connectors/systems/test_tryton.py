@@ -12,7 +12,7 @@ from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import EventType, Flag, Measure
 from connectors.sdk.webhook_and_poll_types import PollContext, PolledPage, PollError
 from connectors.systems.tryton.connector import Tryton
-from tests.builders.tryton_server import TrytonServer
+from tests.builders.tryton_server import FakeTrytonServer
 from visibility.ingest.access_tokens import AccessTokens
 from visibility.outbound.http_client import OutgoingHttpClient
 
@@ -33,7 +33,7 @@ def sale(number: int, created: str, changed: str | None = None, **more: Any) -> 
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[TrytonServer]:
+def server(settings: Settings) -> Iterator[FakeTrytonServer]:
     tables: dict[str, list[dict[str, Any]]] = {
         "sale.sale": [sale(1, "2026-03-02T10:00:00"), sale(2, "2026-03-02T11:00:00.5")],
         "stock.shipment.out": [],
@@ -41,14 +41,14 @@ def server(settings: Settings) -> Iterator[TrytonServer]:
         "account.invoice": [],
         "sale.line": [],
     }
-    running = TrytonServer(tables)
+    running = FakeTrytonServer(tables)
     settings.OUTGOING_ALLOWED = [running.address]
     yield running
     running.close()
 
 
 def poll(
-    server: TrytonServer,
+    server: FakeTrytonServer,
     cursor: str = "",
     secrets: Sequence[bytes] = (PASSWORD,),
     tokens: AccessTokens | None = None,
@@ -69,9 +69,9 @@ def parse(body: dict[str, Any], **config: str) -> ParseResult:
     return Tryton({"source": "erp", **config}).parse(RawMessage(raw, {}, NOW))
 
 
-class TestPoll:
+class TestTrytonPoll:
     def test_document_is_read_when_it_is_new_and_when_it_changed(
-        self, server: TrytonServer
+        self, server: FakeTrytonServer
     ) -> None:
         """The time of change of a new document is empty."""
         first = poll(server)
@@ -85,14 +85,14 @@ class TestPoll:
             "sale.sale new": "2026-03-02T12:30:00",
         }
 
-    def test_more_documents_of_one_second_than_a_page_has(self, server: TrytonServer) -> None:
+    def test_more_documents_of_one_second_than_a_page_has(self, server: FakeTrytonServer) -> None:
         server.tables["sale.sale"] = [
             sale(n, "2026-03-01T10:00:00", "2026-03-05T10:00:00.25") for n in range(10, 17)
         ]
         assert set(polled_ids(poll(server, page_size="2"))) == set(range(10, 17))
 
     def test_a_session_serves_several_polls_and_is_replaced_when_it_ended(
-        self, server: TrytonServer
+        self, server: FakeTrytonServer
     ) -> None:
         tokens = AccessTokens()
         poll(server, tokens=tokens)
@@ -102,24 +102,24 @@ class TestPoll:
         poll(server, tokens=tokens)
         assert server.logins == 2
 
-    def test_either_password_of_a_rotation_opens_a_session(self, server: TrytonServer) -> None:
+    def test_either_password_of_a_rotation_opens_a_session(self, server: FakeTrytonServer) -> None:
         assert polled_ids(poll(server, secrets=[b"password-2", PASSWORD])) == [1, 2]
         with pytest.raises(PollError) as caught:
             poll(server, secrets=[b"password-2"])
         assert caught.value.status == 401
 
-    def test_the_wait_that_the_server_asks_for_is_handed_on(self, server: TrytonServer) -> None:
+    def test_the_wait_that_the_server_asks_for_is_handed_on(self, server: FakeTrytonServer) -> None:
         server.throttled = 1
         with pytest.raises(PollError) as caught:
             poll(server)
         assert (caught.value.status, caught.value.retry_after) == (429, "9")
 
-    def test_an_error_in_the_body_fails_the_poll(self, server: TrytonServer) -> None:
+    def test_an_error_in_the_body_fails_the_poll(self, server: FakeTrytonServer) -> None:
         del server.tables["stock.shipment.out"]
         with pytest.raises(PollError, match="stock\\.shipment\\.out"):
             poll(server)
 
-    def test_lines_name_the_sale_that_they_are_about(self, server: TrytonServer) -> None:
+    def test_lines_name_the_sale_that_they_are_about(self, server: FakeTrytonServer) -> None:
         server.tables["sale.line"] = [{"id": 5, "sale.": {"id": 1, "number": "S1"}}]
         server.tables["stock.shipment.out"] = [
             {"id": 9, "number": "9", "state": "done", "effective_date": None,
@@ -164,7 +164,7 @@ class TestSales:
         assert parse(body).ignored == "a return that names no sale"
 
 
-class TestShipments:
+class TestTrytonShipments:
     def shipment(self, state: str) -> dict[str, Any]:
         sale_line = {"id": 5, "sale.": {"id": 1, "number": "S1"}}
         move = {"id": 1, "quantity": 2.0, "product.": {"code": "A"}, "sale_line": sale_line}
@@ -197,7 +197,7 @@ class TestShipments:
         assert event.occurred_at == datetime(2026, 3, 3, 11, tzinfo=UTC)
 
 
-class TestInvoices:
+class TestTrytonInvoices:
     @pytest.mark.parametrize(
         ("state", "quantity", "types"),
         [

@@ -90,7 +90,7 @@ class TestAdjustments:
         assert parse_error("812~BCD*20260411**M*5*C").reason is ParkReason.REFERENCE
 
 
-class TestReturns:
+class TestX12Returns:
     TEXT = "180~BGN*{}*R-1*20260415~N9*RA*RMA-1~N9*PO*4711~BLI*VN*BOLT*2*EA~BLI*VN*NUT*1~N9*PO*4712"
 
     def test_items_may_be_of_several_orders(self) -> None:

@@ -99,7 +99,7 @@ class TestStates:
         assert void.corrects == (issued.key,)
 
 
-class TestTimes:
+class TestXeroTimes:
     @pytest.mark.parametrize(
         ("zone", "expected"),
         [

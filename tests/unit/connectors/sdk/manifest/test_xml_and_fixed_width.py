@@ -224,7 +224,7 @@ def test_each_problem_of_other_formats_is_reported(read: str, problem: str) -> N
     assert any(problem in text for text in reported), reported
 
 
-class Responses:
+class XmlResponses:
     """An HTTP client that answers every request with one body."""
 
     def __init__(self, body: bytes) -> None:
@@ -247,7 +247,9 @@ def polled(body: bytes) -> list[PolledRecord]:
     )
     manifest = parse_manifest(text)
     assert manifest.poll
-    poller = ManifestPoller(manifest.poll, manifest.read, Responses(body), {}, (), PollContext(NOW))
+    poller = ManifestPoller(
+        manifest.poll, manifest.read, XmlResponses(body), {}, (), PollContext(NOW)
+    )
     records = [record for page in poller.pages("") for record in page.records]
     for record in records:
         (event,) = connector(text).parse(RawMessage(record.body, {}, NOW)).events
