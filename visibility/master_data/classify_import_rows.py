@@ -36,24 +36,28 @@ FROM (
 ) AS f
 WHERE g.master_import_id = %(of)s AND g.number = f.n
 """
-# An existing row is valid at the same time and is not ended by this one.
+# An existing row is valid at the same time and is not ended by this one. The earliest is named.
 FLAG_OVERLAPS = """
 {fresh}
 UPDATE visibility_importrow g SET verdict = 'invalid', reason =
     'overlaps the existing row that is valid '
-    || coalesce('from ' || to_char(t.valid_from AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'from the start')
+    || coalesce('from ' || to_char(e.valid_from AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 'from the start')
     || ': set valid_to'
-FROM fresh f JOIN {table} t ON t.key = f.key
-    AND t.valid_from IS DISTINCT FROM f.valid_from
-    AND tstzrange(t.valid_from, t.valid_to) && tstzrange(f.valid_from, f.valid_to)
-    AND NOT (t.valid_to IS NULL AND f.valid_to IS NULL AND f.valid_from IS NOT NULL
-        AND (t.valid_from IS NULL OR t.valid_from < f.valid_from))
-    AND NOT EXISTS (
-        SELECT 1 FROM visibility_importrow o WHERE o.master_import_id = %(of)s AND o.key = t.key
-            AND o.verdict <> 'invalid'
-            AND (o.values->>'valid_from')::timestamptz IS NOT DISTINCT FROM t.valid_from
-    )
-WHERE g.master_import_id = %(of)s AND g.number = f.n
+FROM (
+    SELECT DISTINCT ON (f.n) f.n, t.valid_from
+    FROM fresh f JOIN {table} t ON t.key = f.key
+        AND t.valid_from IS DISTINCT FROM f.valid_from
+        AND tstzrange(t.valid_from, t.valid_to) && tstzrange(f.valid_from, f.valid_to)
+        AND NOT (t.valid_to IS NULL AND f.valid_to IS NULL AND f.valid_from IS NOT NULL
+            AND (t.valid_from IS NULL OR t.valid_from < f.valid_from))
+        AND NOT EXISTS (
+            SELECT 1 FROM visibility_importrow o WHERE o.master_import_id = %(of)s AND o.key = t.key
+                AND o.verdict <> 'invalid'
+                AND (o.values->>'valid_from')::timestamptz IS NOT DISTINCT FROM t.valid_from
+        )
+    ORDER BY f.n, t.valid_from NULLS FIRST
+) AS e
+WHERE g.master_import_id = %(of)s AND g.number = e.n
 """
 FLAG_UNKNOWN_SOURCES = """
 UPDATE visibility_importrow SET verdict = 'invalid', reason = 'unknown source'
