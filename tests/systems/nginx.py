@@ -13,21 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from playwright.sync_api import expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.browser.journeys.browser import chromium
 from tests.browser.journeys.new_product import create_administrator, new_product
 from tests.builders.cloudevents import authorized_headers, cloudevent
+from tests.builders.localhost_certificate import write_certificate
 from tests.product import ROOT, Product, free_port
 from visibility.db.database_time import database_now
 
@@ -89,7 +85,7 @@ def proxied(
     with new_product(folder, django_db_blocker, ("web", "worker"), **environment) as product:
         create_administrator("ada", PASSWORD)
         product.manage("source", "add", "wms", "--connector", "cloudevents", "--secret", SECRET)
-        certificate = write_certificate(folder)
+        certificate = write_certificate(folder, "orders")
         process = start_nginx(folder, port, product.port)
         try:
             yield ProxiedProduct(product, url, certificate)
@@ -131,34 +127,6 @@ def configuration_of_the_guide() -> str:
     match = re.search(r"^nginx:\n\n((?:(?: {4}.*)?\n)+)", text, re.M)
     assert match
     return match[1]
-
-
-def write_certificate(folder: Path) -> Path:
-    """Write a certificate of `localhost` and its key; return its path."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = database_now()
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "orders.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "orders.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return path
 
 
 def send_order(proxied: ProxiedProduct, number: str) -> None:

@@ -1,6 +1,7 @@
 """Settings of Adobe Commerce."""
 
 from connectors.sdk.parse_setting_values import check_slug
+from connectors.sdk.poll_settings import first_poll_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
 
 SETTINGS: tuple[Setting, ...] = (
@@ -38,21 +39,8 @@ SETTINGS: tuple[Setting, ...] = (
         "commerce.accs",
         label="OAuth scope",
     ),
-    Setting(
-        "page_size",
-        "The number of rows per request.",
-        SettingType.INTEGER,
-        default="100",
-        minimum=1,
-        maximum=300,
-        label="Rows per request",
-    ),
-    Setting(
-        "since",
-        "The first poll ignores documents older than this date or time.",
-        SettingType.DATE,
-        label="First poll starts at",
-    ),
+    page_size_setting(maximum=300),
+    first_poll_setting(),
     Setting(
         "bundles",
         "How the shop ships bundle products: as one item, or their items separately.",

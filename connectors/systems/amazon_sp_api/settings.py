@@ -1,5 +1,6 @@
 """Settings of the Amazon Selling Partner API."""
 
+from connectors.sdk.poll_settings import first_poll_setting
 from connectors.sdk.settings import Setting, SettingType
 
 LIST_NAMES = ("orders", "orders_v0", "mcf", "vendor_orders", "vendor_shipments")
@@ -51,12 +52,7 @@ SETTINGS: tuple[Setting, ...] = (
         default="PROCEEDS,CANCELLATION,FULFILLMENT,PACKAGES",
         label="Data sets of orders",
     ),
-    Setting(
-        "since",
-        "The first poll ignores what changed before this date or time (default: 30 days ago).",
-        SettingType.DATE,
-        label="First poll starts at",
-    ),
+    first_poll_setting("what changed before this date or time (default: 30 days ago)"),
     Setting(
         "seller_orders",
         "The number range of the seller's own order numbers, such as sales_order@erp.",

@@ -11,6 +11,7 @@ from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import HttpClient, PolledPage, WebhookRequest
 from connectors.systems.bigcommerce.orders import BigCommerceOrderReader, webhook_time
@@ -72,12 +73,7 @@ class BigCommerce(Connector):
             label="API path",
         ),
         Setting("access_token", "The access token of the API account.", SettingType.SECRET),
-        Setting(
-            "since",
-            "The first poll ignores orders that did not change after this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        first_poll_setting("orders that did not change after this date or time"),
         Setting(
             "erp",
             "The source whose order numbers are in external_order_id.",

@@ -14,6 +14,7 @@ from connectors.sdk.encode_json import encode_json
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     NO_TOKENS,
@@ -81,30 +82,9 @@ class BusinessCentral(Connector):
             default=SCOPE,
             label="OAuth scope",
         ),
-        Setting(
-            "page_size",
-            "The number of rows per request.",
-            SettingType.INTEGER,
-            default="200",
-            minimum=1,
-            maximum=20_000,
-            label="Rows per request",
-        ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="5",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
-        Setting(
-            "since",
-            "The first poll ignores documents older than this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        page_size_setting(default=200, maximum=20_000),
+        overlap_setting(),
+        first_poll_setting(),
         Setting("credit_memos", "Set to yes to also poll sales credit memos.", SettingType.BOOLEAN),
         Setting(
             "web_orders",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
+from connectors.sdk.document_path import with_document_path
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.file_signature import (
     SIGNATURE,
@@ -216,7 +217,7 @@ class Edifact(Connector):
                     events += self._read_message(document, ignored)
                 except PayloadError as error:
                     document.line_errors.append(error)
-                errors += [_with_message_path(e, name) for e in document.line_errors]
+                errors += [with_document_path(e, name) for e in document.line_errors]
                 ignored += [f"{name} {text}" for text in document.not_understood]
         if not events and len(errors) == 1 and not ignored:
             raise errors[0]
@@ -234,10 +235,3 @@ class Edifact(Connector):
                 f"message {kind} is not supported",
             )
         return READERS[kind](document)
-
-
-def _with_message_path(error: PayloadError, path: str) -> PayloadError:
-    """Add the message to the path of an error."""
-    if path in error.path:
-        return error
-    return PayloadError(error.reason, f"{path} {error.path}".strip(), error.detail)

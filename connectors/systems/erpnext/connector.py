@@ -10,8 +10,9 @@ from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.changed_rows_polling import parse_since, poll_changed_rows
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
-from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting
+from connectors.sdk.read_each_record import read_each_record
 from connectors.sdk.request_authorization import HeaderAuthorization
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
@@ -93,21 +94,8 @@ class ERPNext(Connector):
             maximum=1000,
             label="Documents per request",
         ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.INTEGER,
-            default="5",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
-        Setting(
-            "since",
-            "The first poll ignores documents older than this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        overlap_setting(kind=SettingType.INTEGER),
+        first_poll_setting(),
     )
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
@@ -170,20 +158,14 @@ class ERPNext(Connector):
         root = load_json(message.body)
         reader = ErpNextEventReader(self.source_slug, self.parsed_settings.text("zone"))
         is_list = isinstance(root.value, list)
-        events: list[CanonicalEvent] = []
-        errors: list[PayloadError] = []
-        reasons: list[str] = []
-        for document in root.as_list() if is_list else [root]:
-            try:
-                read, reason = reader.read(document, document.required_text("doctype"))
-            except PayloadError as error:
-                errors.append(error)
-                continue
-            events += read
-            reasons += [reason] if reason else []
-        if errors and not is_list:
-            raise errors[0]
-        ignored = "" if events or errors else "; ".join(dict.fromkeys(reasons)) or "an empty list"
+        readings = read_each_record(
+            root.as_list() if is_list else [root],
+            lambda document: reader.read(document, document.required_text("doctype")),
+        )
+        if readings.errors and not is_list:
+            raise readings.errors[0]
         return ParseResult(
-            flag_if_sanitized(events, sanitized=root.was_sanitized), tuple(errors), ignored
+            flag_if_sanitized(readings.events, sanitized=root.was_sanitized),
+            tuple(readings.errors),
+            readings.ignored_because("an empty list"),
         )

@@ -16,6 +16,7 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.oauth_authorization import OAuth2Authorization
 from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -82,30 +83,9 @@ class Extensiv(Connector):
             label="Time zone of the account",
         ),
         Setting("customer_id", "Only orders of the customer with this id are polled."),
-        Setting(
-            "since",
-            "The first poll ignores orders that were not changed since this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
-        Setting(
-            "page_size",
-            "The number of orders per request.",
-            SettingType.INTEGER,
-            default="100",
-            minimum=1,
-            maximum=500,
-            label="Rows per request",
-        ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="5",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
+        first_poll_setting("orders that were not changed since this date or time"),
+        page_size_setting("orders", maximum=500),
+        overlap_setting(),
         Setting(
             "base_url",
             "The URL of the API.",

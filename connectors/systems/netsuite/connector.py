@@ -12,6 +12,7 @@ from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import IdentifierScheme
 from connectors.sdk.oauth_authorization import OAuth1Authorization
 from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -91,21 +92,8 @@ class NetSuite(Connector):
             SettingType.SCHEME_AT_ISSUER,
             label="Number range of the PO number",
         ),
-        Setting(
-            "since",
-            "The first poll ignores transactions that were not changed since this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
-        Setting(
-            "page_size",
-            "The number of transactions per request.",
-            SettingType.INTEGER,
-            default="100",
-            minimum=1,
-            maximum=1000,
-            label="Transactions per request",
-        ),
+        first_poll_setting("transactions that were not changed since this date or time"),
+        page_size_setting("transactions", label="Transactions per request"),
         Setting(
             "overlap_minutes",
             "How many minutes each poll goes back before the last one. More than an hour covers "

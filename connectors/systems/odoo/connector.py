@@ -10,6 +10,7 @@ from connectors.sdk.changed_rows_polling import parse_since, poll_changed_rows
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -113,30 +114,9 @@ class Odoo(Connector):
             default="UTC",
             label="Time zone of invoice dates",
         ),
-        Setting(
-            "page_size",
-            "The number of documents per request.",
-            SettingType.INTEGER,
-            default="100",
-            minimum=1,
-            maximum=1000,
-            label="Documents per request",
-        ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.INTEGER,
-            default="10",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
-        Setting(
-            "since",
-            "The first poll ignores documents older than this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        page_size_setting("documents", label="Documents per request"),
+        overlap_setting(10, kind=SettingType.INTEGER),
+        first_poll_setting(),
     )
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:

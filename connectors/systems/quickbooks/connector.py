@@ -9,9 +9,10 @@ from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_s
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.collection_polling import CollectionCursors
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
-from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting
+from connectors.sdk.read_each_record import read_each_record
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -106,12 +107,7 @@ class QuickBooks(Connector):
             default="UTC",
             label="Time zone of the company",
         ),
-        Setting(
-            "since",
-            "The first poll ignores transactions that were not changed since this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        first_poll_setting("transactions that were not changed since this date or time"),
         Setting(
             "page_size",
             "The number of rows per query.",
@@ -121,15 +117,7 @@ class QuickBooks(Connector):
             maximum=1000,
             label="Rows per request",
         ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="10",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
+        overlap_setting(10),
         Setting(
             "base_url",
             "The URL of the API. Sandbox companies: https://sandbox-quickbooks.api.intuit.com.",
@@ -180,21 +168,8 @@ class QuickBooks(Connector):
         if root.has_value("specversion"):
             return self._parse_cloudevents([root])
         reader = QuickBooksTransactionReader(self.parsed_settings, self.source_slug)
-        events: list[CanonicalEvent] = []
-        errors: list[PayloadError] = []
-        ignored: list[str] = []
-        for name, entity in _entities_of(root):
-            try:
-                read, reason = reader.read_events(name, entity)
-            except PayloadError as error:
-                errors.append(error)
-                continue
-            events += read
-            ignored += [reason] if reason else []
-        if len(errors) == 1 and not events and not ignored:
-            raise errors[0]
-        why = "" if events or errors else "; ".join(dict.fromkeys(ignored)) or "no transactions"
-        return ParseResult(tuple(events), tuple(errors), why)
+        readings = read_each_record(_entities_of(root), lambda each: reader.read_events(*each))
+        return readings.to_result("no transactions")
 
     def _parse_cloudevents(self, notices: Sequence[Node]) -> ParseResult:
         """`type` is qbo.invoice.updated.v1; `intuitaccountid` is the realmId; `data` is empty."""

@@ -13,6 +13,8 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.oauth_authorization import OAuth2Authorization
 from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting
+from connectors.sdk.read_each_record import read_each_record
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -132,21 +134,8 @@ class Salesforce(Connector):
             maximum=200,
             label="API version",
         ),
-        Setting(
-            "since",
-            "The first poll ignores records that were not changed since this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="5",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
+        first_poll_setting("records that were not changed since this date or time"),
+        overlap_setting(),
     )
 
     def verify(self, request: WebhookRequest, secrets: Sequence[bytes], now: datetime) -> None:
@@ -208,21 +197,8 @@ class Salesforce(Connector):
 
     def _parse_records(self, records: Sequence[tuple[str, Node]]) -> ParseResult:
         reader = SalesforceRecordReader(self.parsed_settings, self.source_slug)
-        events: list[CanonicalEvent] = []
-        errors: list[PayloadError] = []
-        ignored: list[str] = []
-        for name, record in records:
-            try:
-                read, reason = reader.read_events(name, record)
-            except PayloadError as error:
-                errors.append(error)
-                continue
-            events += read
-            ignored += [reason] if reason else []
-        if len(errors) == 1 and not events and not ignored:
-            raise errors[0]
-        why = "" if events or errors else "; ".join(dict.fromkeys(ignored)) or "no records"
-        return ParseResult(tuple(events), tuple(errors), why)
+        readings = read_each_record(records, lambda record: reader.read_events(*record))
+        return readings.to_result("no records")
 
     def _parse_change(self, payload: Node) -> ParseResult:
         """An update has only what changed, so the poll reads the record.

@@ -1,7 +1,7 @@
 """Values of OData v2 documents of SAP: dates and times, numbers with zeros, items, references."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from connectors.sdk.event_codec import format_decimal, format_rfc3339
@@ -12,6 +12,7 @@ from connectors.sdk.events import (
     ObjectKind,
     ObjectReference,
 )
+from connectors.sdk.json_dates import parse_json_date
 from connectors.sdk.payload import Node, ParkReason, PayloadError
 from connectors.sdk.timestamps import (
     ParsedTime,
@@ -21,9 +22,7 @@ from connectors.sdk.timestamps import (
     to_plausible_utc,
 )
 
-JSON_DATE = re.compile(r"/Date\((-?[0-9]{1,15})([+-][0-9]{4})?\)/")
 TIME_OF_DAY = re.compile(r"PT(?:([0-9]{1,2})H)?(?:([0-9]{1,2})M)?(?:([0-9]{1,2})(?:\.[0-9]+)?S)?")
-UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Status letters: blank is not relevant, A not yet, B in part, C completely.
 NOT_YET, PARTLY, COMPLETELY = "A", "B", "C"
 CENTS = Decimal("0.0001")
@@ -37,20 +36,13 @@ def without_leading_zeros(number: str) -> str:
 def moment_at(document: Node, key: str) -> datetime | None:
     """Return the time in `/Date(ms)/` or `/Date(ms+0000)/`; None for null.
 
-    The number counts from 1970 in UTC; the offset only names the zone of the sender. A date without
-    an offset (Edm.DateTime) is midnight. ISO 8601 is read too. Raises PayloadError.
-    https://www.odata.org/documentation/odata-version-2-0/json-format/
+    A date without an offset (Edm.DateTime) is midnight. ISO 8601 is read too. Raises PayloadError.
     """
     text, path = document.text_at(key), document.get(key).path
-    match = JSON_DATE.fullmatch(text)
-    if match is None:
-        parsed = parse_timestamp(text, path, "UTC")
-        return parsed.time if parsed else None
-    try:
-        moment = UNIX_EPOCH + timedelta(milliseconds=int(match[1]))
-    except OverflowError:
-        raise PayloadError(ParkReason.TIMESTAMP, path, "the time is out of range") from None
-    return to_plausible_utc(moment, path)
+    if moment := parse_json_date(text, path):
+        return moment
+    parsed = parse_timestamp(text, path, "UTC")
+    return parsed.time if parsed else None
 
 
 def day_at(document: Node, key: str) -> str:

@@ -1,5 +1,6 @@
 """Settings of a source: the services, the credentials, zones, and number ranges."""
 
+from connectors.sdk.poll_settings import first_poll_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
 
 SETTINGS = (
@@ -55,21 +56,8 @@ SETTINGS = (
         SettingType.BOOLEAN,
         label="Bill of lading is the tracking number",
     ),
-    Setting(
-        "since",
-        "The first poll ignores documents that were not changed since this date or time.",
-        SettingType.DATE,
-        label="First poll starts at",
-    ),
-    Setting(
-        "page_size",
-        "The number of documents per request.",
-        SettingType.INTEGER,
-        default="100",
-        minimum=1,
-        maximum=1000,
-        label="Documents per request",
-    ),
+    first_poll_setting("documents that were not changed since this date or time"),
+    page_size_setting("documents", label="Documents per request"),
     Setting(
         "overlap_minutes",
         "How many minutes each poll of orders and billing documents goes back before the last one.",

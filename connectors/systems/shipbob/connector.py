@@ -12,6 +12,7 @@ from connectors.sdk.collection_polling import CollectionCursors
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
 from connectors.sdk.request_authorization import bearer_authorization
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
@@ -99,31 +100,12 @@ class ShipBob(Connector):
             "The id of the channel whose orders are polled. Without it, all channels.",
             label="Channel id",
         ),
-        Setting(
-            "since",
-            "The first poll ignores orders that were not changed since this date or time. Without "
-            "it, it reads the last 30 days.",
-            SettingType.DATE,
-            label="First poll starts at",
+        first_poll_setting(
+            "orders that were not changed since this date or time. Without it, it reads the last "
+            "30 days"
         ),
-        Setting(
-            "page_size",
-            "The number of orders per request.",
-            SettingType.INTEGER,
-            default="250",
-            minimum=1,
-            maximum=250,
-            label="Rows per request",
-        ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="10",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
+        page_size_setting("orders", default=250, maximum=250),
+        overlap_setting(10),
         Setting(
             "base_url",
             "The URL of the API with its version. Sandbox: https://sandbox-api.shipbob.com/2026-01.",

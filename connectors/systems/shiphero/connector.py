@@ -12,6 +12,7 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
 from connectors.sdk.payload import PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -91,12 +92,8 @@ class ShipHero(Connector):
             "The refresh token of a developer user. Needed to poll.",
             SettingType.SECRET,
         ),
-        Setting(
-            "since",
-            "The first poll ignores what was not changed since this date or time. Without it, it "
-            "reads the last 30 days.",
-            SettingType.DATE,
-            label="First poll starts at",
+        first_poll_setting(
+            "what was not changed since this date or time. Without it, it reads the last 30 days"
         ),
         Setting(
             "page_size",
@@ -107,15 +104,7 @@ class ShipHero(Connector):
             maximum=100,
             label="Rows per request",
         ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="15",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
+        overlap_setting(15),
         Setting(
             "base_url",
             "The URL of the API.",

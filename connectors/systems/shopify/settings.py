@@ -2,6 +2,7 @@
 
 import re
 
+from connectors.sdk.poll_settings import first_poll_setting
 from connectors.sdk.settings import Setting, SettingType
 
 
@@ -63,10 +64,5 @@ SETTINGS: tuple[Setting, ...] = (
         default="yes",
         label="Read names of customers",
     ),
-    Setting(
-        "since",
-        "The first poll ignores orders that did not change after this date or time.",
-        SettingType.DATE,
-        label="First poll starts at",
-    ),
+    first_poll_setting("orders that did not change after this date or time"),
 )

@@ -10,6 +10,7 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -82,12 +83,7 @@ class Vendure(Connector):
             maximum=6,
             label="Decimals of amounts",
         ),
-        Setting(
-            "since",
-            "The first poll ignores orders that did not change after this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        first_poll_setting("orders that did not change after this date or time"),
         Setting("channel", "The name of the sales channel.", default="web", label="Sales channel"),
     )
     stored_headers: ClassVar[frozenset[str]] = standard_webhooks.HEADERS | {LIST}

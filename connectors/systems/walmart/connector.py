@@ -9,6 +9,7 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -73,12 +74,7 @@ class Walmart(Connector):
             label="Kinds of ship nodes",
         ),
         Setting("market", "The market of a global account, such as ca or mx.", label="Market"),
-        Setting(
-            "since",
-            "The first poll ignores what changed before this date or time (default: 30 days ago).",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        first_poll_setting("what changed before this date or time (default: 30 days ago)"),
         Setting(
             "channel", "The name of the sales channel.", default="walmart", label="Sales channel"
         ),

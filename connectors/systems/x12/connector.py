@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
+from connectors.sdk.document_path import with_document_path
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.file_signature import (
     SIGNATURE,
@@ -209,7 +210,7 @@ class X12(Connector):
                 except PayloadError as error:
                     document.line_errors.append(error)
                 errors += [
-                    _error_with_set_path(error, transaction_set.code_and_control_number_text)
+                    with_document_path(error, transaction_set.code_and_control_number_text)
                     for error in document.line_errors
                 ]
                 ignored_reasons += [
@@ -236,10 +237,3 @@ class X12(Connector):
                 f"set {code[:20]}{description} is not supported",
             )
         return READERS[code](document)
-
-
-def _error_with_set_path(error: PayloadError, path: str) -> PayloadError:
-    """Add the transaction set to the path of an error."""
-    if path in error.path:
-        return error
-    return PayloadError(error.reason, f"{path} {error.path}".strip(), error.detail)

@@ -9,9 +9,10 @@ from connectors.sdk.auth import InvalidSignature, check_base64_signature, hmac_s
 from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.collection_polling import CollectionCursors
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
-from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.oauth_authorization import OAuth2Authorization, RefreshToken
 from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
+from connectors.sdk.read_each_record import read_each_record
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -103,12 +104,7 @@ class Xero(Connector):
             default="UTC",
             label="Time zone of the organization",
         ),
-        Setting(
-            "since",
-            "The first poll ignores documents that were not changed since this date or time.",
-            SettingType.DATE,
-            label="First poll starts at",
-        ),
+        first_poll_setting("documents that were not changed since this date or time"),
         Setting(
             "payments",
             "Set to yes to also store payments as messages. They change no order: the invoice says "
@@ -116,24 +112,8 @@ class Xero(Connector):
             SettingType.BOOLEAN,
             label="Read payments",
         ),
-        Setting(
-            "page_size",
-            "The number of rows per request.",
-            SettingType.INTEGER,
-            default="100",
-            minimum=1,
-            maximum=1000,
-            label="Rows per request",
-        ),
-        Setting(
-            "overlap_minutes",
-            "How many minutes each poll goes back before the last one.",
-            SettingType.DECIMAL,
-            default="5",
-            minimum=0,
-            maximum=10_080,
-            label="Overlap of polls (minutes)",
-        ),
+        page_size_setting(),
+        overlap_setting(),
         Setting(
             "base_url",
             "The URL of the API.",
@@ -191,21 +171,7 @@ class Xero(Connector):
         if isinstance(root.get("events").value, list):
             return self._parse_notices(root)
         reader = XeroDocumentReader(self.parsed_settings, self.source_slug)
-        events: list[CanonicalEvent] = []
-        errors: list[PayloadError] = []
-        ignored: list[str] = []
-        for document in documents_of(root):
-            try:
-                read, reason = reader.read_events(document)
-            except PayloadError as error:
-                errors.append(error)
-                continue
-            events += read
-            ignored += [reason] if reason else []
-        if len(errors) == 1 and not events and not ignored:
-            raise errors[0]
-        why = "" if events or errors else "; ".join(dict.fromkeys(ignored)) or "empty list"
-        return ParseResult(tuple(events), tuple(errors), why)
+        return read_each_record(documents_of(root), reader.read_events).to_result("empty list")
 
     def _parse_notices(self, root: Node) -> ParseResult:
         """Notices have no data, and their times no zone. The poll reads what changed."""

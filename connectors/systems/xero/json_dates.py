@@ -1,43 +1,30 @@
 """Dates of the Xero API: `/Date(1539993600000+0000)/`, milliseconds of Unix time."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from connectors.sdk.payload import Node, ParkReason, PayloadError
-from connectors.sdk.timestamps import (
-    ParsedTime,
-    parse_date_as_midnight,
-    parse_timestamp,
-    to_plausible_utc,
-)
-
-JSON_DATE = re.compile(r"/Date\((-?[0-9]{1,15})([+-][0-9]{4})?\)/")
-UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from connectors.sdk.json_dates import parse_json_date
+from connectors.sdk.payload import Node
+from connectors.sdk.timestamps import ParsedTime, parse_date_as_midnight, parse_timestamp
 
 
-def parse_json_date(text: str, path: str) -> datetime | None:
-    """Parse `/Date(ms)/` or `/Date(ms+0000)/`; None for blank text.
+def parse_xero_date(text: str, path: str) -> datetime | None:
+    """Parse `/Date(ms)/`; None for blank text.
 
-    The number is always in UTC; the offset only names the zone of the sender. Xero sends +0000.
-    Older integrations answer ISO 8601, which is read too, as UTC. Raises PayloadError.
+    Xero sends the offset +0000. Older integrations answer ISO 8601, which is read too, as UTC.
+    Raises PayloadError.
     https://developer.xero.com/documentation/api/accounting/requests-and-responses
     """
     if not text:
         return None
-    match = JSON_DATE.fullmatch(text)
-    if match is None:
-        parsed = parse_timestamp(text.replace(" ", "T"), path, "UTC")
-        return parsed.time if parsed else None
-    try:
-        moment = UNIX_EPOCH + timedelta(milliseconds=int(match[1]))
-    except OverflowError:
-        raise PayloadError(ParkReason.TIMESTAMP, path, "the time is out of range") from None
-    return to_plausible_utc(moment, path)
+    if moment := parse_json_date(text, path):
+        return moment
+    parsed = parse_timestamp(text.replace(" ", "T"), path, "UTC")
+    return parsed.time if parsed else None
 
 
 def changed_at(document: Node) -> datetime | None:
     """Return `UpdatedDateUTC`, when a document was last changed."""
-    return parse_json_date(document.text_at("UpdatedDateUTC"), document.get("UpdatedDateUTC").path)
+    return parse_xero_date(document.text_at("UpdatedDateUTC"), document.get("UpdatedDateUTC").path)
 
 
 def time_of_date(document: Node, key: str, zone: str) -> ParsedTime | None:
@@ -47,7 +34,7 @@ def time_of_date(document: Node, key: str, zone: str) -> ParsedTime | None:
     change of the document, which is its plan and not what happened, gives that change time.
     """
     path = document.get(key).path
-    moment, changed = parse_json_date(document.text_at(key), path), changed_at(document)
+    moment, changed = parse_xero_date(document.text_at(key), path), changed_at(document)
     if moment is None:
         return None
     midnight = parse_date_as_midnight(f"{moment:%Y-%m-%d}", path, zone)

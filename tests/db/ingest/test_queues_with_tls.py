@@ -8,7 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.builders.amqp_broker import PASSWORD, AmqpBroker
-from tests.builders.broker_certificate import certificate_and_server_context
+from tests.builders.localhost_certificate import certificate_and_server_context
 from tests.builders.mqtt_broker import MqttBroker
 from tests.builders.queue_sources import (
     add_queue_source,

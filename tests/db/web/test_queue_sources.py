@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tests.builders.amqp_broker import PASSWORD, AmqpBroker
-from tests.builders.broker_certificate import certificate_and_server_context
+from tests.builders.localhost_certificate import certificate_and_server_context
 from tests.builders.users import signed_in
 from visibility.db.database_time import database_now
 from visibility.ingest.queue_connections import claim_due_queues, record_connected

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from visibility.ingest.record_field_changes import SETTLED_AFTER
 from visibility.models import Source, SourceField, SourceFieldChange, SourceFieldSample
 
 SHOWN_FOR = timedelta(days=28)
-# A field counts as new once the others were known for so long, and as missing after so long.
-SETTLED_AFTER = timedelta(days=1)
 MAX_OPEN_CHANGES = 200
 
 
