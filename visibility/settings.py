@@ -232,6 +232,11 @@ MESSAGE_BODY_DAYS = env_integer("MESSAGE_BODY_DAYS", default=400)
 if MESSAGE_BODY_DAYS < 0:
     raise SystemExit("MESSAGE_BODY_DAYS must be 0 (forever) or a number of days")
 
+# How many days telemetry of sources is stored.
+TELEMETRY_DAYS = env_integer("TELEMETRY_DAYS", default=30)
+if TELEMETRY_DAYS < 1:
+    raise SystemExit("TELEMETRY_DAYS must be a number of days from 1")
+
 # Private addresses that pollers may call, as host:port (for on-premises systems).
 OUTGOING_ALLOWED = env_list("OUTGOING_ALLOWED", default="")
 if DEMO and (DATA_DIR / "run" / "demo.json").is_file():

@@ -11,6 +11,7 @@ from typing import ClassVar
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.settings import ParsedSettings, Setting, parse_and_check_settings
+from connectors.sdk.telemetry import TelemetryRecord
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     PollContext,
@@ -60,12 +61,14 @@ class ParseResult:
     the message. `ignored` is the reason why a valid message has no events, or what an applied
     message says that is not understood; people read it on the message. `poll_due`: the message is
     a notice that something changed, without the change itself, so the source is polled at once.
+    `telemetry`: what the message observed besides; see `telemetry.py`.
     """
 
     events: tuple[CanonicalEvent, ...] = ()
     errors: tuple[PayloadError, ...] = ()
     ignored: str = ""
     poll_due: bool = False
+    telemetry: tuple[TelemetryRecord, ...] = ()
 
 
 class Connector(ABC):

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from connectors.sdk.connector import Connector
 from connectors.sdk.events import CanonicalEvent, EventIdentifier, IdentifierScheme
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.telemetry import TelemetryRecord
 
 ISSUER_SETTING = "number_issuers"
+Reported = TypeVar("Reported", CanonicalEvent, TelemetryRecord)
 # Numbers that systems issue to documents and shipments. A system's own ids stay its own, and
 # customers and carriers issue the others.
 ISSUED_SCHEMES = frozenset(
@@ -46,10 +49,8 @@ def parse_number_issuers(setting: str) -> dict[IdentifierScheme, str]:
     return issuers
 
 
-def with_issuers_of_setting(
-    events: Iterable[CanonicalEvent], connector: Connector
-) -> Iterator[CanonicalEvent]:
-    """The events of a message, with the issuers that the settings of the source name.
+def with_issuers_of_setting(events: Iterable[Reported], connector: Connector) -> Iterator[Reported]:
+    """The events or the telemetry of a message, with the issuers that the settings name.
 
     Only numbers that would count as the source's own, or as nobody's, get another issuer. Raises
     PayloadError if the stored setting is invalid.
@@ -63,8 +64,8 @@ def with_issuers_of_setting(
 
 
 def _with_issuers(
-    event: CanonicalEvent, issuers: Mapping[IdentifierScheme, str], source: str
-) -> CanonicalEvent:
+    event: Reported, issuers: Mapping[IdentifierScheme, str], source: str
+) -> Reported:
     def reissued(identifier: EventIdentifier) -> EventIdentifier:
         issuer = issuers.get(identifier.scheme, "")
         if not issuer or identifier.issuer not in {"", source}:

@@ -59,9 +59,12 @@ MANIFESTS = {
     "woocommerce",
 }
 RULES = {
+    "call_errors",
     "changed_fields",
     "kpi_off_limit",
     "no_tracking_scan",
+    "queue_backlog",
+    "run_failed",
     "secret_ending",
     "source_silent",
     "stuck_in_released",

@@ -9,6 +9,10 @@ from django.db.models import Min
 
 from connectors.sdk.connector import SourceRole
 from visibility.alerts.load_source_evidence import load_source_evidence
+from visibility.alerts.telemetry_of_sources import (
+    TelemetryOfSource,
+    load_telemetry_of_sources,
+)
 from visibility.db import bulk
 from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
@@ -101,9 +105,11 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     )
     evidence = load_source_evidence(sources, now)
     changed_fields = _load_changed_fields_by_source()
+    telemetry = load_telemetry_of_sources(now)
     watched = []
     for source in sources:
         known = evidence[source.pk]
+        observed = telemetry.get(source.pk, TelemetryOfSource())
         snapshot = SourceSnapshot(
             slug=source.slug,
             title=source.title,
@@ -122,6 +128,9 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             statuses=statuses.get(source.pk, ()),
             secret_ends=secret_ends_of_source(source),
             changed_fields=tuple(changed_fields.get(source.pk, ())),
+            calls=tuple(observed.calls),
+            queues=tuple(observed.queues),
+            last_runs=tuple(observed.last_runs),
         )
         watched.append(WatchedSource(source, snapshot))
     return watched

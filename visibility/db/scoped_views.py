@@ -56,6 +56,14 @@ SELECT coalesce(bool_and(covered), false) FROM (
     FROM public.visibility_eventobjectlink AS l WHERE l.event_id = $1
 ) AS link
 $$;
+CREATE FUNCTION {SCHEMA}.covers_telemetry(bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+SELECT coalesce(bool_and(covered), false) FROM (
+    SELECT {SCHEMA}.order_coverage(i.object_id) AS covered
+    FROM public.visibility_telemetrynumber AS n JOIN public.visibility_identifier AS i
+        ON i.value = n.value AND i.scheme = n.scheme AND i.issuer = n.issuer AND i.kind = n.kind
+    WHERE n.sample_id = $1
+) AS number
+$$;
 CREATE FUNCTION {SCHEMA}.similarity(text, text) RETURNS real LANGUAGE sql IMMUTABLE AS
 $$ SELECT public.similarity($1, $2) $$;
 """  # noqa: S608  # only own texts
@@ -132,6 +140,8 @@ LIMITED_TABLES = {
     "visibility_inbound_message": _exists(
         "visibility_event", f"x.message_id = t.id AND {SCHEMA}.covers_event(x.id)"
     ),
+    "visibility_telemetrysample": f"{SCHEMA}.covers_telemetry(t.id)",
+    "visibility_telemetrynumber": f"{SCHEMA}.covers_telemetry(t.sample_id)",
     "visibility_customername": "EXISTS (SELECT FROM public.visibility_order AS o"
     f" WHERE o.customer_name = t.name AND o.customer_no = t.number AND {ORDER_IN_SCOPE})",
     "visibility_customer": "t.number IN (SELECT o.customer_no FROM public.visibility_order AS o"  # noqa: S608
@@ -155,6 +165,8 @@ HIDDEN_TABLES = frozenset(
         *("visibility_sourcefieldsample", "visibility_rejectedrequestcount"),
         *("visibility_manifestsample", "visibility_requestcount"),
         "visibility_sourcefieldchange",
+        # Sums over the orders of all people.
+        *("visibility_telemetryhour", "visibility_queuehour", "visibility_telemetrykey"),
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows
@@ -183,6 +195,7 @@ FULL_TABLES = frozenset(
         *("visibility_kpitarget", "visibility_item", "visibility_unitfactor"),
         *("visibility_location", "visibility_taxjurisdiction", "visibility_termmapping"),
         *("visibility_watchedvocabulary", "visibility_source", "visibility_sourceactivity"),
+        "visibility_telemetryseries",
         *("visibility_cursor", "visibility_sourcemaintenance", "visibility_manifest"),
         *("visibility_manifestversion", "visibility_messagebodymove"),
         *("visibility_messagebodypartition", "visibility_eventcorrection"),

@@ -13,6 +13,7 @@ from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.number_issuers import with_issuers_of_setting
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.telemetry import TelemetryRecord
 from visibility.db import bulk
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.models.events import EventToStore
@@ -53,7 +54,7 @@ class ParseOutcome:
 
     A message whose body retention removed has only `stored_revision`: the highest revision of the
     events that were created from it. `poll_due`: it is a notice without data, so the source is
-    polled at once.
+    polled at once. `telemetry` is counted, also of a parked message.
     """
 
     message_id: int
@@ -62,6 +63,12 @@ class ParseOutcome:
     detail: str = ""
     stored_revision: str | None = None
     poll_due: bool = False
+    telemetry: tuple[TelemetryRecord, ...] = ()
+
+    @property
+    def is_only_telemetry(self) -> bool:
+        """Whether nothing but telemetry was in the message: once counted, it is not needed."""
+        return bool(self.telemetry) and not (self.new_events or self.reason or self.poll_due)
 
 
 def parse_message(message: StoredMessage, source: Source) -> ParseOutcome:
@@ -83,6 +90,7 @@ def parse_message_with(
         connector = build_connector()
         parsed = connector.parse(RawMessage(body, message.headers, message.received_at))
         events = tuple(with_issuers_of_setting(parsed.events, connector))
+        telemetry = tuple(with_issuers_of_setting(parsed.telemetry, connector))
     except PayloadError as error:
         if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
             return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
@@ -95,7 +103,9 @@ def parse_message_with(
         return ParseOutcome(
             message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
         )
-    return _validate_events_and_build_outcome(message, replace(parsed, events=events))
+    return _validate_events_and_build_outcome(
+        message, replace(parsed, events=events, telemetry=telemetry)
+    )
 
 
 def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:
@@ -110,12 +120,15 @@ def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResu
     if errors:
         first, more = errors[0], len(errors) - 1
         detail = _format_error_path_and_detail(first) + (f" (and {more} more)" if more else "")
-        return ParseOutcome(message.id, new_events, first.reason, detail)
+        return ParseOutcome(
+            message.id, new_events, first.reason, detail, telemetry=parsed.telemetry
+        )
     return ParseOutcome(
         message.id,
         new_events,
         detail=f"ignored: {parsed.ignored}"[:500] * bool(parsed.ignored),
         poll_due=parsed.poll_due,
+        telemetry=parsed.telemetry,
     )
 
 

@@ -128,6 +128,14 @@ from visibility.models.sources_and_messages import (
     UnusableSource,
 )
 from visibility.models.teams import Team, find_or_create_team
+from visibility.models.telemetry import (
+    QueueHour,
+    TelemetryHour,
+    TelemetryKey,
+    TelemetryNumber,
+    TelemetrySample,
+    TelemetrySeries,
+)
 from visibility.models.tracking_links import TrackingLink
 from visibility.models.tracking_subscribers import TrackingSubscriber
 
@@ -228,6 +236,7 @@ __all__ = [
     "PersonScope",
     "PollRound",
     "QueueConnection",
+    "QueueHour",
     "RefoldRequest",
     "RejectedRequestCount",
     "RequestCount",
@@ -254,6 +263,11 @@ __all__ = [
     "Subscription",
     "TaxJurisdiction",
     "Team",
+    "TelemetryHour",
+    "TelemetryKey",
+    "TelemetryNumber",
+    "TelemetrySample",
+    "TelemetrySeries",
     "TermKind",
     "TermMapping",
     "TermUsage",

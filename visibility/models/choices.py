@@ -10,6 +10,7 @@ from enum import Enum
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import EventType, IdentifierScheme, ObjectKind
 from connectors.sdk.payload import ParkReason
+from connectors.sdk.telemetry import TelemetryKind, TelemetryResult
 from visibility.timeline.model import MilestoneCode, Status
 from visibility.timeline.state_and_flag_enums import ComparedField, LineState
 
@@ -38,6 +39,14 @@ def event_types() -> Choices:
 
 def parking_reasons() -> Choices:
     return _choices_from_enum(ParkReason)
+
+
+def telemetry_kinds() -> Choices:
+    return _choices_from_enum(TelemetryKind)
+
+
+def telemetry_results() -> Choices:
+    return _choices_from_enum(TelemetryResult)
 
 
 def order_statuses() -> Choices:

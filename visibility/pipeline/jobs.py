@@ -89,6 +89,13 @@ JOBS: tuple[Job, ...] = (
         every=3600,
         fallback=False,
     ),
+    Job(
+        "delete_old_telemetry",
+        f"{_RECORDS}.delete_old_telemetry",
+        every=3600,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
     Job("delete_old_throttles", f"{_RECORDS}.delete_old_throttles", every=3600, fallback=False),
     Job("make_partitions", f"{_RECORDS}.make_partitions", every=3600, fallback=False),
     # These read many rows: they share the queue of the imports, so that orders never wait.

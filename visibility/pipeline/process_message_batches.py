@@ -19,11 +19,21 @@ from visibility.ingest import (
 from visibility.ingest.message_shapes import UnknownShape, find_unknown_shapes
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.ingest.record_field_changes import record_unknown_shapes
+from visibility.ingest.store_telemetry import store_telemetry
 from visibility.notify.publish_change_number import broadcast_change_number
-from visibility.pipeline import exit_on_timeout
+from visibility.pipeline import exit_on_timeout, settle_messages
 from visibility.pipeline.park_messages_without_body import park_messages_without_body
 from visibility.pipeline.refold_orders import RefoldFailed, refold_orders_of_objects_if_free
+from visibility.pipeline.settle_messages import (
+    park_messages,
+    record_failure_and_postpone,
+    release_claimed_messages,
+)
 from visibility.pipeline.shutdown_flag import stopping
+from visibility.pipeline.telemetry_of_messages import (
+    received_telemetry_of_messages,
+    remove_counted_messages,
+)
 from visibility.storage import configuration_cache, published_manifests
 from visibility.storage.refold_queue import enqueue_refolds
 
@@ -68,13 +78,6 @@ SELECT EXISTS (SELECT FROM visibility_inbound_message
 BACKLOG_RANGE = """
 SELECT min(id), max(id) FROM visibility_inbound_message WHERE state = 'waiting' AND attempts = 0
 """
-# A database outage does not count as an attempt.
-RELEASE = """
-UPDATE visibility_inbound_message m
-SET attempts = m.attempts - 1, next_attempt_at = clock_timestamp() + interval '5 seconds'
-FROM unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
-WHERE m.id = t.id AND m.attempts = t.attempts AND m.state = 'waiting'
-"""
 LOCK_CLAIMED = """
 SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers,
     coalesce(m.body, b.body),
@@ -86,12 +89,6 @@ JOIN unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
     ON t.id = m.id AND t.attempts = m.attempts
 LEFT JOIN visibility_message_body b ON b.message_id = m.id AND b.received_at = m.received_at
 WHERE m.state = 'waiting' ORDER BY m.id FOR UPDATE OF m
-"""
-SETTLE = """
-UPDATE visibility_inbound_message m
-SET state = CASE WHEN t.reason = '' THEN 'applied' ELSE 'parked' END,
-    reason = t.reason, detail = t.detail, processed_at = clock_timestamp()
-FROM unnest(%s::bigint[], %b::text[], %b::text[]) AS t (id, reason, detail) WHERE m.id = t.id
 """
 
 
@@ -153,7 +150,7 @@ def claim_parse_and_correlate_messages(
         return 0
     exhausted = [message_id for message_id, tried in claimed if tried > MAX_ATTEMPTS]
     if exhausted:
-        _park_messages(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
+        park_messages(exhausted, ParkReason.CRASH, f"Processing failed {MAX_ATTEMPTS} times.")
     remaining = [pair for pair in claimed if pair[1] <= MAX_ATTEMPTS]
     is_live = len(remaining) <= MAX_LIVE_MESSAGES
     with bulk.switch_prepared_statements(enabled=is_live):
@@ -192,18 +189,18 @@ def _process_with_bisection(claimed: Sequence[tuple[int, int]], *, refold: bool 
                 raise
             log.info("batch_retried", messages=len(claimed), attempt=attempt, error=str(error))
             if attempt == 3 and _is_transient_database_error(error):
-                _release_claimed_messages(claimed)
+                release_claimed_messages(claimed)
                 return 0
             time.sleep(0.02 * 2**attempt)
         except record_merges_and_move_alerts.MergeTooLarge as error:
             if len(claimed) == 1:
-                _park_messages([claimed[0][0]], ParkReason.JOIN_TOO_LARGE, str(error))
+                park_messages([claimed[0][0]], ParkReason.JOIN_TOO_LARGE, str(error))
                 return 1
             break
         except Exception as error:  # recorded on the message; the others go on
             if len(claimed) == 1:
                 log.exception("message_failed", message=claimed[0][0])
-                _record_failure_and_postpone(claimed[0][0], f"{type(error).__name__}: {error}")
+                record_failure_and_postpone(claimed[0][0], f"{type(error).__name__}: {error}")
                 return 0
             break
     if len(claimed) == 1:
@@ -215,12 +212,6 @@ def _process_with_bisection(claimed: Sequence[tuple[int, int]], *, refold: bool 
 def _is_transient_database_error(error: Exception) -> bool:
     """Whether the database failed, and not a message."""
     return (getattr(error.__cause__, "sqlstate", None) or "08")[:2] in TRANSIENT_SQLSTATES
-
-
-def _release_claimed_messages(claimed: Sequence[tuple[int, int]]) -> None:
-    """Return messages to the queue without counting the attempt."""
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(RELEASE, [[c[0] for c in claimed], [c[1] for c in claimed]])
 
 
 def _parse_correlate_and_settle_messages(
@@ -253,8 +244,12 @@ def _process_locked_messages(
             parse_messages_and_pick_versions.parse_message(raw, sources[raw.source_id])
             for raw in raws
         ]
+    telemetry = received_telemetry_of_messages(raws, readings)
+    counted_ids = remove_counted_messages(raws, readings)
+    received, parsed = raws, readings
+    raws = [raw for raw in received if raw.id not in counted_ids]
     readings, losers = parse_messages_and_pick_versions.pick_effective_message_versions(
-        raws, readings
+        raws, [reading for reading in parsed if reading.message_id not in counted_ids]
     )
     store_and_link_events.supersede_events_of_messages(losers)
     drafts = [draft for reading in readings for draft in reading.new_events]
@@ -267,33 +262,20 @@ def _process_locked_messages(
     if changes is None:
         enqueue_refolds(touched)
     last_writes.add(
-        SETTLE,
+        settle_messages.SETTLE,
         [r.message_id for r in readings],
         [r.reason.value if r.reason else "" for r in readings],
         [r.detail for r in readings],
     )
-    record_source_activity.add_writes_of_source_activity(last_writes, raws, readings)
+    counted = [reading for reading in parsed if reading.message_id in counted_ids]
+    record_source_activity.add_writes_of_source_activity(
+        last_writes, received, [*readings, *counted]
+    )
     poll_notices.add_writes_of_poll_requests(last_writes, raws, readings)
+    store_telemetry(telemetry)
     try:
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:
         raise RefoldFailed from error
     shapes = find_unknown_shapes(raws, readings)
-    return SettledCountAndChanges(len(raws), number, list(changes or ()), shapes)
-
-
-def _park_messages(message_ids: Sequence[int], reason: ParkReason, detail: str) -> None:
-    with bulk.server_bound_cursor() as cursor:
-        ids = list(message_ids)
-        cursor.execute(SETTLE, [ids, [reason.value] * len(ids), [detail] * len(ids)])
-
-
-def _record_failure_and_postpone(message_id: int, error: str) -> None:
-    """Record a failure that may pass; the message is tried again, later each time."""
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(
-            "UPDATE visibility_inbound_message SET detail = %s, next_attempt_at = "
-            "clock_timestamp() + make_interval(secs => least(2 ^ attempts, 60) * (1 + random())) "
-            "WHERE id = %s AND state = 'waiting'",
-            [error[:500], message_id],
-        )
+    return SettledCountAndChanges(len(received), number, list(changes or ()), shapes)

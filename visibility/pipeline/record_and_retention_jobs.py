@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import connection
 
 from visibility.db.database_time import database_now
+from visibility.ingest import delete_old_telemetry as old_telemetry
 from visibility.ingest import (
     limited_requests,
     message_body_retention,
@@ -42,6 +43,11 @@ def delete_old_poll_rounds() -> int:
     now = database_now()
     deleted = limited_requests.delete_old_request_counts(now=now)
     return deleted + source_failures.delete_old_poll_rounds(now=now)
+
+
+def delete_old_telemetry() -> int:
+    """Delete telemetry beyond its retention period and limits; return how many rows."""
+    return old_telemetry.delete_old_telemetry(now=database_now(), days=settings.TELEMETRY_DAYS)
 
 
 def record_message_fields() -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
+from visibility.sla.observed_telemetry import FinishedRun, ObservedCalls, ObservedQueue
 from visibility.sla.secret_end import SecretEnd
 from visibility.sla.source_evidence import EventTypeActivity
 
@@ -64,3 +65,6 @@ class SourceSnapshot:
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()
     secret_ends: tuple[SecretEnd, ...] = ()
     changed_fields: tuple[ChangedFields, ...] = ()
+    calls: tuple[ObservedCalls, ...] = ()
+    queues: tuple[ObservedQueue, ...] = ()
+    last_runs: tuple[FinishedRun, ...] = ()

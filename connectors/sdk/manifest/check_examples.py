@@ -56,6 +56,7 @@ def _run_example_and_describe_failure(
         types = tuple(
             validate_and_flag_event(event, received_at).type.value for event in parsed.events
         )
+        types += tuple(record.kind.value for record in parsed.telemetry)
     except PayloadError as error:
         return _describe_difference_or_empty("parked", example.parked, str(error))
     return _mismatch_with_example_sentence(example, parsed, types)

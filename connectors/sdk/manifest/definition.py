@@ -23,6 +23,7 @@ from connectors.sdk.manifest.operators import (
 )
 from connectors.sdk.manifest.paths import Path, ScalarReadingRules, Template
 from connectors.sdk.manifest.sql_rule import SqlRule
+from connectors.sdk.manifest.telemetry_rule import TelemetryRule
 from connectors.sdk.manifest.webhook_rule import WebhookRule
 from connectors.sdk.settings import Setting
 
@@ -252,5 +253,6 @@ class ManifestDefinition:
     objects: tuple[ObjectRule, ...] = ()
     attributes: Mapping[Attribute, AttributeRule] = field(default_factory=dict)
     lines: LinesRule | None = None
+    telemetry: tuple[TelemetryRule, ...] = ()
     codes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.event_builder import build_event, flag_if_sanitized
@@ -15,18 +14,17 @@ from connectors.sdk.events import (
     EventType,
     Flag,
     IdentifierScheme,
-    Measure,
     ObjectReference,
 )
 from connectors.sdk.manifest.definition import (
     AttributeRule,
     EventRule,
     IdentifierRule,
-    LinesRule,
     ManifestDefinition,
     ObjectRule,
 )
 from connectors.sdk.manifest.operators import TimeOperator, ValueOperator, read_number
+from connectors.sdk.manifest.order_lines import add_quantities_of_repeated_line, build_line
 from connectors.sdk.manifest.paths import Scope, parse_path
 from connectors.sdk.manifest.read_records_of_message import read_records
 from connectors.sdk.manifest.time_limit import raise_if_time_is_up
@@ -37,6 +35,7 @@ from connectors.sdk.placeholders_and_issuers import (
     usual_issuer,
 )
 from connectors.sdk.settings import ParsedSettings
+from connectors.sdk.telemetry import TelemetryRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ class Interpreter:
         records = read_records(self.manifest.read, message.body, self.texts)
         raise_if_time_is_up()
         events: list[CanonicalEvent] = []
+        telemetry: list[TelemetryRecord] = []
         errors = list(records.errors)
         ignored: list[str] = []
         for scope in records.scopes:
@@ -63,7 +63,11 @@ class Interpreter:
                 if reason := self._ignore_reason(scope):
                     ignored.append(reason)
                 else:
-                    events += self._events_of_record(scope)
+                    objects = tuple(self._object_references(scope))
+                    observed = self._telemetry_of_record(scope, objects, message.headers)
+                    if self.manifest.events and (objects or not observed):
+                        events += self._events_of_record(scope, objects)
+                    telemetry += observed
             except PayloadError as error:
                 errors.append(error)
         if errors and not records.is_list:
@@ -71,13 +75,23 @@ class Interpreter:
         sanitized = records.was_sanitized or bool(
             records.document and records.document.was_sanitized
         )
-        if not events and not errors and not ignored:
+        if not (events or telemetry or errors or ignored):
             ignored.append("the message has no events")
         return ParseResult(
             flag_if_sanitized(events, sanitized=sanitized),
             tuple(errors),
-            "" if events or errors else "; ".join(dict.fromkeys(ignored)),
+            "" if events or telemetry or errors else "; ".join(dict.fromkeys(ignored)),
+            telemetry=tuple(telemetry),
         )
+
+    def _telemetry_of_record(
+        self, scope: Scope, objects: tuple[ObjectReference, ...], headers: Mapping[str, str]
+    ) -> list[TelemetryRecord]:
+        return [
+            record
+            for rule in self.manifest.telemetry
+            for record in rule.records(scope, objects, headers)
+        ]
 
     def _notice_reason(self, message: RawMessage) -> str:
         """Why the message has no events, if it only says that something changed."""
@@ -95,10 +109,11 @@ class Interpreter:
                 return rule.reason
         return ""
 
-    def _events_of_record(self, scope: Scope) -> list[CanonicalEvent]:
+    def _events_of_record(
+        self, scope: Scope, objects: Sequence[ObjectReference]
+    ) -> list[CanonicalEvent]:
         if self.manifest.read.envelope and not isinstance(scope.node.value, dict):
             raise PayloadError(ParkReason.SCHEMA, scope.node.path or "$", "expected an object")
-        objects = tuple(self._object_references(scope))
         if not objects:
             detail = "the record has no number of an order, shipment, package, invoice or return"
             raise PayloadError(ParkReason.REFERENCE, scope.node.path or "$", detail)
@@ -239,50 +254,14 @@ class Interpreter:
             }
             if not allows_negative and any(quantity < 0 for quantity in quantities.values()):
                 raise PayloadError(ParkReason.QUANTITY, scope.node.path, "a quantity is negative")
-            line = _build_line(lines_rule, scope, quantities)
+            line = build_line(lines_rule, scope, quantities)
             if line.line_id in lines and not rule.sums_lines:
                 detail = f"duplicate line {line.line_id[:40]!r}"
                 raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
-            lines[line.line_id] = _add_quantities_of_repeated_line(
+            lines[line.line_id] = add_quantities_of_repeated_line(
                 lines.get(line.line_id), line, scope
             )
         return list(lines.values())
-
-
-def _build_line(rule: LinesRule, scope: Scope, quantities: Mapping[Measure, Decimal]) -> EventLine:
-    line_id = rule.line_id.evaluate(scope)
-    if not line_id:
-        raise PayloadError(ParkReason.SCHEMA, scope.node.path, "the line has no id")
-    return EventLine(
-        line_id=line_id,
-        sku=_optional_text(rule.sku, scope),
-        description=_optional_text(rule.description, scope),
-        unit=_optional_text(rule.unit, scope) or "EA",
-        price=read_number(rule.price, scope) if rule.price else None,
-        quantities=quantities,
-        is_goods=rule.goods_condition.holds(scope),
-    )
-
-
-def _add_quantities_of_repeated_line(
-    existing: EventLine | None, line: EventLine, scope: Scope
-) -> EventLine:
-    """Add the quantities of a line that appears again, such as in another carton."""
-    if existing is None:
-        return line
-    if (existing.sku, existing.unit) != (line.sku, line.unit):
-        detail = f"line {line.line_id[:40]!r} appears with another item or unit"
-        raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
-    zero = Decimal(0)
-    measures = dict.fromkeys((*existing.quantities, *line.quantities))
-    quantities = {
-        m: existing.quantities.get(m, zero) + line.quantities.get(m, zero) for m in measures
-    }
-    return replace(existing, quantities=quantities)
-
-
-def _optional_text(value: ValueOperator | None, scope: Scope) -> str:
-    return value.evaluate(scope) if value else ""
 
 
 def _revision(rule: ValueOperator | TimeOperator | None, scope: Scope) -> str:

@@ -33,9 +33,11 @@ CREDENTIALS = {
 
 def report_lint_problems(parser: OperatorParser, data: Mapping[str, Any]) -> None:
     """Report everything that would read messages wrongly."""
-    for index, event in enumerate(data["events"]):
+    for index, event in enumerate(data.get("events", [])):
         _check_event_key_time_and_scope(parser, event, data, ("events", index))
-    if not any(name in data for name in OBJECTS):
+    if not {"events", "telemetry"} & data.keys():
+        parser.report((), "the messages have no events; give events or telemetry")
+    if "events" in data and not any(name in data for name in OBJECTS):
         parser.report((), f"the messages refer to nothing; give one of {', '.join(OBJECTS)}")
     _check_date_attributes_have_zone(parser, data.get("attributes", {}), ("attributes",))
     _check_condition_codes_are_declared(parser, data)
@@ -143,7 +145,7 @@ def _check_condition_codes_are_declared(parser: OperatorParser, data: Mapping[st
 
 
 def _event_conditions(data: Mapping[str, Any]) -> Iterator[tuple[Position, Any]]:
-    for index, event in enumerate(data["events"]):
+    for index, event in enumerate(data.get("events", [])):
         if "if" in event and "for" not in event:
             yield ("events", index, "if"), event["if"]
 

@@ -32,6 +32,7 @@ from connectors.sdk.manifest.problems import (
 from connectors.sdk.manifest.read_parser import parse_read
 from connectors.sdk.manifest.schema import SCHEMA
 from connectors.sdk.manifest.sql_parser import parse_sql
+from connectors.sdk.manifest.telemetry_rule_parser import parse_telemetry_rules
 from connectors.sdk.manifest.webhook_and_poll_parser import parse_poll, parse_webhook
 from connectors.sdk.manifest.yaml_reader import YamlDocument, read_yaml
 from connectors.sdk.settings import Setting, SettingType, parse_value
@@ -121,8 +122,9 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         lines=_parse_lines(parser, data["lines"]) if "lines" in data else None,
         events=tuple(
             _parse_event(parser, item, data.get("attributes", {}), ("events", i))
-            for i, item in enumerate(data["events"])
+            for i, item in enumerate(data.get("events", []))
         ),
+        telemetry=parse_telemetry_rules(parser, data),
         codes={path: frozenset(texts) for path, texts in data.get("codes", {}).items()},
         examples=tuple(_parse_example(item) for item in data["examples"]),
     )

@@ -16,7 +16,9 @@ from connectors.sdk.manifest.schema_elements import (
     closed_object_schema,
 )
 from connectors.sdk.manifest.sql_parser import SQL
+from connectors.sdk.manifest.telemetry_rule import MEMBERS
 from connectors.sdk.settings import SettingType
+from connectors.sdk.telemetry import TelemetryKind
 
 
 def _object_schema_with_allowed_names(names: Any, value: Any) -> dict[str, Any]:
@@ -109,6 +111,19 @@ EVENT = closed_object_schema(
     },
     "type",
     "key",
+)
+TELEMETRY = closed_object_schema(
+    {
+        "type": {"enum": [kind.value for kind in TelemetryKind]},
+        "if": CONDITION,
+        "for": TEXT,
+        "key": TEXT,
+        "at": TIME,
+        "values": _object_schema_with_allowed_names(MEMBERS, VALUE_OR_TIME),
+    },
+    "type",
+    "key",
+    "values",
 )
 HMAC = {
     "hmac": {"enum": ["sha1", "sha256", "sha512"]},
@@ -243,6 +258,7 @@ SCHEMA: Mapping[str, Any] = {
             "attributes": ATTRIBUTES,
             "lines": LINES,
             "events": {"type": "array", "items": EVENT, "minItems": 1},
+            "telemetry": {"type": "array", "items": TELEMETRY, "minItems": 1},
             "codes": {"type": "object", "additionalProperties": {"type": "array", "items": TEXT}},
             "examples": {"type": "array", "items": EXAMPLE, "minItems": 1, "maxItems": 200},
         },
@@ -253,7 +269,6 @@ SCHEMA: Mapping[str, Any] = {
         "description",
         "receive",
         "read",
-        "events",
         "examples",
     ),
     "$defs": {"value": closed_object_schema(VALUE_MEMBERS, kind=["string", "object"])},

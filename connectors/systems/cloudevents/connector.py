@@ -1,26 +1,30 @@
 """CloudEvents 1.0 over HTTP: structured, binary and batched mode, and JSON lines."""
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
-from connectors.sdk import event_parser, standard_webhooks
+from connectors.sdk import event_parser, standard_webhooks, telemetry_parser
 from connectors.sdk import trace_context as trace
 from connectors.sdk.auth import build_bearer_header
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.parse_event_references import parse_references
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
 from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.telemetry import TelemetryRecord
 from connectors.sdk.timestamps import parse_timestamp
 from connectors.sdk.webhook_and_poll_types import WebhookRequest, WebhookResponse
+from connectors.systems.cloudevents.decode_event import (
+    decode_header,
+    parse_json_data,
+    structured_mode_data,
+)
 
 # Larger documents are parsed again instead of cached.
 MAX_CACHED_BYTES = 65_536
+ParsedEvent = CanonicalEvent | TelemetryRecord
 ATTRIBUTES = ("specversion", "id", "source", "type", "time", "subject", "dataschema")
 
 
@@ -116,7 +120,7 @@ class CloudEvents(Connector):
         """Return source and id of a single event; "" for a batch."""
         headers = request.headers
         if headers.get("ce-id") and headers.get("ce-source"):
-            sender, event_id = (_decode_header(headers[n]) for n in ("ce-source", "ce-id"))
+            sender, event_id = (decode_header(headers[n]) for n in ("ce-source", "ce-id"))
             return f"{sender} {event_id}"
         try:
             root = self._parse_cached_json(request.body)
@@ -127,7 +131,7 @@ class CloudEvents(Connector):
     def event_trace_headers(self, request: WebhookRequest) -> Mapping[str, str]:
         """Return the distributed-tracing attributes from the headers or the event."""
         names = (trace.EVENT_TRACEPARENT_HEADER, trace.EVENT_TRACESTATE_HEADER)
-        given = {n: _decode_header(request.headers[n]) for n in names if n in request.headers}
+        given = {n: decode_header(request.headers[n]) for n in names if n in request.headers}
         if given or b'"traceparent"' not in request.body:
             return given
         try:
@@ -145,20 +149,29 @@ class CloudEvents(Connector):
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse each event separately, so that an invalid event does not affect the others."""
         events: list[CanonicalEvent] = []
+        telemetry: list[TelemetryRecord] = []
         errors: list[PayloadError] = []
         readers = list(self._yield_parser_per_event(message))
         for reader in readers:
             try:
-                events.append(reader())
+                parsed = reader()
             except PayloadError as error:
                 errors.append(error)
+                continue
+            if isinstance(parsed, TelemetryRecord):
+                telemetry.append(parsed)
+            else:
+                events.append(parsed)
         if len(readers) == 1 and errors:
             raise errors[0]
-        return ParseResult(tuple(events), tuple(errors), "" if readers else "empty batch")
+        return ParseResult(
+            tuple(events),
+            tuple(errors),
+            "" if readers else "empty batch",
+            telemetry=tuple(telemetry),
+        )
 
-    def _yield_parser_per_event(
-        self, message: RawMessage
-    ) -> Iterator[Callable[[], CanonicalEvent]]:
+    def _yield_parser_per_event(self, message: RawMessage) -> Iterator[Callable[[], ParsedEvent]]:
         """Yield one callable per event, so that each can fail alone.
 
         A JSON array is a batch, whatever its content type.
@@ -169,11 +182,11 @@ class CloudEvents(Connector):
         if message.headers.get("content-type", "").partition(";")[0] == "application/x-ndjson":
             for line_number, line in enumerate(message.body.splitlines(), 1):
                 if line.strip():
-                    yield partial(self._parse_json_line, line, line_number)
+                    yield partial(self._parse_json_line, line, line_number, message.headers)
             return
         root = self._parse_cached_json(message.body)
         for node in root.as_list() if isinstance(root.value, list) else [root]:
-            yield partial(self._parse_event, node, node)
+            yield partial(self._parse_event, node, node, message.headers)
 
     def _parse_cached_json(self, body: bytes) -> Node:
         """Parse the body. The last result is cached: key, trace and events use the same bytes."""
@@ -183,22 +196,28 @@ class CloudEvents(Connector):
             self._cached_document = cached if len(body) < MAX_CACHED_BYTES else None
         return Node(cached[1], "", [False])
 
-    def _parse_json_line(self, line: bytes, line_number: int) -> CanonicalEvent:
+    def _parse_json_line(
+        self, line: bytes, line_number: int, headers: Mapping[str, str]
+    ) -> ParsedEvent:
         try:
             root = self._parse_cached_json(line)
-            return self._parse_event(root, root)
+            return self._parse_event(root, root, headers)
         except PayloadError as error:
             path = f"line {line_number} {error.path}".strip()
             raise PayloadError(error.reason, path, error.detail) from None
 
-    def _parse_binary_mode_event(self, message: RawMessage) -> CanonicalEvent:
+    def _parse_binary_mode_event(self, message: RawMessage) -> ParsedEvent:
         """Parse binary mode: encoded attributes in `ce-` headers, the body is the data."""
-        attributes = {n: _decode_header(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
+        attributes = {n: decode_header(message.headers.get(f"ce-{n}", "")) for n in ATTRIBUTES}
         content = message.headers.get("content-type", "")
         envelope = Node({n: t for n, t in attributes.items() if t}, "", [False])
-        return self._parse_event(envelope, lambda: _parse_json_data(message.body, content))
+        return self._parse_event(
+            envelope, lambda: parse_json_data(message.body, content), message.headers
+        )
 
-    def _parse_event(self, envelope: Node, data: Node | Callable[[], Node]) -> CanonicalEvent:
+    def _parse_event(
+        self, envelope: Node, data: Node | Callable[[], Node], headers: Mapping[str, str]
+    ) -> ParsedEvent:
         if not isinstance(envelope.value, dict):
             raise PayloadError(ParkReason.SCHEMA, envelope.path or "$", "expected an event object")
         version = envelope.required_text("specversion")
@@ -210,55 +229,39 @@ class CloudEvents(Connector):
             )
         time, path = envelope.get("time"), envelope.get("type").path
         try:
-            data_node = _structured_mode_data(data) if isinstance(data, Node) else data()
+            data_node = structured_mode_data(data) if isinstance(data, Node) else data()
         except PayloadError:
             if event_parser.event_type_of_name_or_none(type_name, self.parsed_settings) is None:
                 raise event_parser.unknown_type_without_object_error(type_name, path) from None
             raise
+        zone = self.parsed_settings.text("zone") or None
+        at = parse_timestamp(time.as_text(), time.path, zone)
+        prefix = self.parsed_settings.text("prefix")
+        if observed := telemetry_parser.telemetry_kind_of_name_or_none(type_name, prefix):
+            return telemetry_parser.parse_telemetry(
+                data_node,
+                kind=observed,
+                key=f"{sender} {event_id}",
+                at=at,
+                zone=zone,
+                objects=parse_references(
+                    data_node, self.parsed_settings, self.source_slug, credit=False
+                ).objects,
+                headers=_trace_headers_of_event(envelope) or headers,
+            )
         return event_parser.parse_event(
             data_node,
             type_name=type_name,
             path=path,
             key=event_id,
-            at=parse_timestamp(
-                time.as_text(), time.path, self.parsed_settings.text("zone") or None
-            ),
+            at=at,
             settings=self.parsed_settings,
             source=self.source_slug,
             key_prefix=f"{sender} ",
         )
 
 
-def _decode_header(text: str) -> str:
-    """Decode an attribute: first a double-quoted string (RFC 9110), then percent-encoding.
-
-    CloudEvents HTTP binding 1.0.2, section 3.1.3.2: senders of older versions quote values.
-    """
-    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
-        text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    return unquote(text)
-
-
-def _parse_json_data(data: bytes, content_type: str) -> Node:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise PayloadError(ParkReason.MEDIA, "data", f"data has type {kind[:80]}, expected JSON")
-    return load_json(data)
-
-
-def _structured_mode_data(event: Node) -> Node:
-    """Return `data`, or decoded `data_base64`."""
-    content_type = event.text_at("datacontenttype")
-    if event.has_value("data_base64"):
-        node = event.get("data_base64")
-        try:
-            raw = base64.b64decode(node.as_text().encode(), validate=True)
-        except binascii.Error:
-            raise PayloadError(ParkReason.ENCODING, node.path, "not valid base64") from None
-        return _parse_json_data(raw, content_type)
-    data = event.get("data")
-    if isinstance(data.value, str):
-        raise PayloadError(
-            ParkReason.MEDIA, data.path, f"data has type {content_type or 'text'}, expected JSON"
-        )
-    return data
+def _trace_headers_of_event(envelope: Node) -> Mapping[str, str]:
+    """The trace of one event of a batch; empty if it has none of its own."""
+    text = envelope.text_at("traceparent")
+    return {trace.EVENT_TRACEPARENT_HEADER: text} if text else {}

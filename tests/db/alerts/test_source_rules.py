@@ -47,7 +47,10 @@ def test_sweep_creates_the_rules_about_sources_once(wms: Source, now: datetime) 
     sweep(now=now)
     rows = SlaRule.objects.exclude(kind="stuck_in_released").order_by("kind")
     assert [(r.kind, r.severity, r.team) for r in rows.filter(enabled=True)] == [
+        ("call_errors", "high", "Integration"),
         ("changed_fields", "medium", "Integration"),
+        ("queue_backlog", "high", "Integration"),
+        ("run_failed", "medium", "Integration"),
         ("secret_ending", "high", "Integration"),
         ("source_silent", "high", "Integration"),
         ("unmapped_status", "medium", "Integration"),

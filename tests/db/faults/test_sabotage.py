@@ -14,7 +14,7 @@ from visibility.db import change_feed
 from visibility.ingest import insert_messages
 from visibility.models import Source
 from visibility.operations import invariants
-from visibility.pipeline import job_functions, process_message_batches
+from visibility.pipeline import job_functions, process_message_batches, settle_messages
 from visibility.timeline import fold
 from visibility.web.live import hub
 
@@ -85,7 +85,7 @@ def no_skip_locked(patch: Patch) -> None:
 
 
 def messages_never_settled(patch: Patch) -> None:
-    patch.setattr(process_message_batches, "SETTLE", process_message_batches.SETTLE + " AND false")
+    patch.setattr(settle_messages, "SETTLE", settle_messages.SETTLE + " AND false")
 
 
 def last_event_wins(patch: Patch) -> None:

@@ -32,7 +32,10 @@ from visibility.screens.alerts.mentions import history_with_mentions
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
+from visibility.sla.rules.call_errors import CallErrors
 from visibility.sla.rules.changed_fields import ChangedMessageFields
+from visibility.sla.rules.queue_backlog import QueueBacklog
+from visibility.sla.rules.run_failed import RunFailed
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -120,6 +123,11 @@ class AlertDetail:
     def has_changed_fields(self) -> bool:
         """Whether the alert is about changed fields of messages."""
         return self.alert.kind == ChangedMessageFields.code
+
+    @property
+    def is_about_telemetry(self) -> bool:
+        """Whether the alert is about calls, runs or a queue that a source observed."""
+        return self.alert.kind in {CallErrors.code, QueueBacklog.code, RunFailed.code}
 
     @property
     def unmapped_status(self) -> str:

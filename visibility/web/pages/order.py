@@ -30,6 +30,7 @@ from visibility.screens.orders import (
     swimlane_closed_time,
 )
 from visibility.screens.setup.demo_tour import TOUR_PO
+from visibility.screens.telemetry.order_calls import count_order_calls
 from visibility.storage.organization import organization_time_zone
 from visibility.timeline import Timeline
 from visibility.timeline.status_answer import STATUS_LABELS, status_answer
@@ -52,6 +53,7 @@ TABS = (
     ("shipments", "Shipments"),
     ("money", "Billing"),
     ("discrepancies", "Discrepancies"),
+    ("calls", "Calls and runs"),
     ("lineage", "Data trail"),
     ("notes", "Notes"),
 )
@@ -169,7 +171,11 @@ def order_view(request: HttpRequest, order_id: int) -> HttpResponseBase:
         "may_see_raw": Permission.MESSAGE_BODIES in granted,
         "tab": tab,
         "tabs": _tabs(
-            timeline, back, conflicts=len(conflicts), notes=note_page.total if contacts else 0
+            timeline,
+            back,
+            conflicts=len(conflicts),
+            notes=note_page.total if contacts else 0,
+            calls=count_order_calls(order.pk, until=known_at),
         ),
         "event": selected_event_context(request, read),
         "exports": exports.export_links(request, order=order.pk),
@@ -191,21 +197,26 @@ def _parse_known_at(request: HttpRequest) -> datetime | None:
 
 
 def _tabs(
-    timeline: Timeline, back: str, *, conflicts: int, notes: int
+    timeline: Timeline, back: str, *, conflicts: int, notes: int, calls: int
 ) -> list[tuple[str, str, str, int]]:
-    """(code, URL, title, count) of each tab; links keep the parameter `as_known_at`."""
+    """(code, URL, title, count) of each tab; links keep the parameter `as_known_at`.
+
+    Without calls and runs, their tab is not shown.
+    """
     counts = (
         len(timeline.entries),
         len(timeline.lines),
         len(timeline.shipments),
         len(invoices_and_credits.list_invoices_and_credits(timeline, {}, prices=False)),
         conflicts,
+        calls,
         len({entry.recorded.message_id for entry in timeline.entries}),
         notes,
     )
     return [
         (code, f"?tab={code}{back}", title, count)
         for (code, title), count in zip(TABS, counts, strict=True)
+        if count or code != "calls"
     ]
 
 

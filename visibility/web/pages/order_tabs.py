@@ -40,6 +40,7 @@ from visibility.web.mentionable_users import mentionable_users, suggested_collea
 from visibility.web.pages import lineage_context
 from visibility.web.pages.activity_context import activity_context
 from visibility.web.permissions import Permission, has_permission, signed_in_user
+from visibility.web.telemetry_tabs import order_calls_context
 
 # `?view=list`: the timeline without lanes.
 LIST_VIEW = "list"
@@ -107,6 +108,8 @@ def tab_context(request: HttpRequest, tab: str, read: ReadOrder) -> dict[str, An
     if tab == "lineage":
         lineage = lineage_context.order_lineage_context(request, read.order.pk, names)
         return {"lineage": lineage}
+    if tab == "calls":
+        return order_calls_context(request, read.order.pk, now=read.now, known_at=read.known_at)
     if tab == "notes":
         return _mention_context(request)
     return _timeline_context(request, read) | _mention_context(request)

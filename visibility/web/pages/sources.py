@@ -37,7 +37,7 @@ from visibility.screens.save_conflicts import (
 )
 from visibility.screens.sources import connector_catalog, reading_report, settings_form
 from visibility.screens.sources import health as sources
-from visibility.web import source_history_tabs
+from visibility.web import source_history_tabs, telemetry_tabs
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
 from visibility.web.pages.source_requests import queue_context, requests_context
@@ -166,7 +166,8 @@ def _render_source(
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
     poll_tabs = source_history_tabs.poll_tabs(source)
-    tabs = [*TABS, *poll_tabs, *(SETTINGS_TABS if edits else ())]
+    call_tabs = telemetry_tabs.tabs_of_source(source)
+    tabs = [*TABS, *call_tabs, *poll_tabs, *(SETTINGS_TABS if edits else ())]
     if tab in dict(SETTINGS_TABS) and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
@@ -209,6 +210,8 @@ def _render_source(
         ]
     elif tab == "drift":
         context |= source_history_tabs.drift_context(request, source, now)
+    elif tab == "calls":
+        context |= telemetry_tabs.source_calls_context(request, source, now)
     elif tab == "jobs":
         context |= source_history_tabs.polls_context(request, source, now)
     elif tab == "outgoing":

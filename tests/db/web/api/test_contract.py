@@ -33,6 +33,7 @@ from visibility.models import (
     SavedView,
     Source,
     Subscription,
+    TelemetrySeries,
     find_or_create_team,
 )
 from visibility.pipeline import job_functions, refold_orders
@@ -57,6 +58,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "messages/{message}/lineage": ("messages/{message_id}/lineage", {OP, IN, AD}, None),
     "orders/{order}/tracking-links": ("orders/{order_id}/tracking-links", {CS, OP, AD}, None),
     "orders/{order}/lineage": ("orders/{order_id}/lineage", ALL, None),
+    "orders/{order}/calls": ("orders/{order_id}/calls", ALL, None),
     "orders/{order}/notes": ("orders/{order_id}/notes", {CS, OP, AD}, None),
     "orders/{order}/note": ("orders/{order_id}/note", {CS, OP, AD}, {"text": "late"}),
     "orders/{order}/watch": ("orders/{order_id}/watch", ALL, {}),
@@ -209,6 +211,17 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     "sources/shop/reading": ("sources/{slug}/reading", {OP, IN, AD}, None),
     "sources/shop/polls": ("sources/{slug}/polls", {OP, IN, AD}, None),
     "sources/shop/outgoing-requests": ("sources/{slug}/outgoing-requests", {OP, IN, AD}, None),
+    "sources/shop/telemetry": ("sources/{slug}/telemetry", {OP, IN, AD}, None),
+    "sources/shop/telemetry/{calls}/samples": (
+        "sources/{slug}/telemetry/{series_id}/samples",
+        {OP, IN, AD},
+        None,
+    ),
+    "sources/shop/telemetry/{calls}/queue-hours": (
+        "sources/{slug}/telemetry/{series_id}/queue-hours",
+        {OP, IN, AD},
+        None,
+    ),
     "sources/shop/drift": ("sources/{slug}/drift", {OP, IN, AD}, None),
     "sources/shop/drift/accept": ("sources/{slug}/drift/accept", {IN, AD}, {"up_to": 1}),
     "sources/shop/changes": ("sources/{slug}/changes", {IN, AD}, None),
@@ -266,6 +279,7 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
             by=person(UserRole.ADMIN),
             now=database_now(),
         ).pk,
+        "calls": TelemetrySeries.objects.create(source=source, kind="call.observed", name="atp").pk,
         "running": MessageReplay.objects.create(
             requested_at=database_now(), message_ids=[waiting]
         ).pk,

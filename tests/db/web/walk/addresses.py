@@ -147,7 +147,16 @@ POST_ONLY = frozenset(
         "saved-views/<int:view_id>/delete",
     }
 )
-ORDER_TABS = ("timeline", "lines", "shipments", "money", "discrepancies", "lineage", "notes")
+ORDER_TABS = (
+    "timeline",
+    "lines",
+    "shipments",
+    "money",
+    "discrepancies",
+    "calls",
+    "lineage",
+    "notes",
+)
 ALERT_VIEWS = (
     *("mine", "team", "mine-or-unassigned", "open", "acknowledged", "snoozed", "suppressed"),
     "resolved",
@@ -279,6 +288,7 @@ PAGES: Mapping[str, Sequence[str]] = {
             "desk?tab=parked",
             "wms?tab=messages",
             "wms?tab=drift",
+            "wms?tab=calls",
         )
     ],
     "sources/<slug:slug>/maintenance": ["/sources/wms/maintenance"],

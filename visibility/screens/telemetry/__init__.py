@@ -1,0 +1,1 @@
+"""Calls, runs and queues: figures of a source, and what names an order."""
