@@ -369,10 +369,10 @@ def test_pages_run_a_limited_number_of_queries(
     # to filter by, the progress, and why orders are at risk.
     # The order page also reads notes, watches, alert histories, SLA timers, related orders, the
     # colleagues whom a note can mention, the tracking links, whether you watch it, your lanes, and
-    # how far the reports of the sources go.
+    # how far the reports of the sources go, and counts the calls that name the order.
     for path, queries in (
         ("/orders", 25),
-        (f"/orders/{order.pk}", 31),
+        (f"/orders/{order.pk}", 32),
         (f"/orders/{order.pk}/preview", 19),
     ):
         with django_assert_max_num_queries(queries):

@@ -24,7 +24,7 @@ DOCUMENT = (ROOT / "docs" / "events.md").read_text()
 SHELL_BLOCKS = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
 TOKENS = {
     f"{name.upper()}_TOKEN": f"token-of-{name}-with-24-characters"
-    for name in ("shop", "erp", "wms", "finance")
+    for name in ("shop", "erp", "wms", "finance", "gateway")
 }
 DEADLINE = 60
 
@@ -162,6 +162,10 @@ def test_commands_of_the_document_lead_to_an_order_delivered_invoiced_and_paid(
     assert "Package contents: 6 EA GLAND-20" in shipments
     assert "Package contents: 4 EA GLAND-20" in shipments
     assert "Vehicle TX-1234" in shipments
+    calls = page_text(client, order, "calls")
+    assert "1 call, 1 failed, 2.1 s" in calls
+    assert "No route to WMS" in calls
+    assert not InboundMessage.objects.filter(source__slug="gateway").exists()
     for number in ("A100", "TX-1234", "K-9"):
         items = client.get("/api/v1/orders", {"q": number}).json()["items"]
         assert [item["id"] for item in items] == [order.pk], number
