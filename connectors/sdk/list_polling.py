@@ -176,6 +176,12 @@ def _record(
     return PolledRecord(key, encode_json(value), {options.header: polled.name})
 
 
+def newest_change(cursor: str, name: str) -> datetime | None:
+    """Return the newest change that was read from a list; None before. Raises PollError."""
+    state = _parse_cursor(cursor).get(name)
+    return _parse_time(state.newest) if state and state.newest else None
+
+
 def _parse_cursor(cursor: str) -> dict[str, _ListState]:
     if not cursor:
         return {}

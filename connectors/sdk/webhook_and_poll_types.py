@@ -195,6 +195,10 @@ def read_no_rows(_query: RowQuery) -> Sequence[Mapping[str, Any]]:
     raise PollError("databases cannot be read here")
 
 
+# The dedupe keys of notices begin so, if their poller reads which records they name.
+NOTICE_KEY = "notice "
+
+
 @dataclass(frozen=True, slots=True)
 class PollContext:
     """What the product knows at the time of a poll, for pollers that need more than a cursor.
@@ -203,12 +207,15 @@ class PollContext:
     texts or is unknown (no texts: all), ordered by number: first those later than `after`, then
     the others. The number of packages is limited, so a poller continues after the last one asked.
     `read_rows` reads rows of a database view. Raises ConnectionError or PollError.
+    `notices(since)` returns the bodies of notices since that time, which are messages with a
+    dedupe key that begins with `NOTICE_KEY`; their number is limited to the newest ones.
     """
 
     now: datetime
     open_packages: Callable[[Sequence[str], str], Sequence[OpenPackage]] = lambda *_: ()
     tokens: TokenStore = NO_TOKENS
     read_rows: ReadRows = read_no_rows
+    notices: Callable[[datetime], Sequence[bytes]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,10 @@ def poll_pages(
     tokens: TokenStore = NO_TOKENS,
     packages: Sequence[OpenPackage] = (),
     secrets: Sequence[bytes] = SECRETS,
+    notices: Sequence[bytes] = (),
 ) -> list[PolledPage]:
     """Run a poll to its end. Raises PollError."""
-    context = PollContext(NOW, lambda *_: packages, tokens)
+    context = PollContext(NOW, lambda *_: packages, tokens, notices=lambda _: notices)
     return list(connector.poll_with_context(OutgoingHttpClient(), cursor, secrets, context))
 
 

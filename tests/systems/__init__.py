@@ -1,1 +1,1 @@
-"""Checks with servers that the suite does not bring along: `make test-systems`."""
+"""Checks with real systems, which are installed when they are missing: `make test-systems`."""

@@ -1,12 +1,11 @@
 """`make test-systems`: the product behind nginx with TLS, with the configuration of the guide.
 
 Not a part of the suite, which needs no nginx: pytest collects this file only by name. It fails
-where nginx is missing.
+where nginx cannot be installed.
 """
 
 import getpass
 import re
-import shutil
 import ssl
 import subprocess
 import time
@@ -25,6 +24,7 @@ from tests.browser.journeys.new_product import create_administrator, new_product
 from tests.builders.cloudevents import authorized_headers, cloudevent
 from tests.builders.localhost_certificate import write_certificate
 from tests.product import ROOT, Product, free_port
+from tests.systems.installing import install_browser, install_program
 from visibility.db.database_time import database_now
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +72,7 @@ def proxied(
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[ProxiedProduct]:
     """A web server and a worker behind nginx."""
+    install_browser()
     folder = tmp_path_factory.mktemp("proxied")
     port = free_port()
     url = f"https://localhost:{port}"
@@ -96,8 +97,7 @@ def proxied(
 
 def start_nginx(folder: Path, port: int, backend: int) -> "subprocess.Popen[bytes]":
     """Run nginx with the server of the guide, on these ports."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    assert nginx, "nginx is not installed (Debian: apt-get install nginx-light)"
+    nginx = install_program("nginx")
     server = configuration_of_the_guide()
     for old, new in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),

@@ -1,12 +1,11 @@
 """`make test-systems`: sources that receive from RabbitMQ and Mosquitto, which crash meanwhile.
 
 Not a part of the suite, which needs no broker: pytest collects this file only by name. It starts
-brokers of its own, on ports and in folders of its own, and fails where one is not installed.
+brokers of its own, on ports and in folders of its own, and fails where one cannot be installed.
 """
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +29,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.browser.journeys.new_product import new_product
 from tests.builders.queue_sources import order_event
 from tests.product import Product, free_port
+from tests.systems.installing import install_program
 from visibility.models import InboundMessage, Order, QueueConnection, Source
 
 pytestmark = pytest.mark.django_db
@@ -99,13 +99,8 @@ class RabbitMq(Broker):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        # The wrapper in /usr/sbin changes to the account and the folders of the machine's broker.
-        self._server = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-        self._mapper = shutil.which("epmd") or ""
-        assert Path(self._server).exists(), (
-            "RabbitMQ is not installed (Debian: apt-get install rabbitmq-server)"
-        )
-        assert self._mapper, "epmd of Erlang is not installed"
+        install_program("rabbitmq-server")
+        self._mapper = install_program("epmd")
         self._mapper_port, self._distribution_port = free_port(), free_port()
         self._mapper_process: subprocess.Popen[bytes] | None = None
 
@@ -132,7 +127,8 @@ class RabbitMq(Broker):
             "RABBITMQ_LOG_BASE": f"{folder}/log",
             "RABBITMQ_PID_FILE": f"{folder}/pid",
         }
-        return [self._server], environment
+        # The wrapper in /usr/sbin changes to the account and the folders of the machine's broker.
+        return ["/usr/lib/rabbitmq/bin/rabbitmq-server"], environment
 
     def start(self) -> None:
         if self._mapper_process is None:
@@ -181,20 +177,18 @@ class Mosquitto(Broker):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._server = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        assert self._server, "Mosquitto is not installed (Debian: apt-get install mosquitto)"
+        self._server = install_program("mosquitto")
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         passwords = self.folder / "passwords"
-        program = shutil.which("mosquitto_passwd")
-        assert program
+        program = install_program("mosquitto_passwd")
         subprocess.run([program, "-b", "-c", str(passwords), "throughline", PASSWORD], check=True)
         (self.folder / "mosquitto.conf").write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
             f"persistence true\npersistence_location {self.folder}/\nautosave_interval 1\n"
             "max_queued_messages 0\n" + ("user root\n" if os.getuid() == 0 else "")
         )
-        return [str(self._server), "-c", str(self.folder / "mosquitto.conf")], dict(os.environ)
+        return [self._server, "-c", str(self.folder / "mosquitto.conf")], dict(os.environ)
 
     def stop(self) -> None:
         self.kill()

@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import time
-import venv
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -25,6 +24,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.product import ROOT, free_port
+from tests.systems.installing import TRYTON_MODULES, TRYTON_SERIES, install_tryton
 from visibility.db.database_time import database_now
 from visibility.ingest import polling
 from visibility.ingest.add_source_and_rotate_secret import add_source
@@ -38,8 +38,6 @@ from visibility.models import (
 from visibility.pipeline import job_functions
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MODULES = ("sale", "account_invoice_stock", "stock_package_shipping")
-SERIES = "8.0"
 PASSWORD = "tryton-password-of-a-test"
 
 
@@ -60,7 +58,7 @@ class TrytonServer:
 def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
     """Install Tryton, start it with an empty database, and make orders through its API."""
     folder = tmp_path_factory.mktemp("tryton")
-    programs = install(folder)
+    programs = install_tryton()
     port = free_port()
     database = folder / "databases" / "shop.sqlite"
     database.parent.mkdir()
@@ -73,8 +71,9 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
     (folder / "password").write_text(PASSWORD)
     environment = {**os.environ, "TRYTONPASSFILE": str(folder / "password")}
     run(
-        [str(programs / "trytond-admin"), "-c", str(configuration), "-d", "shop", "-u", *MODULES,
-         "--activate-dependencies", "--email", "admin@example.com", "--password"],
+        [str(programs / "trytond-admin"), "-c", str(configuration), "-d", "shop",
+         "-u", *TRYTON_MODULES, "--activate-dependencies", "--email", "admin@example.com",
+         "--password"],
         environment,
     )  # fmt: skip
     with (folder / "server.log").open("wb") as log:
@@ -94,20 +93,6 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
         server.wait(20)
 
 
-def install(folder: Path) -> Path:
-    """Make the environment; return the folder of its programs."""
-    environment_folder = folder / "environment"
-    venv.create(environment_folder, with_pip=True)
-    programs = environment_folder / "bin"
-    names = [f"trytond_{name}~={SERIES}.0" for name in MODULES]
-    run(
-        [str(programs / "pip"), "install", "-q", f"trytond~={SERIES}.0", f"proteus~={SERIES}.0",
-         *names],
-        dict(os.environ),
-    )  # fmt: skip
-    return programs
-
-
 def run(command: list[str], environment: dict[str, str]) -> str:
     """Run a program; return what it printed."""
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
@@ -121,7 +106,7 @@ def wait_until_it_answers(server: "subprocess.Popen[bytes]", port: int, folder: 
         assert server.poll() is None, (folder / "server.log").read_text()
         with suppress(httpx2.HTTPError):
             answer = httpx2.post(f"http://127.0.0.1:{port}/rpc/", json=call).json()
-            assert answer["result"] == SERIES
+            assert answer["result"] == TRYTON_SERIES
             return
         time.sleep(0.2)
     raise AssertionError("Tryton does not answer")

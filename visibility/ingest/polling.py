@@ -38,6 +38,7 @@ from visibility.outbound.http_client import OutgoingHttpClient
 from visibility.outbound.request_time_and_count_limits import RequestBudget
 from visibility.outbound.sql_rows import DatabaseRows
 from visibility.sla.poll_limits import quiet_until
+from visibility.storage.notices_for_pollers import load_notices
 from visibility.storage.undelivered_packages_for_pollers import load_open_packages
 
 log = get_logger(__name__)
@@ -249,7 +250,8 @@ def build_connector_and_poll_pages(
     sealed = source_secrets.decrypt_secrets(source.sealed_secrets)
     connector = source.build_connector(source_secrets.secret_setting_values_by_name(sealed))
     packages = partial(_load_packages_and_close_connection, now)
-    context = PollContext(now, packages, ACCESS_TOKENS, read_rows)
+    notices = partial(_load_notices_and_close_connection, source.pk)
+    context = PollContext(now, packages, ACCESS_TOKENS, read_rows, notices)
     secrets = source_secrets.unexpired_signing_secrets(sealed, now)
     return connector.poll_with_context(http, cursor, secrets, context)
 
@@ -261,6 +263,12 @@ def _load_packages_and_close_connection(
     packages = load_open_packages(now, carriers=carriers, after=after)
     close_connection_outside_transaction()
     return packages
+
+
+def _load_notices_and_close_connection(source_id: int, since: datetime) -> list[bytes]:
+    notices = load_notices(source_id, since)
+    close_connection_outside_transaction()
+    return notices
 
 
 def _raise_if_cursor_did_not_advance(progress: _PollRoundProgress) -> None:

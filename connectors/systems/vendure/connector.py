@@ -3,22 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
+from uuid import uuid4
 
 from connectors.sdk import standard_webhooks
 from connectors.sdk.auth import build_bearer_header
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent
-from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.poll_settings import first_poll_setting
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
+    NOTICE_KEY,
     HttpClient,
     PollContext,
     PolledPage,
     WebhookRequest,
 )
-from connectors.systems.vendure.orders import VendureOrderReader
+from connectors.systems.vendure.orders import VendureOrderReader, order_of_notice
 from connectors.systems.vendure.poll import LIST, poll_orders
 
 
@@ -38,10 +40,12 @@ class Vendure(Connector):
     setup = (
         "Create a role with the permission ReadOrder and an administrator with this role, or an "
         "API key of it. Enter its user name and password, or the key, as settings.\n"
-        "For notices of changes, add a plugin that subscribes to OrderStateTransitionEvent, "
+        "Add a plugin that subscribes to OrderStateTransitionEvent, "
         "FulfillmentStateTransitionEvent and RefundStateTransitionEvent of the EventBus, and sends "
         '{"orderId": "..."} by POST to the webhook URL, with the header Authorization: Bearer and '
-        "the secret of this source."
+        "the secret of this source. The order is then polled at once. Or the plugin sends the "
+        'order itself, with the fields that the Admin API has, as {"order": {...}}: then nothing '
+        "needs to be polled. tests/systems/vendure/server.js of the repository has such a plugin."
     )
     topics: ClassVar[tuple[str, ...]] = (
         "OrderStateTransitionEvent",
@@ -52,6 +56,8 @@ class Vendure(Connector):
     not_covered: ClassVar[tuple[str, ...]] = (
         "A fulfillment has only the time of its last change: that is when it was shipped, unless "
         "it was delivered before it was read.",
+        "Without notices, a refund, or the delivery of one of several fulfillments, is read with "
+        "the next change of its order: neither changes the order itself.",
         "Surcharges and modifications are read as the new total only.",
         "States of an order process of your own give unmapped events.",
     )
@@ -97,8 +103,14 @@ class Vendure(Connector):
         return build_bearer_header(secret)
 
     def dedupe_key(self, request: WebhookRequest) -> str:
-        """Return the webhook id, if the plugin sends one."""
-        return request.headers.get("webhook-id", "")
+        """Return the webhook id, if the plugin sends one.
+
+        Without one, each notice is a message of its own: those about one order do not differ.
+        """
+        webhook_id = request.headers.get("webhook-id", "")
+        if _is_notice(request.body):
+            return NOTICE_KEY + (webhook_id or uuid4().hex)
+        return webhook_id
 
     def example_payload(self) -> bytes:
         """A small order."""
@@ -150,13 +162,18 @@ class Vendure(Connector):
         )
 
 
+def _is_notice(body: bytes) -> bool:
+    try:
+        return _order_or_none(load_json(body)) is None
+    except PayloadError:
+        return False
+
+
 def _order_or_none(node: Node) -> Node | None:
     """Return the order of a message; None for a notice that only names it. Raises PayloadError."""
     inner = node.get("order")
     order = inner if isinstance(inner.value, dict) else node
     if order.has_value("state") and order.has_value("lines"):
         return order
-    names = ("orderId", "orderCode")
-    if any(node.has_value(name) for name in names) or (order is inner and order.has_value("id")):
-        return None
-    raise PayloadError(ParkReason.MAPPING, node.path or "$", "neither an order nor its id")
+    order_of_notice(node)
+    return None

@@ -236,6 +236,18 @@ class VendureOrderReader:
         return format_decimal(amount.scaleb(-self.settings.integer("money_decimals")))
 
 
+def order_of_notice(node: Node) -> tuple[str, str]:
+    """Return `id` or `code`, and the text of it, of the order that a notice names.
+
+    Raises PayloadError if it names none.
+    """
+    names = (("id", node, "orderId"), ("id", node.get("order"), "id"), ("code", node, "orderCode"))
+    for field, holder, name in names:
+        if isinstance(holder.value, dict) and holder.has_value(name):
+            return field, holder.required_text(name)
+    raise PayloadError(ParkReason.MAPPING, node.path or "$", "neither an order nor its id")
+
+
 def parse_time(node: Node, field: str) -> ParsedTime | None:
     """Parse a time with an offset."""
     return parse_timestamp(node.text_at(field), node.get(field).path)

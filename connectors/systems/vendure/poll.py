@@ -3,11 +3,13 @@
 https://docs.vendure.io/current/core/reference/graphql-api/admin/queries
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from connectors.sdk.authorized_requests import AuthorizedRequests
+from connectors.sdk.encode_json import encode_json
 from connectors.sdk.http_requests import build_graphql_request
 from connectors.sdk.http_responses import (
     read_graphql_body_or_raise_errors,
@@ -17,10 +19,11 @@ from connectors.sdk.list_polling import (
     ListPage,
     ListPollOptions,
     PolledList,
+    newest_change,
     poll_lists,
     required_rows,
 )
-from connectors.sdk.payload import PayloadError
+from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.request_authorization import (
     BaseAuthorization,
     HeaderAuthorization,
@@ -34,11 +37,12 @@ from connectors.sdk.webhook_and_poll_types import (
     HttpResponse,
     PollContext,
     PolledPage,
+    PolledRecord,
     PollError,
     TokenStore,
     poll_error_of_response,
 )
-from connectors.systems.vendure.orders import parse_time
+from connectors.systems.vendure.orders import order_of_notice, parse_time
 
 LIST = "x-vendure-list"
 OVERLAP = timedelta(minutes=5)
@@ -50,7 +54,7 @@ ORDERS = """query($options: OrderListOptions) { orders(options: $options) { tota
   customer { id firstName lastName } billingAddress { company } shippingAddress { company }
   lines { id quantity orderPlacedQuantity productVariant { sku name } }
   fulfillments { id createdAt updatedAt state method trackingCode lines { orderLineId quantity } }
-  payments { refunds { id createdAt total state reason lines { orderLineId quantity } } }
+  payments { refunds { id createdAt updatedAt total state reason lines { orderLineId quantity } } }
 } } }"""
 LOGIN = """mutation($username: String!, $password: String!) {
   login(username: $username, password: $password) { __typename
@@ -90,12 +94,65 @@ def poll_orders(
         build,
         _read,
         lambda row: parse_time(row, "updatedAt"),
-        lambda row: f"{row.required_text('id')} {row.text_at('updatedAt')}",
+        _key,
         restarts_at_newest_change=True,
     )
     options = ListPollOptions(LIST, OVERLAP, since.time if since else None)
     requests = AuthorizedRequests(_ForbiddenAs401(http), [authorization])
-    return poll_lists(requests, [orders], cursor, options)
+    yield from _poll_noticed_orders(requests, url, headers, cursor, context)
+    yield from poll_lists(requests, [orders], cursor, options)
+
+
+def _poll_noticed_orders(
+    requests: AuthorizedRequests,
+    url: str,
+    headers: Mapping[str, str],
+    cursor: str,
+    context: PollContext,
+) -> Iterator[PolledPage]:
+    """Yield the orders that notices named since the newest change that was read.
+
+    A refund, or the delivery of one of several fulfillments, does not change its order, so the
+    list of changed orders does not have it.
+    """
+    newest = newest_change(cursor, "orders")
+    if newest is None:
+        return  # the first poll reads all orders
+    named: dict[str, set[str]] = {"id": set(), "code": set()}
+    for body in context.notices(newest - OVERLAP):
+        try:
+            field, text = order_of_notice(load_json(body))
+        except PayloadError:  # a complete order whose webhook id looks like that of a notice
+            continue
+        named[field].add(text)
+    for field, texts in named.items():
+        ordered = sorted(texts)
+        for start in range(0, len(ordered), ORDERS_PER_PAGE):
+            batch = ordered[start : start + ORDERS_PER_PAGE]
+            options = {"take": ORDERS_PER_PAGE, "filter": {field: {"in": batch}}}
+            request = build_graphql_request(url, ORDERS, {"options": options}, headers=headers)
+            response = yield from requests.send(partial(_same, request), lambda: cursor)
+            try:
+                rows = _read(response, "").rows
+                records = [
+                    PolledRecord(f"orders {_key(r)}", encode_json(r.value), {LIST: "orders"})
+                    for r in rows
+                ]
+            except PayloadError as error:
+                raise PollError(f"the list of orders is invalid ({error})") from None
+            yield PolledPage(tuple(records), cursor)
+
+
+def _same(request: HttpRequest, _secret: int) -> HttpRequest:
+    return request
+
+
+def _key(row: Node) -> str:
+    """The order, and its newest change: fulfillments and refunds change without their order."""
+    refunds = [refund for pay in row.list_at("payments") for refund in pay.list_at("refunds")]
+    nodes = [row, *row.list_at("fulfillments"), *refunds]
+    changes = [node.text_at("updatedAt") for node in nodes]
+    return f"{row.required_text('id')} {max(changes)}"
 
 
 def _read(response: HttpResponse, page: str) -> ListPage:

@@ -11,7 +11,11 @@ from pytest_django.fixtures import Settings
 from connectors.sdk.auth import InvalidSignature
 from connectors.sdk.connector import ParseResult, RawMessage
 from connectors.sdk.events import Attribute, CanonicalEvent, Measure
-from connectors.sdk.webhook_and_poll_types import PollError, WebhookRequest
+from connectors.sdk.webhook_and_poll_types import (
+    NOTICE_KEY,
+    PollError,
+    WebhookRequest,
+)
 from connectors.systems.vendure.connector import Vendure
 from connectors.systems.vendure.poll import ORDERS_PER_PAGE
 from tests.builders.polls import (
@@ -181,6 +185,11 @@ class AdminServer(VendorServer):
             error = {"message": "not authorized", "extensions": {"code": "FORBIDDEN"}}
             return Answer(200, {"data": None, "errors": [error]})
         options = variables["options"]
+        for field in ("id", "code"):
+            if field in options.get("filter", {}):
+                named = options["filter"][field]["in"]
+                items = [row for row in self.orders if row[field] in named]
+                return Answer(200, {"data": {"orders": {"totalItems": len(items), "items": items}}})
         assert options["sort"] == {"updatedAt": "ASC"}
         after = options.get("filter", {"updatedAt": {"after": ""}})["updatedAt"]["after"]
         rows = sorted(self.orders, key=lambda row: row["updatedAt"])
@@ -216,6 +225,45 @@ def test_all_pages_are_read_and_the_next_poll_continues(server: AdminServer) -> 
 def test_orders_that_changed_at_one_time_are_paged(server: AdminServer) -> None:
     server.orders = [order(n) for n in range(1, ORDERS_PER_PAGE * 3)]
     assert len(keys_of_pages(poll_pages(connect(server)))) == len(server.orders)
+
+
+@pytest.mark.parametrize("notice", [{"orderId": 2}, {"order": {"id": "2"}}, {"orderCode": "CODE2"}])
+def test_a_refund_that_does_not_change_its_order_is_read_after_a_notice(
+    server: AdminServer, notice: dict[str, Any]
+) -> None:
+    server.orders = [order(1, minute=30), order(2, minute=1)]
+    cursor = poll_pages(connect(server))[-1].cursor
+    assert not [k for k in keys_of_pages(poll_pages(connect(server), cursor)) if " 2 " in k]
+    refund = {"id": "3", "createdAt": "2026-03-04T10:00:00Z", "updatedAt": "2026-03-04T10:00:00Z",
+              "total": 990, "state": "Settled", "lines": []}  # fmt: skip
+    server.orders[1]["payments"] = [{"refunds": [refund]}]
+    bodies = [json.dumps(notice).encode()] * 2
+    pages = poll_pages(connect(server), cursor, notices=bodies)
+    assert keys_of_pages(pages)[0] == "orders 2 2026-03-04T10:00:00Z"
+    assert "credit.issued" in [e.type.value for e in events_of_pages(connect(server), pages)]
+
+
+def test_a_fulfillment_that_changes_without_its_order_is_another_version(
+    server: AdminServer,
+) -> None:
+    server.orders = [order(1, fulfillments=[fulfillment("Shipped", 5)])]
+    pages = poll_pages(connect(server))
+    server.orders = [order(1, fulfillments=[fulfillment("Delivered", 9)])]
+    repeated = keys_of_pages(poll_pages(connect(server), pages[-1].cursor))
+    assert repeated
+    assert repeated != keys_of_pages(pages)
+
+
+def test_notices_about_one_order_are_messages_of_their_own() -> None:
+    def key(body: dict[str, Any], **headers: str) -> str:
+        request = WebhookRequest("POST", "/", {}, headers, json.dumps(body).encode())
+        return Vendure({}).dedupe_key(request)
+
+    first, second = key({"orderId": "1"}), key({"orderId": "1"})
+    assert first != second
+    assert first.startswith(NOTICE_KEY)
+    assert key({"order": order(1)}) == ""
+    assert key({"orderId": "1"}, **{"webhook-id": "w1"}) == f"{NOTICE_KEY}w1"
 
 
 def test_a_session_that_ended_is_opened_by_another_login(server: AdminServer) -> None:
