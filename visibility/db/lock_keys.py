@@ -31,6 +31,7 @@ class LockKey(IntEnum):
     SAML_PROVIDER = 4_711_016
     PASSWORD_CHECKS = 4_711_020
     DEMO_DATA = 4_711_021
+    RELEASE_CHECK = 4_711_022
 
 
 def lock_until_commit(key: LockKey) -> None:

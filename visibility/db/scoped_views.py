@@ -155,6 +155,8 @@ HIDDEN_TABLES = frozenset(
         *("visibility_sourcefieldsample", "visibility_rejectedrequestcount"),
         *("visibility_manifestsample", "visibility_requestcount"),
         "visibility_sourcefieldchange",
+        *("visibility_releasecheck", "visibility_releasecheckorder"),
+        "visibility_releasecheckmessage",
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows

@@ -96,6 +96,12 @@ from visibility.models.people import (
 )
 from visibility.models.queue_connections import QueueConnection
 from visibility.models.refold_requests import RefoldRequest
+from visibility.models.release_checks import (
+    ReleaseCheck,
+    ReleaseCheckMessage,
+    ReleaseCheckOrder,
+    ReleaseCheckState,
+)
 from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import (
     ClockState,
@@ -230,6 +236,10 @@ __all__ = [
     "QueueConnection",
     "RefoldRequest",
     "RejectedRequestCount",
+    "ReleaseCheck",
+    "ReleaseCheckMessage",
+    "ReleaseCheckOrder",
+    "ReleaseCheckState",
     "RequestCount",
     "RuleRecheck",
     "SamlProvider",

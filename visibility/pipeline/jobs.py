@@ -130,6 +130,13 @@ JOBS: tuple[Job, ...] = (
         every=3,
         queue=IMPORT_QUEUE,
     ),
+    # A layer above. It may take minutes.
+    Job(
+        "run_release_checks",
+        "visibility.release_checks.run_checks.run_release_checks",
+        every=3,
+        queue=IMPORT_QUEUE,
+    ),
     Job(
         "delete_expired_exports",
         "visibility.export.background_exports.delete_expired_exports",
