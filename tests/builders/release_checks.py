@@ -8,12 +8,20 @@ import orjson
 
 from connectors.sdk.connector import SourceRole
 from tests.builders.manifests import publish
-from tests.builders.sources import create_source
+from tests.builders.sources import create_source, message
 from visibility.db.database_time import database_now
 from visibility.ingest.change_manifest import create_manifest, save_draft
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.models import Manifest, Source
+from visibility.models import (
+    Manifest,
+    ReleaseCheck,
+    ReleaseCheckMessage,
+    ReleaseCheckOrder,
+    Source,
+)
 from visibility.pipeline import job_functions
+from visibility.release_checks.promote import promote_check
+from visibility.release_checks.requests import request_check
 
 SLUG = "lake_wms"
 SAMPLE = b'{"order_no": "SO-1", "status": "open", "created": "2026-03-02T08:00:00Z"}'
@@ -78,6 +86,67 @@ EDITS = {
     "reads another quantity": ("lines: {shipped: qty}", "lines: {shipped: packed}"),
     "parks some": ("lines: {ordered: qty}", "lines: {ordered: packed}"),
 }
+
+
+def stored_check(message_id: int = 1) -> ReleaseCheck:
+    """A check with a result, as its job stores it; nobody ran it."""
+    now = database_now()
+    check = ReleaseCheck.objects.create(
+        source=create_source("checked"),
+        reader="cloudevents of version 1",
+        since=now - timedelta(days=7),
+        until=now,
+        state="ready",
+        requested_at=now,
+        finished_at=now,
+        available=3,
+        selected=2,
+        without_body=1,
+        summary={
+            "orders": 1,
+            "affected": 2,
+            "newly_parked": 1,
+            "newly_read": 0,
+            "other_reason": 0,
+            "failed_kpis": [],
+            "tags": {"milestone": 1, "milestone:shipped": 1, "milestone:shipped:moved": 1},
+            "kpis": [],
+        },
+        message_ids=[message_id, message_id + 1],
+    )
+    moved = ["milestone", "shipped", "reached", "moved", "2026-03-02", "2026-03-03"]
+    ReleaseCheckOrder.objects.create(
+        check_run=check,
+        position=1,
+        number="SO-1",
+        tags=["milestone", "milestone:shipped", "milestone:shipped:moved"],
+        differences=[moved],
+        message_ids=[message_id],
+    )
+    ReleaseCheckMessage.objects.create(
+        check_run=check, message_id=message_id, change="newly_parked", reason="fields"
+    )
+    return check
+
+
+def waiting_check() -> ReleaseCheck:
+    """A check that no worker has begun."""
+    source, now = create_source("waiting_check"), database_now()
+    return request_check(source, None, by=None, now=now)
+
+
+def promoted_check() -> ReleaseCheck:
+    """A check of a draft that was promoted, and can be rolled back."""
+    source, manifest = lake_source()
+    draft, now = correct(manifest, "adds the release"), database_now()
+    check = request_check(source, draft, by=None, now=now)
+    message_id = message(source)
+    ReleaseCheck.objects.filter(pk=check.pk).update(
+        state="ready", message_ids=[message_id], selected=1, summary={"orders": 1}
+    )
+    promote_check(check, messages=1, by=None, now=now)
+    check.refresh_from_db()
+    return check
 
 
 def lake_source() -> tuple[Source, Manifest]:

@@ -188,6 +188,7 @@ FULL_TABLES = frozenset(
         *("visibility_cursor", "visibility_sourcemaintenance", "visibility_manifest"),
         *("visibility_manifestversion", "visibility_messagebodymove"),
         *("visibility_messagebodypartition", "visibility_eventcorrection"),
+        "visibility_eventreader",
         *("visibility_effective_event_correction",),
     }
 )

@@ -34,7 +34,7 @@ from visibility.models.decisions_and_merges import (
 from visibility.models.deliveries import DeliveryAttempt
 from visibility.models.demo_data import DemoData, DemoDataState
 from visibility.models.demo_tour import DemoTourEntry
-from visibility.models.events import Event, EventCorrection, EventObjectLink
+from visibility.models.events import Event, EventCorrection, EventObjectLink, EventReader
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.identity_provider import IdentityProvider, UnknownPeople
@@ -178,6 +178,7 @@ __all__ = [
     "Event",
     "EventCorrection",
     "EventObjectLink",
+    "EventReader",
     "FailedClock",
     "FailedKpi",
     "FieldChangeKind",

@@ -138,6 +138,13 @@ JOBS: tuple[Job, ...] = (
         queue=IMPORT_QUEUE,
     ),
     Job(
+        "delete_old_release_checks",
+        "visibility.release_checks.requests.delete_old_release_checks",
+        every=3600,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
+    Job(
         "delete_expired_exports",
         "visibility.export.background_exports.delete_expired_exports",
         every=3600,

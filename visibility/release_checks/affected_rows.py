@@ -96,6 +96,7 @@ class AffectedRows:
                 [objects, objects],
             ),
             "visibility_event": ("r.id = ANY(%s)", [events]),
+            "visibility_eventreader": ("true", []),
             "visibility_eventobjectlink": ("r.event_id = ANY(%s)", [events]),
             "visibility_eventcorrection": (
                 "(r.source_id, r.key) IN (SELECT e.source_id, e.key FROM public.visibility_event e"

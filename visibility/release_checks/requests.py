@@ -8,6 +8,7 @@ from connectors.catalog import connectors_by_slug
 from connectors.sdk.manifest.problems import InvalidManifest
 from visibility import __version__
 from visibility.db.change_feed import append_changes
+from visibility.db.database_time import database_now
 from visibility.models.audit import append_audit_entry
 from visibility.models.manifests import Manifest
 from visibility.models.release_checks import (
@@ -16,7 +17,6 @@ from visibility.models.release_checks import (
     ReleaseCheckState,
 )
 from visibility.models.sources_and_messages import Source
-from visibility.release_checks.run_checks import CHANGE_KIND
 from visibility.storage.published_manifests import connector_of_text
 
 DEFAULT_PERIOD, MAX_PERIOD = timedelta(days=7), timedelta(days=92)
@@ -73,7 +73,7 @@ def request_check(
         requested_by=by,
     )
     _audit("release_check.requested", check, by=by, now=now)
-    append_changes({CHANGE_KIND: [check.pk]})
+    append_changes({"source": [check.source_id]})
     return check
 
 
@@ -84,13 +84,13 @@ def cancel_check(check: ReleaseCheck, *, by: User | None, now: datetime) -> bool
     )
     if canceled:
         _audit("release_check.canceled", check, by=by, now=now)
-        append_changes({CHANGE_KIND: [check.pk]})
+        append_changes({"source": [check.source_id]})
     return bool(canceled)
 
 
-def delete_old_checks(now: datetime) -> int:
-    """Delete checks that ended long ago, with their results; return how many."""
-    old = ReleaseCheck.objects.filter(finished_at__lt=now - STORED_FOR)
+def delete_old_release_checks() -> int:
+    """Delete checks that ended 90 days ago, with their results; return how many."""
+    old = ReleaseCheck.objects.filter(finished_at__lt=database_now() - STORED_FOR)
     return old.delete()[1].get("visibility.ReleaseCheck", 0)
 
 

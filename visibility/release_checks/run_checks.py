@@ -46,7 +46,6 @@ from visibility.storage.published_manifests import reload_published_manifests
 
 log = get_logger(__name__)
 JOB = "run_release_checks"
-CHANGE_KIND = "release_check"
 MAX_ATTEMPTS = 3
 PROGRESS_SECONDS = 0.5
 READING, FOLDING = "reading", "folding"
@@ -155,7 +154,7 @@ def _fail(check: ReleaseCheck, sentence: str) -> None:
     _of_attempt(check).update(
         state=ReleaseCheckState.FAILED, detail=sentence[:500], finished_at=database_now()
     )
-    append_changes({CHANGE_KIND: [check.pk]})
+    append_changes({"source": [check.source_id]})
 
 
 def _compare_while_reporting(check: ReleaseCheck) -> CheckResult:
@@ -177,7 +176,7 @@ def _compare_while_reporting(check: ReleaseCheck) -> CheckResult:
                 else _of_attempt(check).exists()
             )
             if current != reported and is_current:
-                append_changes({CHANGE_KIND: [check.pk]})
+                append_changes({"source": [check.source_id]})
             reported = current
             if not is_current or stopping.is_set():
                 progress.ended.set()
@@ -280,4 +279,4 @@ def _store_result(check: ReleaseCheck, result: CheckResult) -> None:
             ],
             batch_size=500,
         )
-    append_changes({CHANGE_KIND: [check.pk]})
+    append_changes({"source": [check.source_id]})

@@ -21,6 +21,7 @@ TABLES = (
     "visibility_identifier",
     "visibility_objectrelation",
     "visibility_event",
+    "visibility_eventreader",
     "visibility_eventobjectlink",
     "visibility_eventcorrection",
     "visibility_unmatchedobject",

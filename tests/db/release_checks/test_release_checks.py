@@ -1,6 +1,8 @@
 """Release checks: what another reading would change is what it changes, and nothing is written."""
 
 import random
+import sys
+import time
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +10,12 @@ import orjson
 import pytest
 from django.db import connection
 
+from tests.builders.manifests import publish
 from tests.builders.release_checks import (
     EDITS,
     correct,
     lake_source,
+    order_body,
     process,
     random_bodies,
     receive,
@@ -20,15 +24,20 @@ from tests.builders.sources import ERP_NUMBERS, create_source
 from tests.effort import seeds
 from visibility.db.database_time import database_now
 from visibility.models import (
+    Event,
     Manifest,
+    Order,
     ReleaseCheck,
+    ReleaseCheckMessage,
     ReleaseCheckOrder,
     Source,
 )
 from visibility.operations.canonical_dump import dump_lines
+from visibility.release_checks import read_messages, run_checks
+from visibility.release_checks.fold_both_ways import fold_both_ways
 from visibility.release_checks.order_differences import MILESTONE_TIMES, OrderDifference
 from visibility.release_checks.promote import promote_check, roll_back_check
-from visibility.release_checks.requests import request_check
+from visibility.release_checks.requests import cancel_check, request_check
 from visibility.release_checks.run_checks import run_release_checks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,3 +155,71 @@ def test_a_promotion_changes_the_milestones_that_the_check_announced(
     roll_back_check(check, messages=len(check.message_ids), by=None, now=database_now())
     process()
     assert milestones(as_of) == before, names
+
+
+def test_the_installed_connector_is_compared_with_what_an_earlier_one_stored() -> None:
+    """As after an upgrade: the events of the earlier version are stored."""
+    source, manifest = lake_source()
+    receive(source, order_body(1), order_body(2))
+    publish(correct(manifest, "removes the shipment"))
+    check = run_check(source, None)
+    removed = {
+        (number, found.item) for number, found in differences(check) if found.change == "removed"
+    }
+    assert {("SO-1", "shipped"), ("SO-2", "shipped")} <= removed
+    promote_check(check, messages=2, by=None, now=database_now())
+    process()
+    assert not Order.objects.exclude(shipped_at=None).exists()
+    superseded = Event.objects.filter(superseded=True).values_list("type", flat=True)
+    assert list(superseded) == ["shipment.confirmed"] * 2
+    assert run_check(source, None).summary["orders"] == 0
+
+
+def test_a_message_that_never_ends_is_reported_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, _ = lake_source()
+    receive(source, order_body(1), order_body(2), order_body(3))
+    monkeypatch.setattr(read_messages, "COMMAND", hanging_at_second_message())
+    check = run_check(source, None)
+    stuck = ReleaseCheckMessage.objects.get(check_run=check)
+    assert (stuck.change, stuck.reason, stuck.detail) == (
+        "newly_parked",
+        "crash",
+        "reading this message takes too long",
+    )
+
+
+def hanging_at_second_message() -> tuple[str, ...]:
+    """The process that reads, in which one message takes for ever."""
+    return (
+        sys.executable,
+        "-c",
+        "import django; django.setup(); import time\n"
+        "from visibility.release_checks import read_messages as module\n"
+        "module.CHUNK_SECONDS = 0.5\n"
+        "read = module._read_message\n"
+        "def slow(message, source, reader):\n"
+        "    if b'SO-2' in message.body:\n"
+        "        time.sleep(60)\n"
+        "    return read(message, source, reader)\n"
+        "module._read_message = slow\n"
+        "module.main()",
+    )
+
+
+def test_a_canceled_check_stops_and_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, manifest = lake_source()
+    receive(source, order_body(1))
+    check = request_check(source, manifest, by=None, now=database_now())
+
+    def cancel_and_fold(*args: Any, **options: Any) -> Any:
+        cancel_check(check, by=None, now=database_now())
+        time.sleep(2 * run_checks.PROGRESS_SECONDS)
+        return fold_both_ways(*args, **options)
+
+    monkeypatch.setattr(run_checks.__name__ + ".fold_both_ways", cancel_and_fold)
+    assert run_release_checks() == 1
+    check.refresh_from_db()
+    assert (check.state, check.summary) == ("canceled", {})
+    assert not ReleaseCheckOrder.objects.exists()
