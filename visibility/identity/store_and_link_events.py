@@ -41,7 +41,7 @@ from visibility.storage import refold_queue
 __all__ = [
     "ConcurrentChange",
     "store_and_link_events",
-    "supersede_events_not_read_again",
+    "supersede_events_missing_from_reading",
     "supersede_events_of_messages",
 ]
 # How often to retry if another worker inserts the same number first.
@@ -245,7 +245,7 @@ def supersede_events_of_messages(message_ids: Sequence[int]) -> None:
         )
 
 
-def supersede_events_not_read_again(
+def supersede_events_missing_from_reading(
     message_ids: Collection[int], read_events: Iterable[EventToStore]
 ) -> None:
     """Mark the events of messages that were read again as superseded, except these.

@@ -265,7 +265,7 @@ def _process_locked_messages(
     touched = store_and_link_events.store_and_link_events(
         drafts, {pk: s.slug for pk, s in sources.items()}
     )
-    store_and_link_events.supersede_events_not_read_again(
+    store_and_link_events.supersede_events_missing_from_reading(
         read_before & {reading.message_id for reading in readings}, drafts
     )
     last_writes = bulk.CombinedWrites()

@@ -171,8 +171,8 @@ class _IdentitySentences:
             if into is not None:
                 return f"It would become one order with {into.number}."
             others = self._others(object_id, old, self._after_by_message, folds.after)
-            rest = _clause(": its messages would be on", others)
-            return f"No message would name {old.number} any more{rest}."
+            clause = _clause(": its messages would be on", others)
+            return f"No message would name {old.number} any more{clause}."
         assert old is not None
         assert new is not None
         if old.number != new.number:

@@ -92,7 +92,7 @@ def fold_both_ways(
             before = folding.fold(ids, lambda done: report(done, 2 * len(ids)))
             store_and_link_events.supersede_events_of_messages(superseded)
             store_and_link_events.store_and_link_events(new_events, slugs)
-            store_and_link_events.supersede_events_not_read_again(
+            store_and_link_events.supersede_events_missing_from_reading(
                 {outcome.message_id for outcome in effective}, new_events
             )
             ids_after = _order_ids(affected.objects)

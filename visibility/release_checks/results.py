@@ -129,8 +129,8 @@ def change_counts(check: ReleaseCheck, kind: DifferenceKind) -> list[TagCount]:
     titles = _rule_titles() if kind is DifferenceKind.ALERT else {}
     rows = []
     for tag, orders in check.summary.get("tags", {}).items():
-        prefix, _, rest = tag.partition(":")
-        item, _, change = rest.rpartition(":")
+        prefix, _, remainder = tag.partition(":")
+        item, _, change = remainder.rpartition(":")
         if prefix == kind.value and item and change in set(Change):
             label = CHANGE_LABELS[Change(change)]
             rows.append(TagCount(tag, titles.get(item, item.replace("_", " ")), label, orders))
@@ -216,9 +216,16 @@ def _order_lines(check: ReleaseCheck) -> Iterator[Sequence[Any]]:
         start = (row.number, row.object_id or "new")
         if row.identity:
             yield (*start, DifferenceKind.IDENTITY.value, "", "", "", "", row.identity, ids)
-        for found in differences_of_order(row):
-            change = CHANGE_LABELS[found.change]
-            texts = (found.kind.value, found.item, found.field, change, found.before, found.after)
+        for difference in differences_of_order(row):
+            change = CHANGE_LABELS[difference.change]
+            texts = (
+                difference.kind.value,
+                difference.item,
+                difference.field,
+                change,
+                difference.before,
+                difference.after,
+            )
             yield (*start, *texts, ids)
 
 

@@ -73,13 +73,15 @@ def differences(check: ReleaseCheck) -> list[tuple[str, OrderDifference]]:
 
 def milestones(as_of: datetime) -> Milestones:
     """The milestones of the canonical dump."""
-    found: Milestones = {}
+    reached: Milestones = {}
     for line in dump_lines(as_of=as_of):
         order = orjson.loads(line)
         for code, times in order.get("milestones", {}).items():
             number = order["key"].rpartition(":")[2]
-            found |= {(number, code, name): times[name] for name in MILESTONE_TIMES if times[name]}
-    return found
+            reached |= {
+                (number, code, name): times[name] for name in MILESTONE_TIMES if times[name]
+            }
+    return reached
 
 
 def difference_of(before: Milestones, after: Milestones) -> set[tuple[Any, ...]]:
@@ -95,10 +97,10 @@ def announced(check: ReleaseCheck) -> set[tuple[Any, ...]]:
     result = set()
     for row in ReleaseCheckOrder.objects.filter(check_run=check):
         for texts in row.differences:
-            found = OrderDifference.from_json(texts)
-            if found.kind == "milestone":
-                key = (row.number, found.item, found.field)
-                result.add((key, found.before, found.after))
+            difference = OrderDifference.from_json(texts)
+            if difference.kind == "milestone":
+                key = (row.number, difference.item, difference.field)
+                result.add((key, difference.before, difference.after))
     return result
 
 
@@ -164,7 +166,9 @@ def test_the_installed_connector_is_compared_with_what_an_earlier_one_stored() -
     publish(correct(manifest, "removes the shipment"))
     check = run_check(source, None)
     removed = {
-        (number, found.item) for number, found in differences(check) if found.change == "removed"
+        (number, difference.item)
+        for number, difference in differences(check)
+        if difference.change == "removed"
     }
     assert {("SO-1", "shipped"), ("SO-2", "shipped")} <= removed
     promote_check(check, messages=2, by=None, now=database_now())
@@ -191,7 +195,7 @@ def test_a_message_that_never_ends_is_reported_and_the_others_are_read(
 
 
 def hanging_at_second_message() -> tuple[str, ...]:
-    """The process that reads, in which one message takes for ever."""
+    """The process that reads, in which one message takes permanently."""
     return (
         sys.executable,
         "-c",

@@ -132,7 +132,7 @@ def test_alerts_kpis_parked_messages_and_numbers_are_counted(session: Client) ->
     assert not Order.objects.filter(number="SO-9").exists()
 
 
-def test_bad_input_is_explained_and_a_cut_is_said(
+def test_bad_input_is_explained_and_a_limit_is_reported(
     session: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, manifest = lake_source()
@@ -165,13 +165,13 @@ def test_the_api_and_the_command_do_the_same(session: Client, tmp_path: Path) ->
     client = signed_in(UserRole.INTEGRATOR, "ivo")
     created = client.post(api, body, "application/json")
     assert created.status_code == 202, created.content
-    one = f"{api}/{created.json()['id']}"
+    address = f"{api}/{created.json()['id']}"
     run_checks.run_release_checks()
-    assert client.get(one).json()["summary"]["tags"]["milestone:released:added"] == 2
-    orders = client.get(f"{one}/orders?tag=milestone:released:added&page_size=1").json()
+    assert client.get(address).json()["summary"]["tags"]["milestone:released:added"] == 2
+    orders = client.get(f"{address}/orders?tag=milestone:released:added&page_size=1").json()
     assert orders["items"][0]["number"] == "SO-1"
     assert orders["next"]
-    wrong = client.post(f"{one}/promote", {"messages": 1}, "application/json")
+    wrong = client.post(f"{address}/promote", {"messages": 1}, "application/json")
     assert wrong.status_code == 409
     output, file = StringIO(), tmp_path / "check.csv"
     call_command("source", "check", source.slug, "--draft", SLUG, "--csv", file, stdout=output)

@@ -244,20 +244,20 @@ def _page(request: HttpRequest, rows: "QuerySet[Row]", column: str) -> tuple[lis
     after = parse_row_id(request.GET.get("after", ""))
     if after is not None:
         rows = rows.filter(**{f"{column}__gt": after})
-    found = list(rows[: results.PAGE_SIZE + 1])
-    shown = found[: results.PAGE_SIZE]
-    return shown, getattr(shown[-1], column) if len(found) > len(shown) else None
+    loaded = list(rows[: results.PAGE_SIZE + 1])
+    shown = loaded[: results.PAGE_SIZE]
+    return shown, getattr(shown[-1], column) if len(loaded) > len(shown) else None
 
 
 def _order_context(row: ReleaseCheckOrder) -> dict[str, object]:
-    found = results.differences_of_order(row)
+    differences = results.differences_of_order(row)
     return {
         "row": row,
         "differences": [
             (results.KIND_LABELS[each.kind], each, results.CHANGE_LABELS[each.change])
-            for each in found[: results.MAX_SHOWN]
+            for each in differences[: results.MAX_SHOWN]
         ],
-        "more": max(0, len(found) - results.MAX_SHOWN),
+        "more": max(0, len(differences) - results.MAX_SHOWN),
         "messages": row.message_ids[: results.MAX_MESSAGES],
         "more_messages": max(0, len(row.message_ids) - results.MAX_MESSAGES),
     }
@@ -279,8 +279,8 @@ def _render_list(
     request: HttpRequest, entered: dict[str, str], errors: dict[str, str] | None = None
 ) -> HttpResponse:
     before, now = parse_row_id(request.GET.get("before", "")), database_now()
-    found = results.list_checks(before=before, limit=results.PAGE_SIZE + 1)
-    shown = found[: results.PAGE_SIZE]
+    loaded = results.list_checks(before=before, limit=results.PAGE_SIZE + 1)
+    shown = loaded[: results.PAGE_SIZE]
     context = {
         "checks": [
             (
@@ -291,7 +291,7 @@ def _render_list(
             )
             for check in shown
         ],
-        "next": shown[-1].pk if len(found) > len(shown) else None,
+        "next": shown[-1].pk if len(loaded) > len(shown) else None,
         "is_first": before is None,
         "entered": entered,
         "errors": errors or {},
