@@ -31,6 +31,8 @@ from visibility.storage.published_manifests import connector_of_text
 # One process reads so many messages, for so many seconds; then the next one starts.
 CHUNK_SIZE, CHUNK_SECONDS = 250, 10.0
 MAX_STARTS = 3
+# With the start of the process, which takes long on a busy machine. Nobody waits for it.
+PROCESS_SECONDS = 90.0
 TOO_LONG = "reading this message takes too long"
 COMMAND = (
     sys.executable,
@@ -63,7 +65,9 @@ def read_in_own_processes(
     failed_starts = 0
     while len(outcomes) < len(messages):
         remaining = messages[len(outcomes) : len(outcomes) + CHUNK_SIZE]
-        lines, has_failed = run_in_own_process(COMMAND, (list(remaining), source, reader))
+        lines, has_failed = run_in_own_process(
+            COMMAND, (list(remaining), source, reader), limit_seconds=PROCESS_SECONDS
+        )
         if not lines:
             failed_starts += 1
             if failed_starts == MAX_STARTS:
@@ -72,9 +76,10 @@ def read_in_own_processes(
         # The last line is empty, or incomplete if the process was ended while it wrote.
         read = [_outcome_of_line(line, remaining[i]) for i, line in enumerate(lines[:-1])]
         outcomes += read
-        if has_failed and len(read) < len(remaining):
-            stuck = remaining[len(read)]
-            outcomes.append(ParseOutcome(stuck.id, reason=ParkReason.CRASH, detail=TOO_LONG))
+        if has_failed and not read:
+            # It was the first message, so it had all of the time for itself.
+            stuck = remaining[0].id
+            outcomes.append(ParseOutcome(stuck, reason=ParkReason.CRASH, detail=TOO_LONG))
         report(len(outcomes))
     return outcomes
 
