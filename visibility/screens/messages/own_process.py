@@ -29,8 +29,9 @@ def run_in_own_process(
 ) -> tuple[list[bytes], bool]:
     """The lines that the process wrote, and whether it was ended or failed.
 
-    `limit_seconds`: when it is ended, with the time of its start. The last line is empty, or incomplete if the process was ended while it wrote. There are no
-    lines if too many processes were running, or it did not start.
+    `limit_seconds`: when it is ended, with the time of its start. The last line is empty, or
+    incomplete if the process was ended while it wrote. There are no lines if too many processes
+    were running, or it did not start.
     """
     if not _running.acquire(timeout=MAX_WAIT_SECONDS):
         return [], True
