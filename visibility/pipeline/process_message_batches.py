@@ -236,9 +236,8 @@ def _parse_correlate_and_settle_messages(
     parked = park_messages_without_body(without_body) if without_body else 0
     read_before = {row[0] for row in rows if row[8]}
     if any(row[7] for row in rows):
-        others = parse_messages_and_pick_versions.lock_other_message_versions(raws)
+        raws += (others := parse_messages_and_pick_versions.lock_other_message_versions(raws))
         read_before |= {message.id for message in others}
-        raws += others
     if rows:
         published_manifests.use_manifests_of_version(rows[0][-1])
     with configuration_cache.use_cached_values_of_version(rows[0][-1] if rows else None):
@@ -249,7 +248,6 @@ def _parse_correlate_and_settle_messages(
 def _process_locked_messages(
     raws: Sequence[StoredMessage], read_before: Set[int], *, refold: bool
 ) -> SettledCountAndChanges:
-    """`read_before`: ids of messages whose former events count only if they are read again."""
     all_sources = configuration_cache.load_all_sources_by_id()
     sources = {source_id: all_sources[source_id] for source_id in {r.source_id for r in raws}}
     with exit_on_timeout.exit_process_on_timeout(PARSE_LIMIT_SECONDS):
@@ -257,28 +255,23 @@ def _process_locked_messages(
             parse_messages_and_pick_versions.parse_message(raw, sources[raw.source_id])
             for raw in raws
         ]
-    readings, losers = parse_messages_and_pick_versions.pick_effective_message_versions(
-        raws, readings
-    )
+    pick_versions = parse_messages_and_pick_versions.pick_effective_message_versions
+    readings, losers = pick_versions(raws, readings)
     store_and_link_events.supersede_events_of_messages(losers)
     drafts = [draft for reading in readings for draft in reading.new_events]
     touched = store_and_link_events.store_and_link_events(
         drafts, {pk: s.slug for pk, s in sources.items()}
     )
-    store_and_link_events.supersede_events_missing_from_reading(
-        read_before & {reading.message_id for reading in readings}, drafts
-    )
+    reread = read_before & {reading.message_id for reading in readings}
+    store_and_link_events.supersede_events_missing_from_reading(reread, drafts)
     last_writes = bulk.CombinedWrites()
     may_refold = refold and bool(touched)
     changes = refold_orders_of_objects_if_free(touched, last_writes) if may_refold else None
     if changes is None:
         enqueue_refolds(touched)
-    last_writes.add(
-        SETTLE,
-        [r.message_id for r in readings],
-        [r.reason.value if r.reason else "" for r in readings],
-        [r.detail for r in readings],
-    )
+    reasons = [r.reason.value if r.reason else "" for r in readings]
+    ids, details = [r.message_id for r in readings], [r.detail for r in readings]
+    last_writes.add(SETTLE, ids, reasons, details)
     record_source_activity.add_writes_of_source_activity(last_writes, raws, readings)
     poll_notices.add_writes_of_poll_requests(last_writes, raws, readings)
     try:

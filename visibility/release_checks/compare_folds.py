@@ -10,7 +10,7 @@ from visibility.kpi.kpi import KpiFamily, KpiMeasurement, KpiUnit
 from visibility.kpi.registry import kpi_registry
 from visibility.release_checks.fold_both_ways import BothFolds, FoldedOrder
 from visibility.release_checks.order_differences import (
-    Change,
+    DifferenceChange,
     DifferenceKind,
     OrderDifference,
     differences_of_orders,
@@ -132,7 +132,13 @@ def _kpi_differences(old: FoldedOrder, new: FoldedOrder) -> Iterator[OrderDiffer
     for code in dict.fromkeys((*old.measurements, *new.measurements)):
         before, after = (_fact_texts(order.measurements.get(code, ())) for order in (old, new))
         if before != after:
-            change = Change.ADDED if not before else Change.REMOVED if not after else Change.CHANGED
+            change = (
+                DifferenceChange.ADDED
+                if not before
+                else DifferenceChange.REMOVED
+                if not after
+                else DifferenceChange.CHANGED
+            )
             texts = "; ".join(before), "; ".join(after)
             yield OrderDifference(DifferenceKind.KPI, code, "", change, *texts)
 

@@ -25,7 +25,7 @@ class DifferenceKind(StrEnum):
     IDENTITY = "identity"
 
 
-class Change(StrEnum):
+class DifferenceChange(StrEnum):
     """How it differs. The last five are those of alerts: a breach is late if the step followed."""
 
     ADDED = "added"
@@ -46,7 +46,7 @@ class OrderDifference:
     kind: DifferenceKind
     item: str
     field: str
-    change: Change
+    change: DifferenceChange
     before: str
     after: str
 
@@ -68,7 +68,7 @@ class OrderDifference:
     def from_json(cls, texts: Sequence[str]) -> "OrderDifference":
         """Read what `to_json` wrote."""
         kind, item, field, change, before, after = texts
-        return cls(DifferenceKind(kind), item, field, Change(change), before, after)
+        return cls(DifferenceKind(kind), item, field, DifferenceChange(change), before, after)
 
 
 def differences_of_orders(
@@ -102,7 +102,7 @@ def _milestone_differences(
             code,
             _chosen(old.get(code, {}), MILESTONE_TIMES),
             _chosen(new.get(code, {}), MILESTONE_TIMES),
-            changed=Change.MOVED,
+            changed=DifferenceChange.MOVED,
         )
         yield from _fields(
             DifferenceKind.QUANTITY,
@@ -150,13 +150,13 @@ def _alert_differences(
             yield OrderDifference(DifferenceKind.ALERT, key[0], key[1], change, *due)
 
 
-def _change_of_alert(was: Mapping[str, Any], will: Mapping[str, Any]) -> Change | None:
+def _change_of_alert(was: Mapping[str, Any], will: Mapping[str, Any]) -> DifferenceChange | None:
     if _is_open(was) != _is_open(will):
-        return Change.OPENS if _is_open(will) else Change.CLOSES
+        return DifferenceChange.OPENS if _is_open(will) else DifferenceChange.CLOSES
     if _is_late(was) != _is_late(will):
-        return Change.LATE_ADDED if _is_late(will) else Change.LATE_REMOVED
+        return DifferenceChange.LATE_ADDED if _is_late(will) else DifferenceChange.LATE_REMOVED
     if was and will and was.get("due") != will.get("due"):
-        return Change.DUE_MOVED
+        return DifferenceChange.DUE_MOVED
     return None
 
 
@@ -179,12 +179,18 @@ def _fields(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     *,
-    changed: Change = Change.CHANGED,
+    changed: DifferenceChange = DifferenceChange.CHANGED,
 ) -> Iterator[OrderDifference]:
     for name in dict.fromkeys((*before, *after)):
         old, new = _text(before.get(name)), _text(after.get(name))
         if old != new:
-            change = Change.ADDED if not old else Change.REMOVED if not new else changed
+            change = (
+                DifferenceChange.ADDED
+                if not old
+                else DifferenceChange.REMOVED
+                if not new
+                else changed
+            )
             yield OrderDifference(kind, item, name, change, old, new)
 
 
@@ -198,10 +204,10 @@ def _items(
     old, new = ([_sentence(value) for value in values or ()] for values in (before, after))
     for text in old:
         if text not in new:
-            yield OrderDifference(kind, item, "", Change.REMOVED, text, "")
+            yield OrderDifference(kind, item, "", DifferenceChange.REMOVED, text, "")
     for text in new:
         if text not in old:
-            yield OrderDifference(kind, item, "", Change.ADDED, "", text)
+            yield OrderDifference(kind, item, "", DifferenceChange.ADDED, "", text)
 
 
 def _sentence(value: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from visibility.models.release_checks import (
 )
 from visibility.models.rules_clocks_and_calendars import SlaRule
 from visibility.release_checks.order_differences import (
-    Change,
+    DifferenceChange,
     DifferenceKind,
     OrderDifference,
 )
@@ -37,15 +37,15 @@ KIND_LABELS = {
     DifferenceKind.IDENTITY: "Numbers that lead to another order",
 }
 CHANGE_LABELS = {
-    Change.ADDED: "added",
-    Change.REMOVED: "removed",
-    Change.CHANGED: "changed",
-    Change.MOVED: "moved",
-    Change.OPENS: "alert opens",
-    Change.CLOSES: "alert closes",
-    Change.DUE_MOVED: "due time changes",
-    Change.LATE_ADDED: "counted as late",
-    Change.LATE_REMOVED: "no longer counted as late",
+    DifferenceChange.ADDED: "added",
+    DifferenceChange.REMOVED: "removed",
+    DifferenceChange.CHANGED: "changed",
+    DifferenceChange.MOVED: "moved",
+    DifferenceChange.OPENS: "alert opens",
+    DifferenceChange.CLOSES: "alert closes",
+    DifferenceChange.DUE_MOVED: "due time changes",
+    DifferenceChange.LATE_ADDED: "counted as late",
+    DifferenceChange.LATE_REMOVED: "no longer counted as late",
 }
 MESSAGE_CHANGES = {
     "newly_parked": "Newly parked",
@@ -131,8 +131,8 @@ def change_counts(check: ReleaseCheck, kind: DifferenceKind) -> list[TagCount]:
     for tag, orders in check.summary.get("tags", {}).items():
         prefix, _, remainder = tag.partition(":")
         item, _, change = remainder.rpartition(":")
-        if prefix == kind.value and item and change in set(Change):
-            label = CHANGE_LABELS[Change(change)]
+        if prefix == kind.value and item and change in set(DifferenceChange):
+            label = CHANGE_LABELS[DifferenceChange(change)]
             rows.append(TagCount(tag, titles.get(item, item.replace("_", " ")), label, orders))
     return rows
 
@@ -182,7 +182,17 @@ def write_csv(check: ReleaseCheck, file: IO[bytes]) -> None:
     orders = TableOfFile(
         "Orders",
         heading,
-        ("Order", "Order id", "Kind", "Item", "Field", "Change", "Before", "After", "Messages"),
+        (
+            "Order",
+            "Order id",
+            "Kind",
+            "Item",
+            "Field",
+            "Change",
+            "Before",
+            "After",
+            "Messages",
+        ),
         _order_lines(check),
     )
     kpis = TableOfFile(

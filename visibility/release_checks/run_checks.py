@@ -75,7 +75,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class ReleaseCheckResult:
     """What a check found."""
 
     selected: SelectedMessages
@@ -157,7 +157,7 @@ def _fail(check: ReleaseCheck, sentence: str) -> None:
     append_changes({"source": [check.source_id]})
 
 
-def _compare_while_reporting(check: ReleaseCheck) -> CheckResult:
+def _compare_while_reporting(check: ReleaseCheck) -> ReleaseCheckResult:
     """Compare in a thread, with a new connection. Raises what it raises."""
     reload_published_manifests()
     progress, now = Progress(), database_now()
@@ -182,14 +182,14 @@ def _compare_while_reporting(check: ReleaseCheck) -> CheckResult:
                 progress.ended.set()
 
 
-def _with_own_connection(function: Callable[[], CheckResult]) -> CheckResult:
+def _with_own_connection(function: Callable[[], ReleaseCheckResult]) -> ReleaseCheckResult:
     try:
         return function()
     finally:
         connection.close()
 
 
-def compare(check: ReleaseCheck, progress: Progress, now: datetime) -> CheckResult:
+def compare(check: ReleaseCheck, progress: Progress, now: datetime) -> ReleaseCheckResult:
     """Read the messages, and fold their orders both ways. Writes nothing."""
     selected = select_messages(check)
     messages = [*selected.messages, *selected.others]
@@ -220,7 +220,7 @@ def compare(check: ReleaseCheck, progress: Progress, now: datetime) -> CheckResu
         "newly_read": parked.count("newly_read"),
         "other_reason": parked.count("other_reason"),
     }
-    return CheckResult(selected, changed, orders, summary)
+    return ReleaseCheckResult(selected, changed, orders, summary)
 
 
 def _changed_messages(
@@ -249,7 +249,7 @@ def _changed_messages(
         )
 
 
-def _store_result(check: ReleaseCheck, result: CheckResult) -> None:
+def _store_result(check: ReleaseCheck, result: ReleaseCheckResult) -> None:
     with transaction.atomic():
         if not _of_attempt(check).update(
             state=ReleaseCheckState.READY,

@@ -111,6 +111,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("manifests"),
     Screen("manifest_versions"),
     Screen("release_checks"),
+    Screen("release_check_actions"),
     Screen("source_list"),
     Screen(
         "sources",

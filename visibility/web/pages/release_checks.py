@@ -4,7 +4,6 @@ import tempfile
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.contrib import messages as notes
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -25,16 +24,10 @@ from visibility.models.release_checks import (
 from visibility.pipeline import job_functions
 from visibility.release_checks import results
 from visibility.release_checks.order_differences import DifferenceKind
-from visibility.release_checks.promote import (
-    CannotPromote,
-    promote_check,
-    roll_back_check,
-    why_no_roll_back,
-)
+from visibility.release_checks.promote import why_no_roll_back
 from visibility.release_checks.requests import (
     DEFAULT_PERIOD,
     CannotCheck,
-    cancel_check,
     request_check,
 )
 from visibility.release_checks.run_checks import JOB
@@ -176,61 +169,6 @@ def release_check_file(request: HttpRequest, check_id: int) -> HttpResponseBase:
     )
 
 
-@require_POST
-@require_permission(Permission.SOURCES_EDIT)
-@require_permission(Permission.MESSAGE_BODIES)
-def cancel_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
-    """`POST /release-checks/<id>/cancel`: its worker stops within a second."""
-    check = check_or_404(check_id)
-    if not cancel_check(check, by=signed_in_user(request), now=database_now()):
-        notes.info(request, "Nothing to cancel: the check has ended.")
-    return HttpResponseRedirect(f"{LIST_URL}/{check.pk}")
-
-
-@require_POST
-@require_permission(Permission.SOURCES_EDIT)
-@require_permission(Permission.PARKED_REPLAY)
-def promote_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
-    """`POST /release-checks/<id>/promote`: publish the draft, and read the messages again."""
-    check = check_or_404(check_id)
-    try:
-        replay = promote_check(
-            check,
-            messages=parse_row_id(request.POST.get("messages", "")),
-            by=signed_in_user(request),
-            now=database_now(),
-        )
-    except CannotPromote as error:
-        notes.error(request, f"Not promoted. {error}")
-        return HttpResponseRedirect(f"{LIST_URL}/{check.pk}")
-    job_functions.ask_worker_to_run_job_now("process")
-    return HttpResponseRedirect(
-        f"/messages/replays/{replay.pk}" if replay else f"{LIST_URL}/{check.pk}"
-    )
-
-
-@require_POST
-@require_permission(Permission.SOURCES_EDIT)
-@require_permission(Permission.PARKED_REPLAY)
-def roll_back_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
-    """`POST /release-checks/<id>/rollback`: the version before is live again, and reads again."""
-    check = check_or_404(check_id)
-    try:
-        replay = roll_back_check(
-            check,
-            messages=parse_row_id(request.POST.get("messages", "")),
-            by=signed_in_user(request),
-            now=database_now(),
-        )
-    except CannotPromote as error:
-        notes.error(request, f"Not rolled back. {error}")
-        return HttpResponseRedirect(f"{LIST_URL}/{check.pk}")
-    job_functions.ask_worker_to_run_job_now("process")
-    return HttpResponseRedirect(
-        f"/messages/replays/{replay.pk}" if replay else f"{LIST_URL}/{check.pk}"
-    )
-
-
 def check_or_404(check_id: int) -> ReleaseCheck:
     """The check with this id. Raises Http404."""
     check = results.find_check(check_id)
@@ -309,7 +247,4 @@ urlpatterns = [
     path("release-checks/<int:check_id>", release_check),
     path("release-checks/<int:check_id>/messages", release_check_messages),
     path("release-checks/<int:check_id>/file", release_check_file),
-    path("release-checks/<int:check_id>/cancel", cancel_release_check),
-    path("release-checks/<int:check_id>/promote", promote_release_check),
-    path("release-checks/<int:check_id>/rollback", roll_back_release_check),
 ]
