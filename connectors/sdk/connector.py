@@ -80,6 +80,8 @@ class Connector(ABC):
     """
 
     slug: ClassVar[str]
+    # Its version, which stored events name; empty: that of the product.
+    release: ClassVar[str] = ""
     title: ClassVar[str]
     role: ClassVar[SourceRole]
     settings: ClassVar[tuple[Setting, ...]] = ()

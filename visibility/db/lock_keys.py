@@ -32,6 +32,7 @@ class LockKey(IntEnum):
     PASSWORD_CHECKS = 4_711_020
     DEMO_DATA = 4_711_021
     TELEMETRY = 4_711_022
+    RELEASE_CHECK = 4_711_023
 
 
 def lock_until_commit(key: LockKey) -> None:

@@ -167,6 +167,8 @@ HIDDEN_TABLES = frozenset(
         "visibility_sourcefieldchange",
         # Sums over the orders of all people.
         *("visibility_telemetryhour", "visibility_queuehour", "visibility_telemetrykey"),
+        *("visibility_releasecheck", "visibility_releasecheckorder"),
+        "visibility_releasecheckmessage",
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows
@@ -199,6 +201,7 @@ FULL_TABLES = frozenset(
         *("visibility_cursor", "visibility_sourcemaintenance", "visibility_manifest"),
         *("visibility_manifestversion", "visibility_messagebodymove"),
         *("visibility_messagebodypartition", "visibility_eventcorrection"),
+        "visibility_eventreader",
         *("visibility_effective_event_correction",),
     }
 )

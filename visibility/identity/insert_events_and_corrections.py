@@ -29,13 +29,32 @@ def insert_events(new_events: Sequence[EventToStore]) -> tuple[list[int | None],
     with bulk.server_bound_cursor() as cursor:
         cursor.execute(
             """
-            WITH stored AS (
+            WITH reading AS (
+                SELECT DISTINCT name FROM unnest(%b::text[]) AS t (name) WHERE name <> ''
+            ), new_reader AS (
+                INSERT INTO visibility_eventreader (name)
+                SELECT name FROM reading WHERE NOT EXISTS (
+                    SELECT FROM visibility_eventreader known WHERE known.name = reading.name)
+                ORDER BY name
+                ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
+                RETURNING id, name
+            ), reader AS (
+                SELECT id, name FROM new_reader
+                UNION ALL SELECT id, name FROM visibility_eventreader JOIN reading USING (name)
+            ), stored AS (
                 INSERT INTO visibility_event AS e (source_id, key, content_hash, type, occurred_at,
-                    received_at, message_id, data)
-                SELECT * FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
-                    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[])
+                    received_at, message_id, data, reader_id)
+                SELECT t.source_id, t.key, t.content_hash, t.type, t.occurred_at, t.received_at,
+                    t.message_id, t.data,
+                    (SELECT reader.id FROM reader WHERE reader.name = t.reader LIMIT 1)
+                FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[],
+                    %s::timestamptz[], %s::timestamptz[], %s::bigint[], %b::jsonb[], %b::text[])
+                    WITH ORDINALITY AS t (source_id, key, content_hash, type, occurred_at,
+                        received_at, message_id, data, reader, position)
+                ORDER BY t.position
                 ON CONFLICT (source_id, key, content_hash, occurred_at) DO UPDATE
-                    SET superseded = false, message_id = EXCLUDED.message_id
+                    SET superseded = false, message_id = EXCLUDED.message_id,
+                        reader_id = EXCLUDED.reader_id
                     WHERE e.superseded
                 RETURNING id, source_id, key, content_hash, occurred_at, data
             ), corrections AS (
@@ -54,6 +73,7 @@ def insert_events(new_events: Sequence[EventToStore]) -> tuple[list[int | None],
             FROM stored
             """,
             [
+                [new_event.reader for new_event in ordered],
                 [new_event.source_id for new_event in ordered],
                 [new_event.event.key for new_event in ordered],
                 [new_event.content_hash for new_event in ordered],
@@ -62,6 +82,7 @@ def insert_events(new_events: Sequence[EventToStore]) -> tuple[list[int | None],
                 [new_event.received_at for new_event in ordered],
                 [new_event.message_id for new_event in ordered],
                 [new_event.text for new_event in ordered],
+                [new_event.reader for new_event in ordered],
             ],
         )
         stored = cursor.fetchall()

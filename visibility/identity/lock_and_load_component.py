@@ -1,6 +1,6 @@
 """Lock and load a connected component: objects that share identifiers, with all their mentions."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -95,6 +95,26 @@ def lock_and_load_component(
     seeds: Iterable[int], new_mentions: Sequence[Mention], keys: set[IdentifierKey]
 ) -> ConnectedComponent:
     """Lock and load everything that is connected with the seeds by identifiers."""
+    return _load_component(seeds, new_mentions, keys, lock_and_load_merge_targets, MAX_COMPONENT)
+
+
+def find_connected_objects(
+    seeds: Iterable[int], keys: set[IdentifierKey], *, limit: int
+) -> set[int]:
+    """Return what is connected with the seeds and the keys by identifiers. Locks nothing.
+
+    Adds the keys of these objects to `keys`. Raises MergeTooLarge if there are more than `limit`.
+    """
+    return _load_component(seeds, (), keys, lambda ids: dict.fromkeys(ids), limit).objects
+
+
+def _load_component(
+    seeds: Iterable[int],
+    new_mentions: Sequence[Mention],
+    keys: set[IdentifierKey],
+    load_merge_targets: Callable[[Collection[int]], dict[int, int | None]],
+    limit: int,
+) -> ConnectedComponent:
     component = ConnectedComponent()
     for mention in new_mentions:
         component.mentions[mention.ref_key] = mention
@@ -117,11 +137,11 @@ def lock_and_load_component(
             _flag_corrected_mentions(component, new_mentions)
             return component
         component.objects |= new
-        if len(component.objects) > MAX_COMPONENT:
+        if len(component.objects) > limit:
             raise record_merges_and_move_alerts.MergeTooLarge(
-                f"more than {MAX_COMPONENT} objects share identifiers"
+                f"more than {limit} objects share identifiers"
             )
-        component.merged_into |= lock_and_load_merge_targets(new)
+        component.merged_into |= load_merge_targets(new)
         if any(component.merged_into[o] is not None for o in new):
             raise ConcurrentChange
         keys |= _add_mentions_and_return_keys(component, new)

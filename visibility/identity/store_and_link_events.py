@@ -8,7 +8,7 @@ Rows are inserted and locked in sorted order to avoid deadlocks. If PostgreSQL s
 the batch is retried.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from connectors.sdk.events import ObjectKind
 from visibility.db import bulk
@@ -38,7 +38,12 @@ from visibility.identity.update_unmatched_objects import replace_unmatched_objec
 from visibility.models.events import EventToStore
 from visibility.storage import refold_queue
 
-__all__ = ["ConcurrentChange", "store_and_link_events", "supersede_events_of_messages"]
+__all__ = [
+    "ConcurrentChange",
+    "store_and_link_events",
+    "supersede_events_missing_from_reading",
+    "supersede_events_of_messages",
+]
 # How often to retry if another worker inserts the same number first.
 MAX_RETRIES = 4
 
@@ -207,19 +212,65 @@ def _write_links_and_relations(
     remove_lines_from_several_orders(children)
 
 
+# Of two messages with the same event, the one that was read last has it.
+TAKE_OVER = """
+UPDATE visibility_event event SET message_id = t.message_id
+FROM unnest(%s::bigint[], %b::text[], %b::text[], %s::timestamptz[], %s::bigint[])
+    AS t (source_id, key, content_hash, occurred_at, message_id)
+WHERE event.source_id = t.source_id AND event.key = t.key AND event.content_hash = t.content_hash
+    AND event.occurred_at = t.occurred_at AND event.message_id <> t.message_id
+    AND NOT event.superseded
+"""
+SUPERSEDE_UNREAD = """
+UPDATE visibility_event event SET superseded = true
+WHERE event.message_id = ANY(%s) AND NOT event.superseded AND NOT EXISTS (
+    SELECT FROM unnest(%s::bigint[], %b::text[], %b::text[], %s::timestamptz[])
+        AS t (source_id, key, content_hash, occurred_at)
+    WHERE event.source_id = t.source_id AND event.key = t.key
+        AND event.content_hash = t.content_hash AND event.occurred_at = t.occurred_at)
+RETURNING id, source_id, key
+"""
+
+
 def supersede_events_of_messages(message_ids: Sequence[int]) -> None:
     """Mark the events of these messages as superseded: another version of the message is used.
 
     Objects that only these events had merged are separated again.
     """
-    if not message_ids:
-        return
-    with bulk.server_bound_cursor() as cursor:
-        cursor.execute(
+    if message_ids:
+        _supersede_and_resolve(
             "UPDATE visibility_event SET superseded = true WHERE message_id = ANY(%s) "
             "AND NOT superseded RETURNING id, source_id, key",
             [list(message_ids)],
         )
+
+
+def supersede_events_missing_from_reading(
+    message_ids: Collection[int], read_events: Iterable[EventToStore]
+) -> None:
+    """Mark the events of messages that were read again as superseded, except these.
+
+    `read_events`: the events that the messages give now, which are already stored. An object that
+    only they name has them already, so it stays the same object.
+    """
+    if not message_ids:
+        return
+    read = [event for event in read_events if event.message_id in message_ids]
+    columns: list[list[object]] = [
+        [event.source_id for event in read],
+        [event.event.key for event in read],
+        [event.content_hash for event in read],
+        [event.occurred_at for event in read],
+    ]
+    if read:
+        with bulk.server_bound_cursor() as cursor:
+            cursor.execute(TAKE_OVER, [*columns, [event.message_id for event in read]])
+    _supersede_and_resolve(SUPERSEDE_UNREAD, [sorted(message_ids), *columns])
+
+
+def _supersede_and_resolve(statement: str, parameters: Sequence[object]) -> None:
+    with bulk.server_bound_cursor() as cursor:
+        cursor.execute(statement, parameters)
         superseded = cursor.fetchall()
         cursor.execute(
             "SELECT DISTINCT object_id FROM visibility_eventobjectlink WHERE event_id = ANY(%s)",

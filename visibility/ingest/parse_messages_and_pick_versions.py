@@ -14,6 +14,7 @@ from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.number_issuers import with_issuers_of_setting
 from connectors.sdk.payload import ParkReason, PayloadError
 from connectors.sdk.telemetry import TelemetryRecord
+from visibility import __version__
 from visibility.db import bulk
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.models.events import EventToStore
@@ -103,17 +104,20 @@ def parse_message_with(
         return ParseOutcome(
             message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
         )
+    reader = f"{connector.slug} {connector.release or __version__}"[:80]
     return _validate_events_and_build_outcome(
-        message, replace(parsed, events=events, telemetry=telemetry)
+        message, replace(parsed, events=events, telemetry=telemetry), reader
     )
 
 
-def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResult) -> ParseOutcome:
+def _validate_events_and_build_outcome(
+    message: StoredMessage, parsed: ParseResult, reader: str
+) -> ParseOutcome:
     """Validate the events. Valid events are applied even if others of the same message are not."""
     valid, errors = [], list(parsed.errors)
     for event in parsed.events:
         try:
-            valid.append(_build_event_to_store(message, event))
+            valid.append(_build_event_to_store(message, event, reader))
         except PayloadError as error:
             errors.append(error)
     new_events = tuple(valid)
@@ -132,7 +136,9 @@ def _validate_events_and_build_outcome(message: StoredMessage, parsed: ParseResu
     )
 
 
-def _build_event_to_store(message: StoredMessage, reported: CanonicalEvent) -> EventToStore:
+def _build_event_to_store(
+    message: StoredMessage, reported: CanonicalEvent, reader: str
+) -> EventToStore:
     event = validate_and_flag_event(reported, message.received_at)
     occurred = event.occurred_at or message.received_at
     text = to_canonical_json(event)
@@ -144,6 +150,7 @@ def _build_event_to_store(message: StoredMessage, reported: CanonicalEvent) -> E
         message.received_at,
         sha256_hex(text),
         text.decode(),
+        reader,
     )
 
 

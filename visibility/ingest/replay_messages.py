@@ -1,4 +1,4 @@
-"""Replay of parked messages: they return to the queue and are processed again, until stopped."""
+"""Replay of messages: they return to the queue and are processed again, until stopped."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,8 +17,10 @@ UPDATE visibility_inbound_message m SET state = 'waiting', attempts = 0, next_at
 WHERE m.id = ANY(%s) AND m.state = 'parked' AND NOT {BODY_IS_REMOVED}
 RETURNING m.id
 """  # noqa: S608  # constant SQL
+# Also messages that are applied: events that they no longer give are superseded.
+REQUEUE_APPLIED = REQUEUE.replace("m.state = 'parked'", "m.state IN ('parked', 'applied')")
 # A message that a worker reads just now is locked, and is processed; one that waits in a later
-# replay stays in the queue. The cause is still that from before the replay.
+# replay stays in the queue. State and cause are still those from before the replay.
 STOP = """
 WITH still_waiting AS (
     SELECT m.id, m.received_at FROM visibility_inbound_message m
@@ -27,7 +29,8 @@ WITH still_waiting AS (
         WHERE later.id > %s AND later.message_ids @> ARRAY[m.id])
     ORDER BY m.id FOR UPDATE SKIP LOCKED
 )
-UPDATE visibility_inbound_message m SET state = 'parked', next_attempt_at = NULL
+UPDATE visibility_inbound_message m
+SET state = CASE WHEN reason = '' THEN 'applied' ELSE 'parked' END, next_attempt_at = NULL
 FROM still_waiting WHERE m.id = still_waiting.id AND m.received_at = still_waiting.received_at
 RETURNING m.id, m.source_id
 """
@@ -40,10 +43,26 @@ def replay_parked_messages(
 
     Applied messages, and messages whose body retention removed, do not change.
     """
+    return _requeue(REQUEUE, message_ids, "message.replay", by=by, now=now)
+
+
+def reread_messages(
+    message_ids: Sequence[int], *, by: User | None, now: datetime
+) -> MessageReplay | None:
+    """Return applied and parked messages to the queue, to be read by the present connector.
+
+    Events that a message no longer gives are superseded. None if there is nothing to read.
+    """
+    return _requeue(REQUEUE_APPLIED, message_ids, "message.reread", by=by, now=now)
+
+
+def _requeue(
+    statement: str, message_ids: Sequence[int], action: str, *, by: User | None, now: datetime
+) -> MessageReplay | None:
     wanted = set(message_ids)
     with transaction.atomic():
         with bulk.server_bound_cursor() as cursor:
-            cursor.execute(REQUEUE, [list(wanted)])
+            cursor.execute(statement, [list(wanted)])
             queued = sorted(row[0] for row in cursor.fetchall())
         if not queued:
             return None
@@ -53,12 +72,12 @@ def replay_parked_messages(
             message_ids=queued,
             skipped_count=len(wanted) - len(queued),
         )
-        record_message_decision("message.replay", queued, by=by, now=now, replay=replay.pk)
+        record_message_decision(action, queued, by=by, now=now, replay=replay.pk)
     return replay
 
 
 def stop_replay(replay_id: int, *, by: User, now: datetime) -> int:
-    """Park the messages of a replay that still wait, as before; return how many."""
+    """Return the messages of a replay that still wait to their state before; return how many."""
     with transaction.atomic():
         replay = MessageReplay.objects.select_for_update(no_key=True).get(pk=replay_id)
         with bulk.server_bound_cursor() as cursor:

@@ -34,7 +34,7 @@ from visibility.models.decisions_and_merges import (
 from visibility.models.deliveries import DeliveryAttempt
 from visibility.models.demo_data import DemoData, DemoDataState
 from visibility.models.demo_tour import DemoTourEntry
-from visibility.models.events import Event, EventCorrection, EventObjectLink
+from visibility.models.events import Event, EventCorrection, EventObjectLink, EventReader
 from visibility.models.heartbeats import Heartbeat
 from visibility.models.idempotency import IdempotencyKey
 from visibility.models.identity_provider import IdentityProvider, UnknownPeople
@@ -96,6 +96,12 @@ from visibility.models.people import (
 )
 from visibility.models.queue_connections import QueueConnection
 from visibility.models.refold_requests import RefoldRequest
+from visibility.models.release_checks import (
+    ReleaseCheck,
+    ReleaseCheckMessage,
+    ReleaseCheckOrder,
+    ReleaseCheckState,
+)
 from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import (
     ClockState,
@@ -180,6 +186,7 @@ __all__ = [
     "Event",
     "EventCorrection",
     "EventObjectLink",
+    "EventReader",
     "FailedClock",
     "FailedKpi",
     "FieldChangeKind",
@@ -239,6 +246,10 @@ __all__ = [
     "QueueHour",
     "RefoldRequest",
     "RejectedRequestCount",
+    "ReleaseCheck",
+    "ReleaseCheckMessage",
+    "ReleaseCheckOrder",
+    "ReleaseCheckState",
     "RequestCount",
     "RuleRecheck",
     "SamlProvider",

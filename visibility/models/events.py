@@ -15,7 +15,7 @@ from visibility.models.sources_and_messages import Source
 
 @dataclass(frozen=True, slots=True)
 class EventToStore:
-    """An event about to be stored; `text` is its JSON."""
+    """An event about to be stored; `text` is its JSON. `reader`: the connector and its version."""
 
     message_id: int
     source_id: int
@@ -24,11 +24,21 @@ class EventToStore:
     received_at: datetime
     content_hash: str
     text: str
+    reader: str = ""
+
+
+class EventReader(models.Model):
+    """A version of a connector that read messages, such as `shopify 0.2.0` or `north_3pl 4`."""
+
+    # Events have its id: four bytes each.
+    id = models.AutoField(primary_key=True)
+    name = models.CharField(max_length=80, unique=True)
 
 
 class Event(models.Model):
     """One canonical event. Partitioned by `occurred_at`; `(source, key, content_hash, occurred_at)`
-    is unique. `superseded`: another version of its message counts instead.
+    is unique. `superseded`: another version of its message counts instead. `reader`: the version of
+    the connector that first read the event as it is.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -42,6 +52,10 @@ class Event(models.Model):
     message_id = models.BigIntegerField()
     data = models.JSONField()
     superseded = models.BooleanField(default=False)
+    # Null: stored by a release that did not record it.
+    reader = models.ForeignKey(
+        EventReader, null=True, on_delete=models.PROTECT, db_index=False, db_constraint=False
+    )
 
     class Meta:
         managed = False

@@ -137,6 +137,20 @@ JOBS: tuple[Job, ...] = (
         every=3,
         queue=IMPORT_QUEUE,
     ),
+    # A layer above. It may take minutes.
+    Job(
+        "run_release_checks",
+        "visibility.release_checks.run_checks.run_release_checks",
+        every=3,
+        queue=IMPORT_QUEUE,
+    ),
+    Job(
+        "delete_old_release_checks",
+        "visibility.release_checks.requests.delete_old_release_checks",
+        every=3600,
+        queue=IMPORT_QUEUE,
+        fallback=False,
+    ),
     Job(
         "delete_expired_exports",
         "visibility.export.background_exports.delete_expired_exports",

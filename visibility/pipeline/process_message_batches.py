@@ -1,7 +1,7 @@
 """Claim, parse, correlate and settle waiting messages in batches."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from django.db import DataError, InterfaceError, OperationalError, connection, transaction
@@ -83,7 +83,7 @@ SELECT m.id, m.source_id, m.received_at, m.dedupe_key, m.content_hash, m.headers
     coalesce(m.body, b.body),
     EXISTS (SELECT FROM visibility_messagekey k WHERE k.source_id = m.source_id
         AND k.dedupe_key = m.dedupe_key AND k.content_hash <> m.content_hash),
-    (SELECT version FROM visibility_configurationversion WHERE id = 1)
+    m.processed_at IS NOT NULL, (SELECT version FROM visibility_configurationversion WHERE id = 1)
 FROM visibility_inbound_message m
 JOIN unnest(%s::bigint[], %s::int[]) AS t (id, attempts)
     ON t.id = m.id AND t.attempts = m.attempts
@@ -225,17 +225,19 @@ def _parse_correlate_and_settle_messages(
     raws = [message for message in messages if message.body is not None]
     without_body = [message.id for message in messages if message.body is None]
     parked = park_messages_without_body(without_body) if without_body else 0
-    if any(has_other_versions for *_, has_other_versions, _ in rows):
-        raws += parse_messages_and_pick_versions.lock_other_message_versions(raws)
+    read_before = {row[0] for row in rows if row[8]}
+    if any(row[7] for row in rows):
+        raws += (others := parse_messages_and_pick_versions.lock_other_message_versions(raws))
+        read_before |= {message.id for message in others}
     if rows:
         published_manifests.use_manifests_of_version(rows[0][-1])
     with configuration_cache.use_cached_values_of_version(rows[0][-1] if rows else None):
-        settled = _process_locked_messages(raws, refold=refold)
+        settled = _process_locked_messages(raws, read_before, refold=refold)
     return replace(settled, messages=settled.messages + parked)
 
 
 def _process_locked_messages(
-    raws: Sequence[StoredMessage], *, refold: bool
+    raws: Sequence[StoredMessage], read_before: Set[int], *, refold: bool
 ) -> SettledCountAndChanges:
     all_sources = configuration_cache.load_all_sources_by_id()
     sources = {source_id: all_sources[source_id] for source_id in {r.source_id for r in raws}}
@@ -256,6 +258,8 @@ def _process_locked_messages(
     touched = store_and_link_events.store_and_link_events(
         drafts, {pk: s.slug for pk, s in sources.items()}
     )
+    reread = read_before & {reading.message_id for reading in readings}
+    store_and_link_events.supersede_events_missing_from_reading(reread, drafts)
     last_writes = bulk.CombinedWrites()
     may_refold = refold and bool(touched)
     changes = refold_orders_of_objects_if_free(touched, last_writes) if may_refold else None

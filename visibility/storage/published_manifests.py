@@ -97,7 +97,9 @@ def use_published_rows(version: UUID | None, rows: Iterable[PublishedRow]) -> No
         for slug, number, text in rows:
             known = _connectors.get((slug, text))
             try:
-                connectors[slug, text] = known or connector_of_text(slug, text)
+                connector = known or connector_of_text(slug, text)
+                connector.release = str(number)
+                connectors[slug, text] = connector
             except InvalidManifest as error:
                 file = f"{slug}, version {number}"
                 problems += [replace(problem, file=file) for problem in error.problems]

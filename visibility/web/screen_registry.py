@@ -110,6 +110,8 @@ SCREENS: tuple[Screen, ...] = (
     Screen("new_source"),
     Screen("manifests"),
     Screen("manifest_versions"),
+    Screen("release_checks"),
+    Screen("release_check_actions"),
     Screen("source_list"),
     Screen(
         "sources",
@@ -119,7 +121,7 @@ SCREENS: tuple[Screen, ...] = (
             "s",
             "plug-connected",
             Permission.SOURCES_SEE,
-            ("messages", "manifests"),
+            ("messages", "manifests", "release-checks"),
         ),
     ),
     Screen("source_changes"),

@@ -95,6 +95,7 @@ PAGES: Mapping[str, Sequence[str]] = {
         "/sources/new/x12",
         "/manifests",
         "/manifests/new",
+        "/release-checks",
         "/sources/wms?tab=requests",
         "/sources/wms?tab=reading",
         "/sources/wms?tab=messages",

@@ -48,6 +48,11 @@ EXAMPLES: dict[str, Example] = {
     "board": ("board.saved", "board operations", "/boards/operations"),
     "calendar": ("calendar.changed", "calendar {calendar}", "/calendars/{calendar}"),
     "manifest": ("manifest.published", "manifest hill_3pl", "/manifests/hill_3pl"),
+    "release check": (
+        "release_check.requested",
+        "release check {check}",
+        "/release-checks/{check}",
+    ),
     "join": ("join.distinct", "join {decision}", "/joins/{decision}"),
     "import": ("master.confirm", "import {import}", "/mappings/files/{import}"),
     "saved view": ("saved_view.added", "saved view {view}", "/saved-views/{view}"),

@@ -87,6 +87,7 @@ CANNOT_LOSE_AN_UPDATE = {
         "saved-views",
         "audit/check",
         "manifests/new",
+        "release-checks/start",
     },
     REMOVES: {
         "boards/<slug:slug>/delete",
@@ -169,6 +170,11 @@ CANNOT_LOSE_AN_UPDATE = {
     "Each version stays in the history, where this one is chosen.": {
         "mappings/<slug:code>/<int:row_id>/back/<int:change_id>",
         "manifests/<slug:slug>/rollback",
+    },
+    "A check has one result and one promotion; a second one is refused with a sentence.": {
+        "release-checks/<int:check_id>/cancel",
+        "release-checks/<int:check_id>/promote",
+        "release-checks/<int:check_id>/rollback",
     },
     "A sample is added, replaced or removed by its name, as the form says.": {
         "manifests/<slug:slug>/samples",

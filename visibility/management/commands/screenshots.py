@@ -65,6 +65,7 @@ EVERY_PAGE: Mapping[str, str] = {
     "rule-new-released": "/rules/new?kind=stuck_in_released",
     "manifests": "/manifests",
     "manifest-new": "/manifests/new",
+    "release-checks": "/release-checks",
     "calendars": "/calendars",
     "calendar-new": "/calendars/new",
     "subscriptions": "/subscriptions",

@@ -39,6 +39,11 @@ from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
+from visibility.management.release_check_actions import (
+    RELEASE_CHECK_ACTIONS,
+    add_release_check_parsers,
+    apply_release_check_action,
+)
 from visibility.management.source_actions import ACTIONS, apply_action_to_source
 from visibility.models import Source
 from visibility.screens.sources.connector_catalog import example_request
@@ -107,6 +112,7 @@ class Command(BaseCommand):
             *ACTIONS.items(),
         ):
             subcommands.add_parser(action, help=help_text).add_argument("slug")
+        add_release_check_parsers(subcommands)
         subcommands.add_parser("list", help="list all sources")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -119,6 +125,7 @@ class Command(BaseCommand):
             "rotate": self._rotate_secret,
             "report": self._print_reading_report,
             **dict.fromkeys(ACTIONS, self._apply_action),
+            **dict.fromkeys(RELEASE_CHECK_ACTIONS, self._apply_release_check_action),
             "list": self._list_sources,
         }
         if options["action"] not in WITHOUT_DATABASE:
@@ -236,6 +243,9 @@ class Command(BaseCommand):
 
     def _apply_action(self, options: dict[str, Any]) -> None:
         apply_action_to_source(options["action"], options["slug"])
+
+    def _apply_release_check_action(self, options: dict[str, Any]) -> None:
+        apply_release_check_action(options, self.stdout.write)
 
     def _list_sources(self, options: dict[str, Any]) -> None:
         for problem in own_manifest_problems():

@@ -69,6 +69,7 @@ class MessageEvent:
     key: str
     raw_type: str
     superseded: bool
+    reader: str = ""
 
     @property
     def delay_from_event_to_receipt(self) -> timedelta:
@@ -190,7 +191,8 @@ def message_detail(message_id: int) -> MessageDetail | None:
         cursor.execute(
             """
             SELECT id, type, occurred_at, received_at, key,
-                coalesce(data->>'raw_type', ''), superseded
+                coalesce(data->>'raw_type', ''), superseded,
+                coalesce((SELECT name FROM visibility_eventreader r WHERE r.id = reader_id), '')
             FROM visibility_event WHERE message_id = %s ORDER BY occurred_at, id LIMIT 200
             """,
             [message_id],

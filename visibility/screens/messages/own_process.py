@@ -24,23 +24,26 @@ READY = b"ready"
 _running = threading.BoundedSemaphore(MAX_PARALLEL)
 
 
-def run_in_own_process(command: Sequence[str], values: object) -> tuple[list[bytes], bool]:
+def run_in_own_process(
+    command: Sequence[str], values: object, *, limit_seconds: float = START_SECONDS
+) -> tuple[list[bytes], bool]:
     """The lines that the process wrote, and whether it was ended or failed.
 
-    The last line is empty, or incomplete if the process was ended while it wrote. There are no
-    lines if too many processes were running, or it did not start.
+    `limit_seconds`: when it is ended, with the time of its start. The last line is empty, or
+    incomplete if the process was ended while it wrote. There are no lines if too many processes
+    were running, or it did not start.
     """
     if not _running.acquire(timeout=MAX_WAIT_SECONDS):
         return [], True
     try:
-        output, has_failed = _run(command, pickle.dumps((values, used_rows())))
+        output, has_failed = _run(command, pickle.dumps((values, used_rows())), limit_seconds)
     finally:
         _running.release()
     first, *lines = output.split(b"\n")
     return (lines if first == READY else []), has_failed
 
 
-def _run(command: Sequence[str], values: bytes) -> tuple[bytes, bool]:
+def _run(command: Sequence[str], values: bytes, limit_seconds: float) -> tuple[bytes, bool]:
     module = os.environ.get("DJANGO_SETTINGS_MODULE", "visibility.settings")
     with subprocess.Popen(
         command,
@@ -51,7 +54,7 @@ def _run(command: Sequence[str], values: bytes) -> tuple[bytes, bool]:
         env={**os.environ, "DJANGO_SETTINGS_MODULE": module},
     ) as process:
         try:
-            output, _ = process.communicate(values, timeout=START_SECONDS)
+            output, _ = process.communicate(values, timeout=limit_seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             output, _ = process.communicate()

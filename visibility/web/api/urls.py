@@ -42,6 +42,7 @@ from visibility.web.api import (
     own_notifications,
     parked_messages,
     people,
+    release_checks,
     rule_preview,
     rules,
     saml,
@@ -190,6 +191,21 @@ urlpatterns = [
     path("manifests/<slug:slug>/publish", manifest_versions.PublishManifestView.as_view()),
     path("manifests/<slug:slug>/rollback", manifest_versions.RollBackManifestView.as_view()),
     path("manifests/<slug:slug>/compare", manifest_versions.CompareManifestView.as_view()),
+    path("release-checks", release_checks.ReleaseCheckListView.as_view()),
+    path("release-checks/<int:check_id>", release_checks.ReleaseCheckView.as_view()),
+    path(
+        "release-checks/<int:check_id>/orders",
+        release_checks.ReleaseCheckOrderListView.as_view(),
+    ),
+    path(
+        "release-checks/<int:check_id>/messages",
+        release_checks.ReleaseCheckMessageListView.as_view(),
+    ),
+    path("release-checks/<int:check_id>/cancel", release_checks.CancelReleaseCheckView.as_view()),
+    path("release-checks/<int:check_id>/promote", release_checks.PromoteReleaseCheckView.as_view()),
+    path(
+        "release-checks/<int:check_id>/rollback", release_checks.RollBackReleaseCheckView.as_view()
+    ),
     path("sources/export", sources_and_messages.SourceExportView.as_view()),
     path("sources", connectors_and_new_sources.SourceListView.as_view()),
     path("sources/<slug:slug>", source_properties.SourcePropertiesView.as_view()),

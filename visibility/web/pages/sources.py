@@ -181,6 +181,7 @@ def _render_source(
         "tab": tab,
         "tabs": [(code, title, code == tab) for code, title in tabs],
         "may_replay": has_permission(request.user, Permission.PARKED_REPLAY),
+        "may_check": edits and has_permission(request.user, Permission.MESSAGE_BODIES),
         "sees_prices": has_permission(request.user, Permission.PRICES),
         "setting_errors": stored_errors,
         "may_allow_address": CAN_BE_ALLOWED in source.poll_error + source.queue_error

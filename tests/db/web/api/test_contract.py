@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 
 from connectors.sdk.event_codec import format_rfc3339
 from tests.builders.manifests import published_manifest
+from tests.builders.release_checks import promoted_check, stored_check, waiting_check
 from tests.builders.sources import create_source
 from tests.builders.sources import message as store_message
 from tests.builders.users import create_user
@@ -192,6 +193,21 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "manifests/hill_3pl/publish": ("manifests/{slug}/publish", {IN, AD}, {"note": "Title"}),
     "manifests/hill_3pl/rollback": ("manifests/{slug}/rollback", {IN, AD}, {"version": 1}),
+    "release-checks": ("release-checks", {IN, AD}, None),
+    "release-checks/{check}": ("release-checks/{check_id}", {IN, AD}, None),
+    "release-checks/{check}/orders": ("release-checks/{check_id}/orders", {IN, AD}, None),
+    "release-checks/{check}/messages": ("release-checks/{check_id}/messages", {IN, AD}, None),
+    "release-checks/{waiting_check}/cancel": ("release-checks/{check_id}/cancel", {IN, AD}, {}),
+    "release-checks/{check}/promote": (
+        "release-checks/{check_id}/promote",
+        {IN, AD},
+        {"messages": 2},
+    ),
+    "release-checks/{promoted}/rollback": (
+        "release-checks/{check_id}/rollback",
+        {IN, AD},
+        {"messages": 1},
+    ),
     "manifests/hill_3pl/compare": ("manifests/{slug}/compare", {IN, AD}, {"source": "shop"}),
     "sources/export?format=csv": ("sources/export", {OP, IN, AD}, None),
     "sources": ("sources", {OP, IN, AD}, None),
@@ -283,6 +299,9 @@ def url_ids(installation: Installation, person: Callable[[UserRole], User]) -> d
         "running": MessageReplay.objects.create(
             requested_at=database_now(), message_ids=[waiting]
         ).pk,
+        "check": stored_check().pk,
+        "waiting_check": waiting_check().pk,
+        "promoted": promoted_check().pk,
         "discard": discard.pk,
         "order": installation.order.object_id,
         "alert": installation.alert.pk,

@@ -12,6 +12,7 @@ from django.test import Client
 from tests.builders import alerts
 from tests.builders.cloudevents import cloudevent
 from tests.builders.manifests import published_manifest
+from tests.builders.release_checks import stored_check
 from tests.builders.sla_rules import create_rule
 from tests.builders.sources import SYSTEM_ROLES, cloudevent_message, create_sources, message
 from tests.builders.users import create_user
@@ -114,6 +115,7 @@ def _records_without_order(sources: Mapping[str, Any]) -> dict[str, Any]:
     assert created.status_code == 302, created.content
     return {
         "replay": MessageReplay.objects.create(requested_at=now, message_ids=[parked.pk]).pk,
+        "check": stored_check().pk,
         "discard": discard.pk,
         "calendar": WorkCalendar.objects.create(code="dock", title="Dock").code,
         "person": create_user(UserRole.EXECUTIVE, "leaver").pk,

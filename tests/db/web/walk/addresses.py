@@ -62,6 +62,10 @@ POST_ONLY = frozenset(
         "manifests/<slug:slug>/samples/remove",
         "manifests/<slug:slug>/delete",
         "manifests/<slug:slug>/rollback",
+        "release-checks/start",
+        "release-checks/<int:check_id>/cancel",
+        "release-checks/<int:check_id>/promote",
+        "release-checks/<int:check_id>/rollback",
         "calendars/<slug:code>/save",
         "calendars/<slug:code>/copy",
         "calendars/<slug:code>/delete",
@@ -204,6 +208,15 @@ PAGES: Mapping[str, Sequence[str]] = {
     "manifests/<slug:slug>": ["/manifests/hill_3pl", "/manifests/hill_3pl?before=2"],
     "manifests/<slug:slug>/compare": ["/manifests/hill_3pl/compare?source=wms"],
     "manifests/<slug:slug>/versions/<int:number>": ["/manifests/hill_3pl/versions/2"],
+    "release-checks": ["/release-checks", "/release-checks?before=2&source=wms"],
+    "release-checks/<int:check_id>": [
+        "/release-checks/{check}",
+        "/release-checks/{check}?tag=milestone&after=0",
+    ],
+    "release-checks/<int:check_id>/messages": [
+        "/release-checks/{check}/messages?change=newly_parked"
+    ],
+    "release-checks/<int:check_id>/file": ["/release-checks/{check}/file"],
     "calendars": ["/calendars"],
     "calendars/new": ["/calendars/new"],
     "calendars/<slug:code>": ["/calendars/{calendar}"],

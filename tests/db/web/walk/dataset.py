@@ -13,6 +13,7 @@ from django.test import Client
 
 from tests.builders.cloudevents import cloudevent
 from tests.builders.manifests import published_manifest
+from tests.builders.release_checks import stored_check
 from tests.builders.sources import cloudevent_message, create_source, message
 from tests.reference import history
 from visibility.db.database_time import database_now
@@ -223,6 +224,7 @@ def _find_records() -> dict[str, Any]:
         "parked": messages.filter(state="parked", source__slug="wms")[0].pk,
         "decision": IdentityDecision.objects.latest("pk").pk,
         "replay": MessageReplay.objects.latest("pk").pk,
+        "check": stored_check().pk,
         "discard": MessageDiscard.objects.latest("pk").pk,
         "mapping": TermMapping.objects.latest("pk").pk,
         "import": MasterImport.objects.latest("pk").pk,

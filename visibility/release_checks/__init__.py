@@ -1,0 +1,1 @@
+"""Checks before a release: what another reading of stored messages would change."""
