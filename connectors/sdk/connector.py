@@ -107,6 +107,8 @@ class Connector(ABC):
     not_covered: ClassVar[tuple[str, ...]] = ()
     # The steps derived from what the connector accepts; only shown without `setup`.
     derived_steps: ClassVar[tuple[str, ...]] = ()
+    # How the text of a payload is encoded, unless the payload says so.
+    payload_charset: ClassVar[str] = "utf-8"
     accepts_files: ClassVar[bool] = False
     accepts_webhooks: ClassVar[bool] = True
     # A path below the webhook URL to which senders also post. A stored message is answered with the

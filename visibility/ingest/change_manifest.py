@@ -2,15 +2,17 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from connectors.catalog import SYSTEMS, shipped_connectors
+from connectors.sdk.connector import SourceRole
 from connectors.sdk.manifest.check_examples import example_body
 from connectors.sdk.manifest.connector import ManifestConnector
-from connectors.sdk.manifest.draft import draft_manifest
+from connectors.sdk.manifest.draft import DraftContext, draft_manifest
 from connectors.sdk.manifest.folder import SUFFIX
 from connectors.sdk.payload import PayloadError
 from visibility.ingest.check_manifest_input import (
@@ -26,6 +28,7 @@ from visibility.ingest.check_manifest_input import (
 from visibility.ingest.publish_manifest import live_version, load_samples
 from visibility.models.manifests import Manifest, ManifestSample
 from visibility.models.sources_and_messages import Source
+from visibility.storage.organization import organization_time_zone
 
 MAX_SAMPLES, MAX_MANIFESTS = 20, 500
 CONNECTOR_LINE = re.compile(r"^connector:.*$", re.MULTILINE)
@@ -56,8 +59,9 @@ def create_manifest(
         errors["sample"] = "Paste a sample, or choose a file."
     else:
         try:
-            samples = {checked_sample_name(sample_name or "sample"): checked_sample(sample)}
-            text = draft_manifest(sample, slug)
+            name = checked_sample_name(sample_name or "sample")
+            samples = {name: checked_sample(sample)}
+            text = draft_manifest(sample, slug, _context_of_draft(name))
         except PayloadError as error:
             errors["sample"] = f"The sample cannot be read: {error.detail}."
         except InvalidManifestInput as error:
@@ -80,6 +84,17 @@ def create_manifest(
     except IntegrityError:
         raise InvalidManifestInput(slug="There is a manifest with this name.") from None
     return manifest
+
+
+def _context_of_draft(sample_name: str) -> DraftContext:
+    """The time zone of the organization, and the order numbers of its only ERP or shop."""
+    context = DraftContext(sample_name, stored_as=sample_name, zone=str(organization_time_zone()))
+    for role, scheme in ((SourceRole.ERP, "sales_order"), (SourceRole.SHOP, "web_order")):
+        sources = Source.objects.filter(role=role, archived_at=None)
+        slugs = list(sources.values_list("slug", flat=True)[:2])
+        if len(slugs) == 1:
+            return replace(context, orders=f"{scheme}@{slugs[0]}")
+    return context
 
 
 def save_draft(

@@ -44,12 +44,15 @@ def add_writes_of_source_activity(
     messages: Sequence[StoredMessage],
     outcomes: Iterable[ParseOutcome],
 ) -> None:
-    """Add the writes for the messages that were applied. Parked ones change nothing."""
+    """Add the writes for the messages that were applied, also if some of their records are parked.
+
+    A message of which no record could be read changes nothing.
+    """
     by_id = {message.id: message for message in messages}
     received: dict[tuple[int, str], list[datetime]] = {}
     occurred: dict[tuple[int, str], list[datetime]] = {}
     for outcome in outcomes:
-        if outcome.reason:
+        if outcome.reason and not outcome.new_events:
             continue
         message = by_id[outcome.message_id]
         received.setdefault((message.source_id, ""), []).append(message.received_at)

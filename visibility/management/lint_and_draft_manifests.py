@@ -9,7 +9,7 @@ from django.conf import settings
 
 from connectors.catalog import SYSTEMS
 from connectors.sdk.manifest.check_examples import problems_of_failing_examples
-from connectors.sdk.manifest.draft import draft_manifest
+from connectors.sdk.manifest.draft import DraftContext, draft_manifest
 from connectors.sdk.manifest.folder import SUFFIX, load_manifest_as_connector_class
 from connectors.sdk.manifest.problems import InvalidManifest, ManifestProblem
 
@@ -35,4 +35,4 @@ def draft_from_sample(sample: Path, name: str = "") -> str:
     body = sample.read_bytes()
     usual = re.sub(r"[^a-z0-9]+", "_", (name or sample.stem).lower()).strip("_")
     slug = usual if re.fullmatch(r"[a-z][a-z0-9_]{1,39}", usual) else "my_system"
-    return draft_manifest(body, slug)
+    return draft_manifest(body, slug, DraftContext(file_name=sample.name))

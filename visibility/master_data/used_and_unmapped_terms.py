@@ -28,10 +28,10 @@ class TermUsageInOrder:
 
 
 def replace_term_usage_of_orders(timelines: Mapping[int, Timeline]) -> None:
-    """Rewrite the term usage of these orders. No-op if no vocabulary is watched."""
-    state = meanings.load_looked_up_and_governed_vocabularies()
-    if not state or not timelines:
+    """Rewrite the term usage of these orders."""
+    if not timelines:
         return
+    state = meanings.load_looked_up_and_governed_vocabularies()
     rows = [
         _term_usage_row(order_id, key, use)
         for order_id, timeline in timelines.items()
@@ -52,15 +52,20 @@ def collect_term_usage_of_timeline(
     uses: dict[UsageKey, TermUsageInOrder] = {}
     for entry in timeline.entries:
         event = entry.recorded
-        if entry.superseded:
+        is_unmapped = event.event.type is EventType.UNMAPPED
+        if entry.superseded or not (state or is_unmapped):
             continue
         for kind, term, description in meanings.external_terms_of_event(event):
-            if not term.strip() or not state.is_looked_up(kind, event.source):
+            # A status that the connector does not know must be mapped, whether or not any is.
+            is_used = state.is_looked_up(kind, event.source) or (kind == "status" and is_unmapped)
+            if not term.strip() or not is_used:
                 continue
             if kind == "status" and not _is_unknown_or_mapped_status(event, term, dictionary):
                 continue
             at = event.occurred_at
             canonical = dictionary.canonical_term(kind, event.source, term, at=at)
+            if kind == "status" and is_unmapped and canonical == term:
+                canonical = None  # no event type
             key = (
                 kind,
                 event.source,

@@ -188,6 +188,7 @@ def make_connector_class_of_manifest(
         "polls": polled is not None,
         "poll_interval": polled.every if polled else None,
         "accepts_webhooks": webhook is not None,
+        "payload_charset": manifest.read.charset,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
         "reception": _describe_how_messages_arrive(manifest),

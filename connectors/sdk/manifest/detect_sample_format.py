@@ -21,6 +21,8 @@ TIME_FORMATS = (
 NUMBER = re.compile(r"-?\d{1,3}([.,' ]?\d{3})*([.,]\d+)?|-?\d+([.,]\d+)?")
 MAX_SAMPLE_ROWS = 500
 EXCERPT_ROWS = 3
+# Deeper objects of a JSON sample are not looked at.
+MAX_FLATTENED_LEVELS = 5
 # XLSX files are ZIP archives.
 XLSX_BEGINNING = b"PK\x03\x04"
 
@@ -91,16 +93,47 @@ def _describe_json(body: bytes) -> SampleFormat:
         # An envelope around a list has few members of its own.
         if len(lists) == 1 and len(scalars) <= 2 and "id" not in value:
             options, value = {"records": lists[0]}, value[lists[0]]
-    records = value if isinstance(value, list) else [value]
+    objects = value if isinstance(value, list) else [value]
     records = [
-        _json_values_with_numbers_as_text(record)
-        for record in records[:MAX_SAMPLE_ROWS]
+        flatten_json_object(_json_values_with_numbers_as_text(record))
+        for record in objects[:MAX_SAMPLE_ROWS]
         if isinstance(record, dict)
     ]
     if not records:
         raise PayloadError(ParkReason.SCHEMA, "$", "the sample has no objects")
-    excerpt = encode_json(document.value if len(body) < 2_000 else records[0]).decode()
+    shown = document.value if len(body) < 2_000 or not isinstance(value, list) else value[0]
+    excerpt = encode_json(shown).decode()
     return SampleFormat("json", options, records, excerpt)
+
+
+def flatten_json_object(
+    members: Mapping[str, Any], levels: int = MAX_FLATTENED_LEVELS
+) -> dict[str, Any]:
+    """Name the values of an object by their paths, and the lists of objects in it by theirs."""
+    fields: dict[str, Any] = {}
+    for name, item in members.items():
+        if isinstance(item, dict) and levels:
+            inner = flatten_json_object(item, levels - 1)
+            fields |= {f"{name}.{path}": value for path, value in inner.items()}
+        elif isinstance(item, list) and item and isinstance(item[0], dict) and levels:
+            elements = [
+                flatten_json_object(element, levels - 1)
+                for element in item
+                if isinstance(element, dict)
+            ]
+            fields[name] = elements
+            lists = {
+                path for element in elements for path in element if _has_objects(element[path])
+            }
+            for path in sorted(lists):
+                fields[f"{name}[].{path}"] = [o for e in elements for o in e.get(path) or ()]
+        else:
+            fields[name] = item
+    return fields
+
+
+def _has_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _json_values_with_numbers_as_text(value: Any) -> Any:

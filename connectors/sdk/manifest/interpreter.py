@@ -256,7 +256,7 @@ class Interpreter:
                 raise PayloadError(ParkReason.QUANTITY, scope.node.path, "a quantity is negative")
             line = build_line(lines_rule, scope, quantities)
             if line.line_id in lines and not rule.sums_lines:
-                detail = f"duplicate line {line.line_id[:40]!r}"
+                detail = f"duplicate line {line.line_id[:40]!r}; `sum: yes` adds its quantities up"
                 raise PayloadError(ParkReason.MAPPING, scope.node.path, detail)
             lines[line.line_id] = add_quantities_of_repeated_line(
                 lines.get(line.line_id), line, scope

@@ -1,7 +1,7 @@
 """Checks of a manifest that neither its schema nor its syntax can express."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.sdk.events import DATES, EventType
@@ -38,7 +38,11 @@ def report_lint_problems(parser: OperatorParser, data: Mapping[str, Any]) -> Non
     if not {"events", "telemetry"} & data.keys():
         parser.report((), "the messages have no events; give events or telemetry")
     if "events" in data and not any(name in data for name in OBJECTS):
-        parser.report((), f"the messages refer to nothing; give one of {', '.join(OBJECTS)}")
+        sentence = (
+            "the manifest does not say which object a message is about: give its numbers under one "
+            f"of {', '.join(OBJECTS)}, such as `order: {{numbers: [...]}}`"
+        )
+        parser.report((), sentence)
     _check_date_attributes_have_zone(parser, data.get("attributes", {}), ("attributes",))
     _check_condition_codes_are_declared(parser, data)
     _check_read_options_fit_format(parser, data)
@@ -79,9 +83,19 @@ def _check_event_key_time_and_scope(
         parser.report((*at, "lines"), "there are no lines; declare them under lines")
     is_scoped = any(kind.startswith(SCOPED_PREFIXES) for kind in types)
     if "lines" in event and is_scoped and "scope" not in event:
-        sentence = "its quantities need a scope, such as `shipment {SHIPMENT}`"
+        sentence = (
+            "its quantities need a `scope`: what they are the total of, such as "
+            f"`scope: {_example_of_scope(data)}`"
+        )
         parser.report(at, sentence)
     _check_date_attributes_have_zone(parser, event.get("attributes", {}), (*at, "attributes"))
+
+
+def _example_of_scope(data: Mapping[str, Any]) -> str:
+    """A scope with the field of this manifest that has the number of the shipment, if one does."""
+    numbers: Sequence[Mapping[str, Any]] = data.get("shipment", {}).get("numbers") or ({},)
+    value = numbers[0].get("value")
+    return f'"shipment {{{value if isinstance(value, str) else "shipment_no"}}}"'
 
 
 def _possible_types_reporting_unknown(

@@ -2,10 +2,13 @@
 
 from datetime import datetime, timedelta
 
+import orjson
 import pytest
 
+from tests.builders.cloudevents import cloudevent
 from tests.builders.sources import create_source
 from tests.builders.watched_source import set_received_at_of_waiting_messages, store_message
+from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.db.database_time import database_now
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import InboundMessage, MessageState, Source, SourceActivity
@@ -107,3 +110,20 @@ def test_source_that_is_never_silent_has_no_pauses(wms: Source, now: datetime) -
     receive(wms, "order.changed", now, now)
     job_functions.process_messages_and_refold()
     assert activity().resumed_at is None
+
+
+def test_message_of_which_some_records_are_parked_counts_as_data(
+    wms: Source, now: datetime
+) -> None:
+    read, torn = (
+        cloudevent("order.accepted", {"order": {"number": number}}, event_id=number or "-", at=now)
+        for number in ("SO-1", "")
+    )
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    store_messages([IncomingMessage(wms.pk, "batch", headers, orjson.dumps([read, torn]))])
+    set_received_at_of_waiting_messages(now - MINUTE)
+    job_functions.process_messages_and_refold()
+    assert InboundMessage.objects.get().state == MessageState.PARKED
+    assert activity().last_received_at == now - MINUTE
+    evidence = load_source_evidence([wms], now)[wms.pk]
+    assert (evidence.are_all_messages_parked, evidence.silence) == (False, None)

@@ -39,6 +39,17 @@ def test_terms_of_ungoverned_sources_are_not_listed(erp: Source) -> None:
     assert not TermUsage.objects.exists()
 
 
+def test_status_that_the_connector_does_not_know_is_listed_without_any_setting(
+    erp: Source, now: datetime
+) -> None:
+    receive_order(erp, "SO-1", "W-1", event_type="moved.to.dock")
+    assert unmapped_summary() == [("status", "erp", "moved.to.dock", 1)]
+    row = {"kind": "status", "source": "erp", "external": "moved.to.dock"}
+    put_rows("mapping", row | {"canonical": "order.held"}, now=now)
+    process_all()
+    assert unmapped_summary() == []
+
+
 def test_new_mapping_removes_the_term_after_refold(shop: Source, now: datetime) -> None:
     receive_order(shop, "SO-1", "W-1")
     receive_order(shop, "SO-2", "W-9")

@@ -235,6 +235,21 @@ def test_a_payload_that_is_no_text_is_not_edited(session: Client, source: Source
     assert session.get(f"/messages/{applied}/edit").status_code == 404
 
 
+def test_a_file_in_the_charset_of_its_manifest_is_edited(session: Client) -> None:
+    source = create_source("north", connector="northlog_945")
+    header = "ORDER;SHIPMENT;PO;CUST;BOL;LINE;ITEM;QTY;UOM;STATUS;SHIPPED;SCAC;TRACKING;SSCC\r\n"
+    row = "S1;NL-1;;;;1;DÜBEL;1;ST;P;{};FDEG;1;\r\n"
+    torn = (header + row.format("0303.2026")).encode("cp1252")
+    original = message(source, state="parked", reason="timestamp", body=torn)
+    url = f"/messages/{original}/edit"
+    assert "DÜBEL" in text(session.get(url))
+    right = header + row.format("03.03.2026 15:10")
+    wrong = session.post(url, {"body": right.replace("DÜBEL", "磁"), "why": "Typo"})
+    assert (wrong.status_code, "cp1252 has no character" in text(wrong)) == (422, True)
+    session.post(url, {"body": right, "why": "Typo"})
+    assert load_message_body(EditedMessage.objects.get().message_id) == right.encode("cp1252")
+
+
 def test_a_running_replay_is_stopped_and_what_waits_is_parked_as_before(
     session: Client, source: Source
 ) -> None:

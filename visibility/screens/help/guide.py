@@ -21,7 +21,7 @@ SYSTEMS = "systems"
 # By group, in the order of the navigation of the guide.
 GUIDE: Mapping[str, Sequence[str]] = {
     "Every day": ("start", "orders", "alerts", "kpis"),
-    "Set up": ("sources", "manifests", "rules", "notifications", "people"),
+    "Set up": ("sources", "connect-a-3pl", "manifests", "rules", "notifications", "people"),
     "Operate": ("run", "backup", "upgrade", "security"),
     "Reference": ("glossary", "api", "events", "pipeline", "architecture"),
 }

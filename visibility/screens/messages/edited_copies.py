@@ -9,7 +9,7 @@ from connectors.sdk.payload import PayloadError
 from visibility.ingest.decompress_gzip import decompress_body_if_gzip
 from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.models import EditedMessage, InboundMessage, Source
-from visibility.models.sources_and_messages import load_message_body
+from visibility.models.sources_and_messages import UnusableSource, load_message_body
 from visibility.screens.messages.replay_preview import MAX_TRIED_BYTES, MAX_TRIED_SECONDS
 from visibility.screens.messages.trial_reading import (
     TrialLimits,
@@ -19,7 +19,8 @@ from visibility.screens.messages.trial_reading import (
 
 # A longer text is slow to edit in a browser.
 MAX_EDITED_BYTES = 200_000
-TEXT_ENCODINGS = {"", "utf-8", "utf8", "us-ascii"}
+UTF_8 = "utf-8"
+UTF_8_NAMES = {"utf-8", "utf8", "us-ascii"}
 
 
 class NotEditable(ValueError):
@@ -34,7 +35,29 @@ class EditedLinks:
     copies: tuple[EditedMessage, ...]
 
 
-def load_editable_text(message: InboundMessage) -> str:
+@dataclass(frozen=True, slots=True)
+class EditableText:
+    """A payload as text, and how to encode it."""
+
+    text: str
+    charset: str
+
+    def encode(self, entered: str) -> bytes:
+        """The bytes of a text from a form. Browsers send each line end as CR LF.
+
+        Raises NotEditable for a character that the charset does not have.
+        """
+        text = entered if "\r\n" in self.text else entered.replace("\r\n", "\n")
+        if self.charset == UTF_8:
+            return text.encode(UTF_8, "replace")
+        try:
+            return text.encode(self.charset)
+        except UnicodeEncodeError as error:
+            wrong = text[error.start]
+            raise NotEditable(f"{self.charset} has no character {wrong!r}.") from error
+
+
+def load_editable_text(message: InboundMessage) -> EditableText:
     """The payload as text, without its content encoding. Raises NotEditable."""
     stored = load_message_body(message.pk)
     if stored is None:
@@ -45,22 +68,28 @@ def load_editable_text(message: InboundMessage) -> str:
         raise NotEditable(f"The payload cannot be read: {error.detail}.") from error
     if len(body) > MAX_EDITED_BYTES:
         raise NotEditable(f"The payload has more than {MAX_EDITED_BYTES // 1000} kB.")
+    charset = _charset_of(message)
+    try:
+        text = body.decode(charset)
+        is_unchanged = text.encode(charset) == body
+    except (UnicodeError, LookupError) as error:
+        raise NotEditable(f"The payload is not text in {charset.upper()}.") from error
+    if "\0" in text or not is_unchanged:
+        raise NotEditable(f"The payload is not text in {charset.upper()}.")
+    return EditableText(text, charset)
+
+
+def _charset_of(message: InboundMessage) -> str:
+    """The charset of the payload: that of its content type, or the one its connector reads."""
     content_type = Message()
     content_type["content-type"] = message.headers.get("content-type", "")
-    encoding = str(content_type.get_param("charset", "")).lower()
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise NotEditable("The payload is not text in UTF-8.") from error
-    if encoding not in TEXT_ENCODINGS or "\0" in text:
-        raise NotEditable("The payload is not text in UTF-8.")
-    return text
-
-
-def edited_body(entered: str, original: str) -> bytes:
-    """The bytes of a text from a form. Browsers send each line end as CR LF."""
-    text = entered if "\r\n" in original else entered.replace("\r\n", "\n")
-    return text.encode("utf-8", "replace")
+    charset = str(content_type.get_param("charset", "")).lower()
+    if not charset:
+        try:
+            charset = message.source.build_connector().payload_charset
+        except UnusableSource:
+            charset = UTF_8
+    return UTF_8 if charset in UTF_8_NAMES else charset
 
 
 def try_edited_body(message: InboundMessage, body: bytes) -> TrialReading:

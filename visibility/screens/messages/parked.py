@@ -79,7 +79,8 @@ EXPLANATIONS = {
     ),
     ParkReason.TIMESTAMP: (
         "Invalid time",
-        "Check the clock and time zone of the sender, then replay",
+        "Ask the sender to correct it, or edit a copy of the message. If all times of the source "
+        "look like this, correct its connector, then replay",
     ),
     ParkReason.SCHEMA: (
         "A field is missing or has the wrong type",

@@ -59,6 +59,11 @@ class ConnectorEntry:
         )
 
     @property
+    def uses_secret(self) -> bool:
+        """Whether the secret verifies or signs something: files need none."""
+        return self.accepts_webhooks or self.polls
+
+    @property
     def role_label(self) -> str:
         """The usual role of the system in words."""
         return ROLE_LABELS[self.role]
@@ -125,7 +130,7 @@ def new_source_fields(
     among the first, as is the folder of a system that sends files.
     """
     fields = [
-        _new_source_field(field, entered)
+        _new_source_field(field, connector, entered)
         for field in settings_form.setting_fields(
             new_source_of_form(connector), entered=entered, errors=errors
         )
@@ -145,12 +150,17 @@ def group_fields(connector: str, fields: Sequence[SettingField]) -> FieldGroups:
     return FieldGroups(first, [f for f in others if f not in first], queue)
 
 
-def _new_source_field(field: SettingField, entered: Mapping[str, str]) -> SettingField:
+def _new_source_field(
+    field: SettingField, connector: str, entered: Mapping[str, str]
+) -> SettingField:
     if field.is_secret:
         return replace(field, value=entered.get(field.name, ""))
     if field.setting is DROP_FOLDER:
         roots = " or ".join(settings.DROP_ROOTS)
-        return replace(field, help=f"{field.help} Enter a path inside {roots}; it is created.")
+        example = f"{settings.DROP_ROOTS[0]}/{connector}" if settings.DROP_ROOTS else ""
+        such_as = f", such as {example}" if example else ""
+        sentence = f"Enter a path inside {roots}{such_as}; it is created."
+        return replace(field, help=f"{field.help} {sentence}", placeholder=example)
     return field
 
 

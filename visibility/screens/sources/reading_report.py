@@ -166,7 +166,7 @@ def _unmapped_terms(source: Source, unmapped: Finding | None) -> list[LinkedFind
     if terms:
         kind, raw = terms[0]
         finding = Finding(FindingKind.UNMAPPED_TERMS, len(terms), raw, kind)
-        return [LinkedFinding(finding, f"/mappings/mapping?kind={kind}&source={source.slug}")]
+        return [LinkedFinding(finding, f"/mappings/unmapped?kind={kind}&source={source.slug}")]
     if unmapped is None:
         return []
     return [LinkedFinding(unmapped, f"/messages/{unmapped.reference}")]

@@ -40,14 +40,17 @@ def edit_message_view(request: HttpRequest, message_id: int) -> HttpResponse:
             detail={"source": message.source.slug},
             now=database_now(),
         )
-        return _render(request, message, {"text": original})
+        return _render(request, message, {"text": original.text})
     entered = request.POST.get("body", "").replace("\0", "\ufffd")
     why = request.POST.get("why", "").replace("\0", "").strip()[:MAX_WHY]
-    body = edited_copies.edited_body(entered, original)
     form: dict[str, Any] = {"text": entered, "why": why}
+    try:
+        body = original.encode(entered)
+    except edited_copies.NotEditable as error:
+        body, form["body_error"] = b"", str(error)
     if len(body) > edited_copies.MAX_EDITED_BYTES:
         form["body_error"] = f"At most {edited_copies.MAX_EDITED_BYTES // 1000} kB."
-    elif body == original.encode():
+    elif body == original.encode(original.text):
         form["body_error"] = "Change the payload first: it is the same as the original."
     if "try" in request.POST and "body_error" not in form:
         return _render(request, message, form | {"trial": _trial(message, body)})
