@@ -62,6 +62,7 @@ RULES = {
     "changed_fields",
     "kpi_off_limit",
     "no_tracking_scan",
+    "outdated_version",
     "secret_ending",
     "source_silent",
     "stuck_in_released",

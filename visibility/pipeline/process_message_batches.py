@@ -14,6 +14,7 @@ from visibility.identity import record_merges_and_move_alerts, store_and_link_ev
 from visibility.ingest import (
     parse_messages_and_pick_versions,
     poll_notices,
+    record_sent_versions,
     record_source_activity,
 )
 from visibility.ingest.message_shapes import UnknownShape, find_unknown_shapes
@@ -273,12 +274,13 @@ def _process_locked_messages(
         [r.detail for r in readings],
     )
     record_source_activity.add_writes_of_source_activity(last_writes, raws, readings)
+    record_sent_versions.add_writes_of_sent_versions(last_writes, raws, readings)
     poll_notices.add_writes_of_poll_requests(last_writes, raws, readings)
     try:
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:
         raise RefoldFailed from error
-    shapes = find_unknown_shapes(raws, readings)
+    shapes = find_unknown_shapes(raws, readings, sources)
     return SettledCountAndChanges(len(raws), number, list(changes or ()), shapes)
 
 

@@ -48,6 +48,7 @@ def test_sweep_creates_the_rules_about_sources_once(wms: Source, now: datetime) 
     rows = SlaRule.objects.exclude(kind="stuck_in_released").order_by("kind")
     assert [(r.kind, r.severity, r.team) for r in rows.filter(enabled=True)] == [
         ("changed_fields", "medium", "Integration"),
+        ("outdated_version", "medium", "Integration"),
         ("secret_ending", "high", "Integration"),
         ("source_silent", "high", "Integration"),
         ("unmapped_status", "medium", "Integration"),

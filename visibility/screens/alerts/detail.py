@@ -33,6 +33,7 @@ from visibility.screens.rules.subject_and_consequence_labels import consequence_
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 from visibility.sla.rules.changed_fields import ChangedMessageFields
+from visibility.sla.rules.outdated_version import OutdatedMessageVersion
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -120,6 +121,11 @@ class AlertDetail:
     def has_changed_fields(self) -> bool:
         """Whether the alert is about changed fields of messages."""
         return self.alert.kind == ChangedMessageFields.code
+
+    @property
+    def has_outdated_version(self) -> bool:
+        """Whether the alert is about a version of messages."""
+        return self.alert.kind == OutdatedMessageVersion.code
 
     @property
     def unmapped_status(self) -> str:
