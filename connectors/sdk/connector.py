@@ -9,9 +9,12 @@ from functools import cached_property
 from typing import ClassVar
 
 from connectors.sdk.events import CanonicalEvent
+from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.payload import PayloadError
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import ParsedSettings, Setting, parse_and_check_settings
 from connectors.sdk.telemetry import TelemetryRecord
+from connectors.sdk.text_shapes import xml_shape
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
     PollContext,
@@ -105,6 +108,8 @@ class Connector(ABC):
     permissions: ClassVar[tuple[str, ...]] = ()
     # What the system can report and this connector does not read, in sentences.
     not_covered: ClassVar[tuple[str, ...]] = ()
+    # Where its messages have a version, and which versions are supported.
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = ()
     # The steps derived from what the connector accepts; only shown without `setup`.
     derived_steps: ClassVar[tuple[str, ...]] = ()
     # How the text of a payload is encoded, unless the payload says so.
@@ -191,6 +196,11 @@ class Connector(ABC):
     def example_payload(self) -> bytes:
         """Return a small payload for an example request, or nothing."""
         return b""
+
+    def message_shape(self, message: RawMessage) -> MessageShape | None:
+        """Return which fields a message has that is no JSON, or None. Raises PayloadError."""
+        is_xml = message.body.lstrip()[:1] == b"<"
+        return xml_shape(message.body) if is_xml else None
 
     def guess_headers(self, body: bytes) -> Mapping[str, str]:
         """Guess headers, such as a topic, from a body. Used to try a payload without a request."""

@@ -18,11 +18,11 @@ from connectors.sdk.events import (
 from connectors.sdk.parse_event_references import SINGLE_OBJECTS
 from connectors.sdk.required_and_ignored_event_members import (
     REFERENCE_MEMBERS,
+    MemberUse,
     member_use,
     members_any_of_which_is_required,
 )
 
-VERSION = "1"
 _NUMBER = {"type": ["string", "number"], "description": "exact decimal, as text or as a number"}
 _TEXT = {"type": ["string", "number"], "maxLength": 200}
 _DATE = {"type": "string", "description": "an ISO 8601 date or time"}
@@ -202,23 +202,50 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-def event_type_schema(event_type: EventType) -> dict[str, Any]:
-    """The schema of one event type: what it requires, and `x-use` for each member."""
+def event_type_differences(event_type: EventType) -> dict[str, Any]:
+    """What the schema of an event type has that the schema of all event data has not."""
     description = EVENT_TYPES[event_type]
-    schema: dict[str, Any] = deepcopy(dict(SCHEMA))
-    schema["title"] = f"{SCHEMA['title']}: {event_type.value}"
-    schema["description"] = f"{description.meaning} Effect: {description.effect}"
-    schema["anyOf"] = [
-        {"required": [name]} for name in members_any_of_which_is_required(event_type)
-    ]
-    schema["examples"] = [deepcopy(EXAMPLES[event_type])]
-    properties = schema["properties"]
+    uses = {
+        member: use.value
+        for member in sorted(_members(SCHEMA["properties"]))
+        if (use := member_use(event_type, member)) is not MemberUse.USED
+    }
+    return {
+        "description": f"{description.meaning} Effect: {description.effect}",
+        "any_of": list(members_any_of_which_is_required(event_type)),
+        "uses": uses,
+        "example": deepcopy(EXAMPLES[event_type]),
+    }
+
+
+def schema_with_differences(
+    base: Mapping[str, Any], name: str, differences: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The schema of one event type: what it requires, and `x-use` for each member."""
+    schema: dict[str, Any] = deepcopy(dict(base))
+    schema["title"] = f"{base['title']}: {name}"
+    schema["description"] = differences["description"]
+    schema["anyOf"] = [{"required": [member]} for member in differences["any_of"]]
+    schema["examples"] = [deepcopy(differences["example"])]
+    for path, member in _members(schema["properties"]).items():
+        member["x-use"] = differences["uses"].get(path, MemberUse.USED.value)
+    return schema
+
+
+def _members(properties: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The schema of each member of event data, of its lines and of its attributes, by path."""
     groups = {
         "": properties,
         "lines.": properties["lines"]["items"]["properties"],
         "attributes.": properties["attributes"]["properties"],
     }
-    for prefix, members in groups.items():
-        for name, member in members.items():
-            member["x-use"] = member_use(event_type, f"{prefix}{name}").value
-    return schema
+    return {
+        f"{prefix}{name}": member
+        for prefix, members in groups.items()
+        for name, member in members.items()
+    }
+
+
+def event_type_schema(event_type: EventType) -> dict[str, Any]:
+    """The schema of one event type, as this version of the code reads it."""
+    return schema_with_differences(SCHEMA, event_type.value, event_type_differences(event_type))

@@ -3,29 +3,15 @@
 import re
 from dataclasses import dataclass
 
+from connectors.sdk.shown_names import shown_names
+
 MAX_DEPTH = 12
 MAX_FIELDS = 300
 MAX_LIST_ITEMS = 20
-# A name with a number or an address in it is data, such as an order number as a key.
-DATA_IN_NAME = re.compile(r"\d{3,}|@|^[0-9a-fA-F-]{16,}$")
 KINDS = {str: "text", bool: "yes or no", int: "number", float: "number"}
 
 
 LEAVES = {str: 1, bool: 2, int: 3, float: 3, type(None): 0}
-MAX_NAMES = 10_000
-
-
-class _ShownNames(dict[str, str]):
-    """Names as they are shown in paths; they repeat from message to message."""
-
-    def __missing__(self, name: str) -> str:
-        shown = "*" if DATA_IN_NAME.search(name) else name.replace("\0", "")[:60]
-        if len(self) < MAX_NAMES:
-            self[name] = shown
-        return shown
-
-
-_shown_names = _ShownNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +44,7 @@ def shape_of(document: object) -> MessageShape:
             is_complete = False
         elif isinstance(value, dict) and value:
             for name, child in value.items():
-                shown = _shown_names[name]
+                shown = shown_names[name]
                 pending.append((f"{path}.{shown}" if path else shown, child, depth + 1))
         elif isinstance(value, list) and value:
             pending += [(f"{path}[]", child, depth + 1) for child in value[:MAX_LIST_ITEMS]]
@@ -83,7 +69,7 @@ def shape_fingerprint(document: object, depth: int = MAX_DEPTH) -> int:
         for name, child in document.items():
             leaf = LEAVES.get(type(child))
             members.append(
-                (_shown_names[name], shape_fingerprint(child, depth - 1) if leaf is None else leaf)
+                (shown_names[name], shape_fingerprint(child, depth - 1) if leaf is None else leaf)
             )
         return hash(frozenset(members))
     if isinstance(document, list):
@@ -127,18 +113,18 @@ def compare_with_schema(
 
 
 def _is_covered(path: str, present: frozenset[str], empty: frozenset[str]) -> bool:
-    return path in present or any(parent in empty for parent in _parents(path))
+    return path in present or any(parent in empty for parent in parent_paths(path))
 
 
 def _topmost_absent(path: str, present: frozenset[str]) -> str:
     """The outermost parent of which no field is present; the path itself if there is none."""
-    for parent in _parents(path):
+    for parent in parent_paths(path):
         if not any(other.startswith((f"{parent}.", f"{parent}[")) for other in present):
             return parent
     return path
 
 
-def _parents(path: str) -> list[str]:
-    """The paths of the objects and lists around a field, from the outside."""
+def parent_paths(path: str) -> list[str]:
+    """Return the paths of the objects and lists around a field, from the outside."""
     ends = [match.start() for match in re.finditer(r"\.|\[\]", path)]
     return [path[:end] for end in ends if end]

@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, NoReturn
 
+from connectors.sdk.read_paths import recording
+
 # PostgreSQL text columns accept neither NUL nor lone surrogates.
 UNSTORABLE_CHARACTERS = re.compile("[\x00\ud800-\udfff]")
 MAX_DEPTH = 64
@@ -29,6 +31,7 @@ class ParkReason(StrEnum):
     NUMBER = "number"
     TIMESTAMP = "timestamp"
     SCHEMA = "schema"
+    VERSION = "version"
     MAPPING = "mapping"
     IDENTIFIER = "identifier"
     REFERENCE = "reference"
@@ -120,7 +123,7 @@ def load_json(body: bytes, *, max_keys: int = MAX_KEYS) -> "Node":
     except json.JSONDecodeError as error:
         position = f"line {error.lineno} column {error.colno}"
         raise PayloadError(ParkReason.SYNTAX, "", f"{error.msg} at {position}") from None
-    return Node(value, "", [False])
+    return Node(recording(value), "", [False])
 
 
 def _check_depth(text: str) -> None:

@@ -13,6 +13,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from connectors.sdk.payload import MAX_DEPTH, Node, ParkReason, PayloadError
+from connectors.sdk.read_paths import RecordingMembers, recording
 
 MAX_ELEMENTS_AND_ATTRIBUTES = 200_000
 MAX_NAME = 200
@@ -32,6 +33,12 @@ class XmlElement(dict[str, Any]):
     def has_elements(self) -> bool:
         """Whether it contains elements, and not only text."""
         return any(name[0] not in "@#" for name in self)
+
+
+class _RecordingElement(RecordingMembers, XmlElement):
+    """An element that records the reads of its members."""
+
+    __slots__ = ()
 
 
 def text_node_of_element(node: Node) -> Node:
@@ -68,7 +75,7 @@ def load_xml(body: bytes) -> Node:
     except (LookupError, ValueError):
         detail = "the charset that the document declares is not supported"
         raise PayloadError(ParkReason.ENCODING, "", detail) from None
-    return Node(reader.root, "", [False])
+    return Node(recording(reader.root, _RecordingElement), "", [False])
 
 
 def write_element(name: str, value: Any) -> str:

@@ -63,6 +63,7 @@ RULES = {
     "changed_fields",
     "kpi_off_limit",
     "no_tracking_scan",
+    "outdated_version",
     "queue_backlog",
     "run_failed",
     "secret_ending",

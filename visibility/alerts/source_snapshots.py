@@ -1,13 +1,14 @@
 """Load what the rules about sources need to know, in a fixed number of statements."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Min
+from django.db.models import Count, Min, Q
 
 from connectors.sdk.connector import SourceRole
+from connectors.sdk.sender_versions import VersionStatus
 from visibility.alerts.load_source_evidence import load_source_evidence
 from visibility.alerts.telemetry_of_sources import (
     TelemetryOfSource,
@@ -24,11 +25,13 @@ from visibility.sla.source_snapshot import (
     MAPPED,
     MAX_COUNTED,
     ChangedFields,
+    OutdatedVersion,
     SourceSnapshot,
     UnmappedStatusWithSettlement,
 )
 from visibility.storage.count_parked_messages import count_parked_messages
 from visibility.storage.load_needed_master_data import EVENT_TYPE_VALUES
+from visibility.storage.sent_versions import VersionInUse, load_versions_in_use
 
 MAX_STATUSES = 500
 MAX_STATUS_LENGTH = 250
@@ -106,6 +109,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     evidence = load_source_evidence(sources, now)
     changed_fields = _load_changed_fields_by_source()
     telemetry = load_telemetry_of_sources(now)
+    versions = load_versions_in_use(sources, now)
     watched = []
     for source in sources:
         known = evidence[source.pk]
@@ -131,9 +135,26 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             calls=tuple(observed.calls),
             queues=tuple(observed.queues),
             last_runs=tuple(observed.last_runs),
+            outdated_versions=_outdated_versions(versions.get(source.pk, ())),
         )
         watched.append(WatchedSource(source, snapshot))
     return watched
+
+
+def _outdated_versions(versions: Iterable[VersionInUse]) -> tuple[OutdatedVersion, ...]:
+    outdated = (VersionStatus.DEPRECATED, VersionStatus.UNSUPPORTED)
+    return tuple(
+        OutdatedVersion(
+            each.sent.name,
+            each.sent.version,
+            each.status is VersionStatus.DEPRECATED,
+            each.ends_on,
+            each.sent.first_seen_at,
+            each.sent.last_seen_at,
+        )
+        for each in versions
+        if each.status in outdated
+    )
 
 
 def _load_changed_fields_by_source() -> dict[int, list[ChangedFields]]:
@@ -141,11 +162,11 @@ def _load_changed_fields_by_source() -> dict[int, list[ChangedFields]]:
         SourceFieldChange.objects.filter(accepted_at=None)
         .order_by("source_id", "event_type")
         .values_list("source_id", "event_type")
-        .annotate(since=Min("seen_at"))
+        .annotate(since=Min("seen_at"), read=Count("pk", filter=Q(is_read=True)))
     )
     changed: dict[int, list[ChangedFields]] = {}
-    for source_id, event_type, since in rows:
-        changed.setdefault(source_id, []).append(ChangedFields(event_type, since))
+    for source_id, event_type, since, read in rows:
+        changed.setdefault(source_id, []).append(ChangedFields(event_type, since, bool(read)))
     return changed
 
 

@@ -169,6 +169,7 @@ HIDDEN_TABLES = frozenset(
         *("visibility_telemetryhour", "visibility_queuehour", "visibility_telemetrykey"),
         *("visibility_releasecheck", "visibility_releasecheckorder"),
         "visibility_releasecheckmessage",
+        "visibility_sentversion",
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows

@@ -13,6 +13,12 @@ from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.number_issuers import with_issuers_of_setting
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.sender_versions import (
+    SenderVersion,
+    VersionDeclaration,
+    parked_version,
+    read_sender_versions,
+)
 from connectors.sdk.telemetry import TelemetryRecord
 from visibility import __version__
 from visibility.db import bulk
@@ -55,7 +61,8 @@ class ParseOutcome:
 
     A message whose body retention removed has only `stored_revision`: the highest revision of the
     events that were created from it. `poll_due`: it is a notice without data, so the source is
-    polled at once. `telemetry` is counted, also of a parked message.
+    polled at once. `telemetry` is counted, also of a parked message. `versions`: those that the
+    message names.
     """
 
     message_id: int
@@ -65,6 +72,7 @@ class ParseOutcome:
     stored_revision: str | None = None
     poll_due: bool = False
     telemetry: tuple[TelemetryRecord, ...] = ()
+    versions: tuple[SenderVersion, ...] = ()
 
     @property
     def is_only_telemetry(self) -> bool:
@@ -86,18 +94,20 @@ def parse_message_with(
     """Parse the message with this connector. A failure is returned as a reason, never raised."""
     if message.body is None:
         return ParseOutcome(message.id, stored_revision=message.stored_revision)
+    versions: tuple[SenderVersion, ...] = ()
     try:
         body = decompress_body_if_gzip(message.body, message.headers)
         connector = build_connector()
+        versions = read_sender_versions(connector.versions, body, message.headers)
+        _refuse_parked_version(connector.versions, versions)
         parsed = connector.parse(RawMessage(body, message.headers, message.received_at))
         events = tuple(with_issuers_of_setting(parsed.events, connector))
         telemetry = tuple(with_issuers_of_setting(parsed.telemetry, connector))
     except PayloadError as error:
-        if error.reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
-            return ParseOutcome(message.id, reason=ParkReason.MEDIA, detail=FORM_DETAIL)
-        return ParseOutcome(
-            message.id, reason=error.reason, detail=_format_error_path_and_detail(error)
-        )
+        reason, detail = error.reason, _format_error_path_and_detail(error)
+        if reason in SYNTAX_REASONS and _has_form_content_type(message.headers):
+            reason, detail = ParkReason.MEDIA, FORM_DETAIL
+        return ParseOutcome(message.id, reason=reason, detail=detail, versions=versions)
     except UnusableSource as error:
         return ParseOutcome(message.id, reason=ParkReason.SOURCE, detail=str(error)[:500])
     except RecursionError:
@@ -105,9 +115,19 @@ def parse_message_with(
             message.id, reason=ParkReason.DEPTH, detail="the document is nested too deeply"
         )
     reader = f"{connector.slug} {connector.release or __version__}"[:80]
-    return _validate_events_and_build_outcome(
+    outcome = _validate_events_and_build_outcome(
         message, replace(parsed, events=events, telemetry=telemetry), reader
     )
+    return replace(outcome, versions=versions)
+
+
+def _refuse_parked_version(
+    declarations: Sequence[VersionDeclaration], versions: Sequence[SenderVersion]
+) -> None:
+    """Raise PayloadError for a version whose messages the connector would misread."""
+    if refused := parked_version(declarations, versions):
+        detail = f"version {refused.version} is not supported"
+        raise PayloadError(ParkReason.VERSION, refused.name, detail)
 
 
 def _validate_events_and_build_outcome(

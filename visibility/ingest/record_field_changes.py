@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from structlog.stdlib import get_logger
 
 from connectors.sdk.message_shape import MessageShape, ShapeChanges, compare_with_schema
+from connectors.sdk.read_paths import MAX_READ_PATHS
 from visibility.ingest.message_shapes import UnknownShape, remember_shape
 from visibility.models.source_records import (
     FieldChangeKind,
@@ -70,9 +71,20 @@ def _record_shape(unknown: UnknownShape) -> None:
         frozenset((field.path, field.kind) for field in fields),
         frozenset(field.path for field in fields if field.is_always_present),
     )
+    read_paths = _learn_read_paths(unknown, sample)
     _learn(unknown, event_type, changes, is_always_present=is_first or not fields)
     if is_settled(sample, unknown.received_at):
-        _record_changes(unknown, event_type, changes, fields)
+        _record_changes(unknown, event_type, changes, fields, read_paths)
+
+
+def _learn_read_paths(unknown: UnknownShape, sample: SourceFieldSample) -> frozenset[str]:
+    """Add what the connector reads of this message; return all that it reads of such messages."""
+    known = frozenset(sample.read_paths)
+    read_paths = known | unknown.read_paths
+    if read_paths != known and len(known) < MAX_READ_PATHS:
+        sample.read_paths = sorted(read_paths)[:MAX_READ_PATHS]
+        sample.save(update_fields=["read_paths"])
+    return read_paths
 
 
 def is_settled(sample: SourceFieldSample, at: datetime) -> bool:
@@ -113,6 +125,7 @@ def _record_changes(
     event_type: str,
     changes: ShapeChanges,
     fields: Sequence[SourceField],
+    read_paths: frozenset[str],
 ) -> None:
     kinds: dict[str, list[str]] = {}
     for field in fields:
@@ -131,6 +144,7 @@ def _record_changes(
                 change=change,
                 kind=kind,
                 kind_before=", ".join(sorted(kinds.get(path, [])))[:40],
+                is_read=path in read_paths if read_paths else None,
                 message_id=unknown.message_id,
                 seen_at=unknown.received_at,
             )

@@ -5,21 +5,26 @@ source are read; the number of paths is limited.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
 from django.db import connection, transaction
 
+from connectors.sdk.connector import RawMessage
 from connectors.sdk.message_shape import shape_of
 from visibility.ingest.message_shapes import (
     MAX_BODY_BYTES,
     UnknownShape,
+    find_read_paths,
     is_compared,
     parse_json,
+    shape_of_other_format,
 )
+from visibility.ingest.parse_messages_and_pick_versions import StoredMessage
 from visibility.ingest.record_field_changes import record_unknown_shapes
 from visibility.models.source_records import SourceField
-from visibility.models.sources_and_messages import MessageState
+from visibility.models.sources_and_messages import MessageState, Source
 
 SAMPLED_WITHIN = timedelta(minutes=2)
 MESSAGES_PER_SOURCE = 5
@@ -66,23 +71,36 @@ def record_message_fields(now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(NEWEST, [now - SAMPLED_WITHIN, MESSAGES_PER_SOURCE, MAX_BODY_BYTES])
         rows = cursor.fetchall()
+    sources = Source.objects.in_bulk({row[1] for row in rows})
     fields = defaultdict[Key, set[tuple[str, str]]](set)
     counts = defaultdict[Key, int](int)
     unknown = []
     for message_id, source_id, received_at, state, headers, body, event_type in rows:
-        document = parse_json(
-            bytes(body), orjson.loads(headers) if isinstance(headers, str) else headers
+        loaded = orjson.loads(headers) if isinstance(headers, str) else headers
+        raw = RawMessage(bytes(body), loaded, received_at)
+        document = parse_json(raw.body, loaded)
+        shape = (
+            shape_of_other_format(raw, sources[source_id])
+            if document is None
+            else shape_of(document)
         )
-        if document is None:
+        if shape is None:
             continue
-        shape = shape_of(document)
         is_readable = bool(event_type) or state != MessageState.PARKED
         kind_of_message = event_type if is_readable else None
-        unknown.append(UnknownShape(source_id, kind_of_message, message_id, received_at, shape))
+        message = StoredMessage(message_id, source_id, received_at, "", "", loaded, raw.body)
+        each = UnknownShape(source_id, kind_of_message, message_id, received_at, shape)
+        unknown.append((each, message))
         if is_readable:
             fields[source_id, event_type].update(shape.fields)
             counts[source_id, event_type] += 1
-    record_unknown_shapes([each for each in unknown if not is_compared(each)])
+    not_compared = [(each, message) for each, message in unknown if not is_compared(each)]
+    record_unknown_shapes(
+        [
+            replace(each, read_paths=find_read_paths(message, sources[each.source_id]))
+            for each, message in not_compared
+        ]
+    )
     if counts:
         _store(fields, counts, now)
     SourceField.objects.filter(last_seen_at__lt=now - STORED_FOR).delete()

@@ -17,6 +17,7 @@ FALLBACK_KEYS = "secret.key.fallbacks"
 OFFLINE_COMMANDS = {
     "check", "collectstatic", "compilemessages", "connector_docs", "diffsettings",
     "document_events", "findstatic", "help", "lock_migrations", "makemessages", "makemigrations",
+    "publish_schemas",
     "spectacular", "startapp", "version",
 }  # fmt: skip
 

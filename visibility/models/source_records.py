@@ -86,7 +86,8 @@ class FieldChangeKind(models.TextChoices):
 class SourceFieldChange(models.Model):
     """A change of the fields of a source's messages, and the first message that shows it.
 
-    It is open until a person accepts it. `kind_before`: the types that the field had.
+    It is open until a person accepts it. `kind_before`: the types that the field had. `is_read`:
+    whether the connector reads the field; None if that is not known, as in EDI.
     """
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
@@ -95,6 +96,7 @@ class SourceFieldChange(models.Model):
     change = models.CharField(max_length=10, choices=FieldChangeKind)
     kind = models.CharField(max_length=10, default="", blank=True)
     kind_before = models.CharField(max_length=40, default="", blank=True)
+    is_read = models.BooleanField(null=True)
     message_id = models.BigIntegerField()
     seen_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
@@ -112,18 +114,42 @@ class SourceFieldChange(models.Model):
 
 
 class SourceFieldSample(models.Model):
-    """How many messages of a source were sampled for their fields, by type of events."""
+    """How many messages of a source were sampled for their fields, by type of events.
+
+    `read_paths`: what the connector reads of these messages, also what they lack.
+    """
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
     event_type = models.CharField(max_length=40, default="", blank=True)
     first_sampled_at = models.DateTimeField()
     last_sampled_at = models.DateTimeField()
     message_count = models.BigIntegerField()
+    read_paths = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["source", "event_type"], name="source_field_sample_unique"
+            )
+        ]
+
+
+class SentVersion(models.Model):
+    """A version that messages of a source named, such as that of the API of a vendor."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, db_index=False)
+    name = models.CharField(max_length=40)
+    version = models.CharField(max_length=80)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    message_count = models.BigIntegerField()
+    first_message_id = models.BigIntegerField()
+    last_message_id = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "name", "version"], name="sent_version_unique"
             )
         ]
 

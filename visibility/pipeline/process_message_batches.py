@@ -14,6 +14,7 @@ from visibility.identity import record_merges_and_move_alerts, store_and_link_ev
 from visibility.ingest import (
     parse_messages_and_pick_versions,
     poll_notices,
+    record_sent_versions,
     record_source_activity,
 )
 from visibility.ingest.message_shapes import UnknownShape, find_unknown_shapes
@@ -272,14 +273,14 @@ def _process_locked_messages(
         [r.detail for r in readings],
     )
     counted = [reading for reading in parsed if reading.message_id in counted_ids]
-    record_source_activity.add_writes_of_source_activity(
-        last_writes, received, [*readings, *counted]
-    )
+    every_reading = [*readings, *counted]
+    record_source_activity.add_writes_of_source_activity(last_writes, received, every_reading)
+    record_sent_versions.add_writes_of_sent_versions(last_writes, received, every_reading)
     poll_notices.add_writes_of_poll_requests(last_writes, raws, readings)
     store_telemetry(telemetry)
     try:
         number = append_changes({"source": sorted(sources), **(changes or {})}, after=last_writes)
     except DataError as error:
         raise RefoldFailed from error
-    shapes = find_unknown_shapes(raws, readings)
+    shapes = find_unknown_shapes(raws, readings, sources)
     return SettledCountAndChanges(len(received), number, list(changes or ()), shapes)

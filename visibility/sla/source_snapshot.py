@@ -1,7 +1,7 @@
 """What is known about one source at one moment: the input of the rules about sources."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
 from visibility.sla.observed_telemetry import FinishedRun, ObservedCalls, ObservedQueue
@@ -31,11 +31,33 @@ class UnmappedStatusWithSettlement:
 class ChangedFields:
     """There are changes of the fields of messages of one type that no person accepted yet.
 
-    `since`: when the first of them was seen.
+    `since`: when the first of them was seen. `concerns_read_fields`: whether the connector reads
+    one of them.
     """
 
     event_type: str
     since: datetime
+    concerns_read_fields: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutdatedVersion:
+    """A version of messages that a source sends and that is deprecated or not supported.
+
+    `ends_on`: when the vendor ends it, if it is known.
+    """
+
+    name: str
+    version: str
+    is_deprecated: bool
+    ends_on: date | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+    @property
+    def key(self) -> str:
+        """What identifies it among the versions of the source."""
+        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +90,4 @@ class SourceSnapshot:
     calls: tuple[ObservedCalls, ...] = ()
     queues: tuple[ObservedQueue, ...] = ()
     last_runs: tuple[FinishedRun, ...] = ()
+    outdated_versions: tuple[OutdatedVersion, ...] = ()

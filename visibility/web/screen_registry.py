@@ -218,6 +218,7 @@ SCREENS: tuple[Screen, ...] = (
     Screen("saved_views"),
     Screen("style_guide"),
     Screen("help"),
+    Screen("schemas"),
     Screen("health_and_metrics"),
 )
 

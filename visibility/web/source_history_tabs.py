@@ -7,23 +7,15 @@ from typing import Any
 from django.http import HttpRequest
 
 from visibility.db.parse_id_and_time import parse_row_id
-from visibility.models import AuditEntry, FieldChangeKind, OutgoingRequest, PollRound, Source
+from visibility.models import AuditEntry, OutgoingRequest, PollRound, Source
 from visibility.screens.audit.entries import action_title, describe_detail
 from visibility.screens.relative_and_absolute_time import (
     displayed_time,
     format_time_from_start_to_end,
 )
 from visibility.screens.sources import polls_requests_and_changes as history
-from visibility.screens.sources.field_drift import load_field_drift, load_open_field_changes
 from visibility.screens.sources.polls_requests_and_changes import HistoryPage
 from visibility.web.permissions import Permission, has_permission
-
-# The label and the tone of each change of a field.
-FIELD_CHANGE_LABELS = {
-    FieldChangeKind.RETYPED: ("Type changed", "late"),
-    FieldChangeKind.MISSING: ("Missing", "late"),
-    FieldChangeKind.APPEARED: ("New", "waiting"),
-}
 
 
 def poll_tabs(source: Source) -> tuple[tuple[str, str], ...]:
@@ -58,36 +50,6 @@ def outgoing_context(request: HttpRequest, source: Source, now: datetime) -> dic
 def changes_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
     """What the tab of the changes shows. One statement."""
     return _page_context(request, source, history.load_changes, lambda entry: _change(entry, now))
-
-
-def drift_context(request: HttpRequest, source: Source, now: datetime) -> dict[str, Any]:
-    """What the tab of the fields shows. Three statements."""
-    open_changes = [
-        (
-            change,
-            *FIELD_CHANGE_LABELS[FieldChangeKind(change.change)],
-            displayed_time(change.seen_at, now),
-        )
-        for change in load_open_field_changes(source)
-    ]
-    drifts = []
-    for drift in load_field_drift(source, now):
-        changes = [
-            (change, label, tone, displayed_time(change.at, now))
-            for label, tone, of_kind in (
-                ("Type changed", "late", drift.retyped),
-                ("Not seen since", "unknown", drift.missing),
-                ("New", "waiting", drift.appeared),
-            )
-            for change in of_kind
-        ]
-        drifts.append((drift, displayed_time(drift.sampled_since, now), changes))
-    return {
-        "drifts": drifts,
-        "open_changes": open_changes,
-        "may_edit": has_permission(request.user, Permission.SOURCES_EDIT),
-        "newest_change": open_changes[0][0].pk if open_changes else 0,
-    }
 
 
 def _page_context(

@@ -18,8 +18,9 @@ from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
-from connectors.sdk.manifest.read_records_of_message import load_document
+from connectors.sdk.manifest.read_records_of_message import load_document, shape_of_records
 from connectors.sdk.manifest.sql_poller import SqlPoller
+from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -135,6 +136,10 @@ class ManifestConnector(Connector):
             self.manifest, self.parsed_settings, self.setting_texts, self.source_slug
         ).parse(message)
 
+    def message_shape(self, message: RawMessage) -> MessageShape | None:
+        """Return the columns, elements or attributes of a message in the declared format."""
+        return shape_of_records(self.manifest.read, message.body)
+
     def is_poll_configured(self) -> bool:
         """Whether every setting that the requests need has a value."""
         rule, sql = self.manifest.poll, self.manifest.sql
@@ -172,7 +177,8 @@ def make_connector_class_of_manifest(
 ) -> type[ManifestConnector]:
     """Make the connector class of a manifest. With `sample_files`, examples read no folder."""
     webhook = manifest.webhook
-    stored = webhook.stored_headers if webhook else frozenset()
+    headers = frozenset(each.header for each in manifest.versions if each.header)
+    stored = (webhook.stored_headers if webhook else frozenset()) | headers
     polled = manifest.poll or manifest.sql
     members = {
         "__doc__": manifest.description,
@@ -184,6 +190,7 @@ def make_connector_class_of_manifest(
         "title": manifest.title,
         "role": manifest.role,
         "settings": manifest.settings,
+        "versions": manifest.versions,
         "stored_headers": stored,
         "polls": polled is not None,
         "poll_interval": polled.every if polled else None,

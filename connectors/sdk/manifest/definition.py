@@ -25,6 +25,7 @@ from connectors.sdk.manifest.paths import Path, ScalarReadingRules, Template
 from connectors.sdk.manifest.sql_rule import SqlRule
 from connectors.sdk.manifest.telemetry_rule import TelemetryRule
 from connectors.sdk.manifest.webhook_rule import WebhookRule
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting
 
 
@@ -243,6 +244,7 @@ class ManifestDefinition:
     topics: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
+    versions: tuple[VersionDeclaration, ...] = ()
     settings: tuple[Setting, ...] = ()
     webhook: WebhookRule | None = None
     poll: PollRule | None = None

@@ -33,6 +33,7 @@ from connectors.sdk.manifest.read_parser import parse_read
 from connectors.sdk.manifest.schema import SCHEMA
 from connectors.sdk.manifest.sql_parser import parse_sql
 from connectors.sdk.manifest.telemetry_rule_parser import parse_telemetry_rules
+from connectors.sdk.manifest.version_parser import parse_versions
 from connectors.sdk.manifest.webhook_and_poll_parser import parse_poll, parse_webhook
 from connectors.sdk.manifest.yaml_reader import YamlDocument, read_yaml
 from connectors.sdk.settings import Setting, SettingType, parse_value
@@ -102,6 +103,7 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         topics=tuple(data.get("topics", [])),
         permissions=tuple(data.get("permissions", [])),
         not_covered=tuple(data.get("not_covered", [])),
+        versions=parse_versions(parser, data),
         settings=settings,
         read=parse_read(parser, data["read"]),
         webhook=parse_webhook(parser, receive["webhook"]) if "webhook" in receive else None,

@@ -8,8 +8,18 @@ from connectors.sdk.encode_json import encode_json
 from connectors.sdk.fixed_width import read_fixed_width
 from connectors.sdk.manifest.definition import ReadRule
 from connectors.sdk.manifest.paths import Scope
+from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
-from connectors.sdk.tabular import Table, TableDialect, group_rows, read_table
+from connectors.sdk.read_paths import recording, recording_object
+from connectors.sdk.tabular import (
+    Table,
+    TableDialect,
+    TableRow,
+    decode_table_text,
+    group_rows,
+    read_table,
+)
+from connectors.sdk.text_shapes import fixed_width_shape, table_shape, xml_shape
 from connectors.sdk.xml_documents import ROOT_MEMBER, XmlElement, load_xml, write_element
 
 DOCUMENT_FORMATS = frozenset({"json", "xml"})
@@ -31,16 +41,19 @@ def read_records(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Re
     """Read the records of a message. Raises PayloadError."""
     if rule.format in DOCUMENT_FORMATS:
         return _read_document(rule, body, settings)
-    table = _read_rows(rule, body)
+    table = read_rows(rule, body)
     if missing := [name for name in rule.group if name not in table.columns]:
         raise PayloadError(ParkReason.SCHEMA, "line 1", f"the column {missing[0]!r} is missing")
+    lines = [TableRow(row.line, recording(row.fields)) for row in table.rows]
     rows = (
-        group_rows(table.rows, rule.group)
-        if rule.group
-        else [(row.line, row.fields) for row in table.rows]
+        group_rows(lines, rule.group) if rule.group else [(row.line, row.fields) for row in lines]
     )
     scopes = [
-        Scope(Node(fields, f"line {line}", [False]), settings, rule.reading)
+        Scope(
+            Node(recording_object(fields) if rule.group else fields, f"line {line}", [False]),
+            settings,
+            rule.reading,
+        )
         for line, fields in rows
     ]
     return Records(scopes, table.errors, is_list=True, was_sanitized=table.was_sanitized)
@@ -59,13 +72,27 @@ def encode_record(node: Node) -> bytes:
     return write_element(name, node.value).encode()
 
 
-def _read_rows(rule: ReadRule, body: bytes) -> Table:
+def read_rows(rule: ReadRule, body: bytes) -> Table:
+    """Read the rows of a table or of a file of fixed width. Raises PayloadError."""
     if rule.layout:
         return read_fixed_width(body, rule.layout)
     dialect = TableDialect(
         rule.delimiter, rule.quote, rule.charset, rule.has_header, rule.columns, rule.skip_rows
     )
     return read_table(body, dialect)
+
+
+def shape_of_records(rule: ReadRule, body: bytes) -> MessageShape | None:
+    """The shape of a message that is no JSON, or None. Raises PayloadError."""
+    if rule.format == "json":
+        return None
+    if rule.format == "xml":
+        return xml_shape(body)
+    rows = (row.fields for row in read_rows(rule, body).rows)
+    if rule.layout:
+        text, _ = decode_table_text(body, rule.layout.charset)
+        return fixed_width_shape(text, rows, rule.layout)
+    return table_shape(rows)
 
 
 def _read_document(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Records:

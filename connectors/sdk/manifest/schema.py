@@ -203,6 +203,17 @@ SETTING = closed_object_schema(
     "help",
     kind=["string", "object"],
 )
+VERSION = closed_object_schema(
+    {
+        "name": {"type": "string", "minLength": 1, "maxLength": 40},
+        "header": TEXT,
+        "member": {"type": "string", "pattern": "^[\\w.:-]{1,60}$"},
+        "supported": {"type": "array", "items": TEXT},
+        "deprecated": {"type": "object", "additionalProperties": {"type": "string"}},
+        "parked": {"type": "array", "items": TEXT},
+    },
+    "name",
+)
 EXAMPLE = closed_object_schema(
     {
         "file": TEXT,
@@ -227,6 +238,7 @@ SCHEMA: Mapping[str, Any] = {
             "topics": SENTENCES,
             "permissions": SENTENCES,
             "not_covered": SENTENCES,
+            "versions": {"type": "array", "items": VERSION},
             "settings": {
                 "type": "object",
                 "propertyNames": {

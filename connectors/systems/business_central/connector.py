@@ -15,6 +15,7 @@ from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import PayloadError, load_json
 from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     NO_TOKENS,
@@ -61,6 +62,14 @@ class BusinessCentral(Connector):
     not_covered = (
         "Subscriptions for notifications are not created. The poll works without them.",
         "Picks, transfers, purchases, stock, and return orders (their credit memos are read).",
+    )
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = (
+        VersionDeclaration(
+            name="API",
+            pattern=r"\bapi/(?P<version>v\d{1,2}\.\d|beta)/companies",
+            supported=(r"v2\.0",),
+            deprecated={"v1.0": None, "beta": None},
+        ),
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from connectors.sdk import event_parser, standard_webhooks, telemetry_parser
 from connectors.sdk import trace_context as trace
 from connectors.sdk.auth import build_bearer_header
+from connectors.sdk.check_schema_version import SCHEMA_VERSION, check_schema_version
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.parse_event_references import parse_references
@@ -76,6 +77,7 @@ class CloudEvents(Connector):
             label="Allowed requests per minute",
         ),
     )
+    versions = (SCHEMA_VERSION,)
     stored_headers: ClassVar[frozenset[str]] = (
         frozenset({"content-type", *(f"ce-{name}" for name in ATTRIBUTES)})
         | standard_webhooks.HEADERS
@@ -227,6 +229,8 @@ class CloudEvents(Connector):
             raise PayloadError(
                 ParkReason.SCHEMA, version_path, f"expected 1.0, got {version[:20]!r}"
             )
+        schema = envelope.get("dataschema")
+        check_schema_version(schema.as_text(), schema.path)
         time, path = envelope.get("time"), envelope.get("type").path
         try:
             data_node = structured_mode_data(data) if isinstance(data, Node) else data()

@@ -13,8 +13,10 @@ from connectors.sdk.file_signature import (
     build_file_signature_header,
     verify_file_signature_or_token,
 )
+from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.parse_setting_values import check_charset
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.edifact.acknowledgments import (
@@ -28,6 +30,7 @@ from connectors.systems.edifact.invoices import read_invoice
 from connectors.systems.edifact.order_responses import read_order_response
 from connectors.systems.edifact.orders import read_order, read_order_change
 from connectors.systems.edifact.segments import decode_file
+from connectors.systems.edifact.shape import edifact_shape
 from connectors.systems.edifact.source_settings import (
     SKU_QUALIFIERS,
     EdifactSettings,
@@ -80,6 +83,14 @@ class Edifact(Connector):
         "REMADV, INVRPT, OSTRPT, INSDES, IFTMIN, PRICAT and SLSRPT.",
         "Documents dated before 2000 are parked.",
         "Shortages of a despatch advice (QTY 21 above QTY 12): the order has what was shipped.",
+    )
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = (
+        VersionDeclaration(
+            name="UNH directory",
+            pattern=r"\bUNH([^\w\s])[^\r\n]{1,14}?\1[A-Z]{6}([^\w\s])"
+            r"(?P<version>[A-Z0-9]{1,3})\2(?P<release>[A-Z0-9]{1,3})",
+            supported=(r"D\.(9[3-9]|[0-2]\d)[AB]", r"S\.93A"),
+        ),
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -174,6 +185,10 @@ class Edifact(Connector):
             b"BGM+220+PO-1+9'DTM+137:20260105:102'LIN+1++DEMO-1:SA'QTY+21:5:PCE'UNS+S'UNT+7+1'"
             b"UNZ+1+1'"
         )
+
+    def message_shape(self, message: RawMessage) -> MessageShape | None:
+        """Return the segments, qualifiers and elements of each type of document."""
+        return edifact_shape(message.body, self.parsed_settings.text("charset"))
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the key of a file with a single interchange, else "".

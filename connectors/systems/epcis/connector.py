@@ -13,6 +13,7 @@ from connectors.sdk.file_signature import (
     verify_file_signature_or_token,
 )
 from connectors.sdk.payload import Node, ParkReason, PayloadError, load_json
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.systems.epcis.captured_events import EVENT_KINDS, EpcisSettings, read_event
@@ -56,6 +57,15 @@ class Epcis(Connector):
         "The query interface and POST /events: events are captured, and exported as EPCIS.",
         "All or nothing: the valid events of a document are applied, and the others are parked.",
         "Events that name no order, shipment, package, invoice or return are ignored.",
+    )
+    # EPCIS 1 is XML with other members; a later major version may give them other meanings.
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = (
+        VersionDeclaration(
+            name="schemaVersion",
+            pattern=r'"schemaVersion"\s*:\s*"?(?P<version>\w[\w.]{0,19})',
+            supported=(r"2(\.\d+)*",),
+            parked=(r"(?!2(\.|$)).+",),
+        ),
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         *(

@@ -15,6 +15,7 @@ from connectors.sdk.oauth_authorization import OAuth2Authorization
 from connectors.sdk.payload import Node, PayloadError, load_json
 from connectors.sdk.poll_settings import first_poll_setting, overlap_setting
 from connectors.sdk.read_each_record import read_each_record
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting, SettingType
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -79,6 +80,15 @@ class Salesforce(Connector):
         "Platform events with fields of your own: describe them in a manifest.",
         "Deleted records, and changes of order products alone.",
         "Fulfillment orders, shipments, returns and invoices of Salesforce.",
+    )
+    # Versions 21.0 to 30.0 ended with the release Summer '25:
+    # https://help.salesforce.com/s/articleView?id=000389618
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = (
+        VersionDeclaration(
+            name="REST API",
+            pattern=r"/services/data/v(?P<version>\d{1,3}\.\d)/",
+            supported=(r"(3[1-9]|[4-9]\d|\d{3})\.\d",),
+        ),
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(

@@ -10,6 +10,7 @@ from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceR
 from connectors.sdk.event_builder import flag_if_sanitized
 from connectors.sdk.events import CanonicalEvent, EventType
 from connectors.sdk.payload import Node, PayloadError, load_json
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting
 from connectors.sdk.webhook_and_poll_types import (
     HttpClient,
@@ -74,6 +75,15 @@ class Shopify(Connector):
         "A shop that deletes its subscription after failures sends nothing more: the poll goes on.",
     )
     settings: ClassVar[tuple[Setting, ...]] = SETTINGS
+    # https://shopify.dev/docs/api/usage/versioning: each quarterly version is supported for a year.
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = (
+        VersionDeclaration(
+            name="X-Shopify-Api-Version",
+            header="x-shopify-api-version",
+            supported=(r"20\d\d-(01|04|07|10)",),
+            months=12,
+        ),
+    )
     stored_headers: ClassVar[frozenset[str]] = frozenset(
         {
             SIGNATURE,

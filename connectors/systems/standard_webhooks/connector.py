@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
 from connectors.sdk import event_parser, standard_webhooks
+from connectors.sdk.check_schema_version import SCHEMA_VERSION, check_schema_version
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.payload import load_json
 from connectors.sdk.settings import Setting
@@ -33,6 +35,7 @@ class StandardWebhooks(Connector):
         "manifest.",
     )
     settings: ClassVar[tuple[Setting, ...]] = event_parser.SETTINGS
+    versions = (replace(SCHEMA_VERSION, header=""),)
     stored_headers: ClassVar[frozenset[str]] = (
         standard_webhooks.HEADERS | standard_webhooks.SVIX_HEADERS
     )
@@ -65,6 +68,7 @@ class StandardWebhooks(Connector):
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse a single event."""
         root = load_json(message.body)
+        check_schema_version(root.text_at("dataschema"), "dataschema")
         event = event_parser.parse_event(
             root.get("data"),
             type_name=root.required_text("type"),

@@ -12,9 +12,12 @@ from connectors.sdk.file_signature import (
     build_file_signature_header,
     verify_file_signature_or_token,
 )
+from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.parse_setting_values import check_charset
 from connectors.sdk.payload import ParkReason, PayloadError
+from connectors.sdk.sender_versions import VersionDeclaration
 from connectors.sdk.settings import Setting, SettingType
+from connectors.sdk.text_shapes import x12_shape
 from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text
@@ -61,6 +64,13 @@ class X12(Connector):
         "Documents dated before 2000 are parked.",
         "Carrier numbers with fewer than eight characters (PRO) find a shipment, and never join "
         "two.",
+    )
+    versions: ClassVar[tuple[VersionDeclaration, ...]] = (
+        VersionDeclaration(
+            name="GS08",
+            pattern=r"\bGS([^\w\s])(?:(?:(?!\1)[^\r\n]){0,40}\1){7}(?P<version>\d\w{0,11})",
+            supported=(r"00[3-8]0\d\d\w*",),
+        ),
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -170,6 +180,10 @@ class X12(Connector):
     def example_payload(self) -> bytes:
         """A small order."""
         return b"ST*850*0001~BEG*00*SA*PO-1**20260105~PO1*1*5*EA*9.90**VN*DEMO-1~SE*4*0001~"
+
+    def message_shape(self, message: RawMessage) -> MessageShape | None:
+        """Return the segments, qualifiers and elements of each type of document."""
+        return x12_shape(message.body, self.parsed_settings.text("charset"))
 
     def dedupe_key(self, request: WebhookRequest) -> str:
         """Return the key of the file's interchange, "" if it has several or cannot be read."""

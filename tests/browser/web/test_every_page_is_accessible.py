@@ -37,6 +37,7 @@ NO_PAGES = frozenset(
     {
         *("sources-not-reporting", "search/suggest", "healthz", "readyz", "metrics"),
         *("alerts/groups/preview", "alerts/groups/rows", "help/pictures/<str:name>"),
+        "schemas/v<int:version>/<path:name>.json",
         "boards/<slug:slug>/tiles/<int:number>/<slug:code>",
         # Its markup is that of Swagger UI, which the journeys check.
         "api/v1/docs",

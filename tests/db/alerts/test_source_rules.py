@@ -49,6 +49,7 @@ def test_sweep_creates_the_rules_about_sources_once(wms: Source, now: datetime) 
     assert [(r.kind, r.severity, r.team) for r in rows.filter(enabled=True)] == [
         ("call_errors", "high", "Integration"),
         ("changed_fields", "medium", "Integration"),
+        ("outdated_version", "medium", "Integration"),
         ("queue_backlog", "high", "Integration"),
         ("run_failed", "medium", "Integration"),
         ("secret_ending", "high", "Integration"),

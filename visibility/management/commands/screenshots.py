@@ -28,6 +28,7 @@ EVERY_PAGE: Mapping[str, str] = {
     "orders-none": "/orders?status=cancelled&customer=nobody",
     "mentions": "/mentions",
     "exports": "/exports",
+    "schemas": "/schemas",
     "alerts": "/alerts",
     "alert-health": "/alerts/health",
     "board": "/boards/operations",

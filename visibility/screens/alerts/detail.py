@@ -34,6 +34,7 @@ from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 from visibility.sla.rules.call_errors import CallErrors
 from visibility.sla.rules.changed_fields import ChangedMessageFields
+from visibility.sla.rules.outdated_version import OutdatedMessageVersion
 from visibility.sla.rules.queue_backlog import QueueBacklog
 from visibility.sla.rules.run_failed import RunFailed
 
@@ -128,6 +129,11 @@ class AlertDetail:
     def is_about_telemetry(self) -> bool:
         """Whether the alert is about calls, runs or a queue that a source observed."""
         return self.alert.kind in {CallErrors.code, QueueBacklog.code, RunFailed.code}
+
+    @property
+    def has_outdated_version(self) -> bool:
+        """Whether the alert is about a version of messages."""
+        return self.alert.kind == OutdatedMessageVersion.code
 
     @property
     def unmapped_status(self) -> str:

@@ -94,6 +94,11 @@ EXPLANATIONS = {
         "Invalid order number or other identifier",
         "Ask the sender to correct the field that the path names, then to resend",
     ),
+    ParkReason.VERSION: (
+        "The sender uses a version of its messages that is not supported",
+        "Let the sender use a supported version (see Drift on the source), or update Throughline, "
+        "then replay",
+    ),
     ParkReason.REFERENCE: (
         "The message refers to a record it does not contain",
         "Replay after the message it refers to has arrived; otherwise ask the sender",

@@ -37,7 +37,8 @@ class ChangedMessageFields(SourceRule):
         "Alert when a field of a source's messages is new, is missing or has another type."
     )
     meaning: ClassVar[str] = (
-        "The system changed its messages. What was read from a field may be missing on orders."
+        "The system changed its messages. If the changed fields are read, the title says so: what "
+        "was read from them may be missing on orders."
     )
     response: ClassVar[str] = (
         "Compare the first message with the settings or the manifest of the source. Then accept "
@@ -56,12 +57,13 @@ class ChangedMessageFields(SourceRule):
         """Return one condition per type of events whose messages changed."""
         for changed in source.changed_fields:
             kind = f"{changed.event_type} messages" if changed.event_type else "messages"
+            read = " that are read" if changed.concerns_read_fields else ""
             yield SourceCondition(
                 started_at=changed.since,
                 due_at=changed.since,
                 subject_key=changed.event_type or WITHOUT_EVENTS,
                 subject=source.title,
-                title=f"Changed fields in {kind} from {source.title}",
+                title=f"Changed fields{read} in {kind} from {source.title}",
             )
 
     def condition_end(

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
+from connectors.sdk.canonical_event_schema import CLOUD_EVENT
 from connectors.sdk.event_schema import SCHEMA
 from visibility.web.api.base import ApiTokenAuthentication, PageSessionAuthentication
 from visibility.web.intake.problem_body import PROBLEM_TYPE
@@ -43,7 +44,7 @@ STATUS_DESCRIPTIONS = {
     "429": "Rate limit exceeded: retry after `Retry-After` seconds.",
     "503": "Temporarily unavailable: retry after `Retry-After` seconds.",
 }
-PUBLIC_PATHS = ("/api/v1/event-schemas",)
+PUBLIC_PATHS = frozenset({"/api/v1/event-schemas", "/api/v1/event-schemas/{kind}/{version}"})
 IDEMPOTENCY_KEY_PARAMETER: Document = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -51,15 +52,9 @@ IDEMPOTENCY_KEY_PARAMETER: Document = {
     "description": "Makes a retry safe: the same key returns the first response.",
 }
 CLOUD_EVENT_SCHEMA: Document = {
-    "type": "object",
-    "description": "A CloudEvent 1.0.",
-    "required": ["specversion", "id", "source", "type", "data"],
+    **{name: value for name, value in CLOUD_EVENT.items() if name != "$schema"},
     "properties": {
-        "specversion": {"const": "1.0"},
-        "id": {"type": "string", "minLength": 1},
-        "source": {"type": "string", "minLength": 1},
-        "type": {"type": "string", "examples": ["order.released"]},
-        "time": {"type": "string", "format": "date-time"},
+        **CLOUD_EVENT["properties"],
         "data": {"$ref": "#/components/schemas/EventData"},
     },
 }
@@ -151,7 +146,9 @@ def events_operation() -> Document:
         "description": (
             "Send canonical CloudEvents in structured or binary mode, as a batch or as NDJSON, "
             "with the bearer token of a source. `GET /api/v1/event-schemas` lists the event types "
-            "with a JSON Schema of the data of each. 202 means durably stored. A batch returns one "
+            "with a JSON Schema of the data of each; all schemas and their versions are at "
+            "`/schemas`. `POST /api/v1/event-schemas/check` checks an event without storing it. "
+            "202 means durably stored. A batch returns one "
             "result per event, with status 207 if some events were rejected."
         ),
         "tags": ["events"],
@@ -232,7 +229,7 @@ def extend_document(document: Document) -> Document:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             # Documents that describe the API need no sign-in.
-            is_public = path.startswith(PUBLIC_PATHS)
+            is_public = path in PUBLIC_PATHS
             codes = ["400", "503", *(["404"] if "{" in path else [])]
             codes += [] if is_public else ["401", "403"]
             if method in {"post", "put", "delete"}:

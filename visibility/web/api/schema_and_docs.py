@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import yaml
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.templatetags.static import static
 from drf_spectacular.generators import SchemaGenerator
@@ -18,9 +19,14 @@ from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors.sdk.event_schema import VERSION, event_type_schema
 from connectors.sdk.event_type_descriptions import EVENT_TYPES
 from connectors.sdk.events import EventType
+from connectors.sdk.published_schemas import (
+    VERSION,
+    published_versions,
+    schema_path,
+    with_id,
+)
 from visibility.web.api.base import ApiView
 from visibility.web.api.common_serializers import EnumField, PermissionFilteredSerializer
 from visibility.web.api.openapi_extensions import extend_document
@@ -105,8 +111,9 @@ class EventSchemaListView(PublicApiView):
         items = [
             {
                 "type": event_type.value,
-                "version": VERSION,
-                "url": request.build_absolute_uri(f"{request.path}/{event_type.value}/{VERSION}"),
+                "version": str(VERSION),
+                "url": settings.PUBLIC_URL.rstrip("/")
+                + schema_path(VERSION, f"events/{event_type.value}"),
                 **asdict(EVENT_TYPES[event_type]),
             }
             for event_type in SENT_TYPES
@@ -131,10 +138,12 @@ class EventSchemaView(PublicApiView):
     )
     def get(self, request: Request, kind: str, version: str) -> HttpResponse:
         """Retrieve the JSON Schema of the data of an event type."""
-        if kind not in set(SENT_TYPES) or version != VERSION:
+        if version not in {str(number) for number in published_versions()}:
             raise Http404
-        schema = event_type_schema(EventType(kind))
-        schema["$id"] = request.build_absolute_uri(request.path)
+        try:
+            schema = with_id(int(version), f"events/{kind}", settings.PUBLIC_URL.rstrip("/"))
+        except KeyError:
+            raise Http404 from None
         return HttpResponse(orjson.dumps(schema), content_type="application/schema+json")
 
 

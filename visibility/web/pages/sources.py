@@ -37,7 +37,7 @@ from visibility.screens.save_conflicts import (
 )
 from visibility.screens.sources import connector_catalog, reading_report, settings_form
 from visibility.screens.sources import health as sources
-from visibility.web import source_history_tabs, telemetry_tabs
+from visibility.web import source_drift_tab, source_history_tabs, telemetry_tabs
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
 from visibility.web.pages.source_requests import queue_context, requests_context
@@ -210,7 +210,7 @@ def _render_source(
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
     elif tab == "drift":
-        context |= source_history_tabs.drift_context(request, source, now)
+        context |= source_drift_tab.drift_context(request, source, now)
     elif tab == "calls":
         context |= telemetry_tabs.source_calls_context(request, source, now)
     elif tab == "jobs":

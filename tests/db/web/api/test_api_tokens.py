@@ -160,6 +160,7 @@ NEEDED: dict[str, set[Permission]] = {
     "sources/shop/maintenance": {P.SOURCES_SEE},
     "sources/shop/maintenance/{window}/end": {P.SOURCES_EDIT},
     "sources/shop/drift/accept": {P.SOURCES_EDIT},
+    "event-schemas/check": {P.SOURCES_SEE},
     "messages": {P.PARKED_SEE},
     "system": {P.ADMINISTER},
     "messages/retention": {P.ADMINISTER},

@@ -264,6 +264,11 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
     ),
     "event-schemas": ("event-schemas", ALL, None),
     "event-schemas/order.released/1": ("event-schemas/{kind}/{version}", ALL, None),
+    "event-schemas/check": (
+        "event-schemas/check",
+        {OP, IN, AD},
+        {"specversion": "1.0", "id": "1", "source": "/erp", "type": "order.released"},
+    ),
 }
 
 

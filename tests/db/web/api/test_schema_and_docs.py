@@ -3,6 +3,7 @@
 import orjson
 import pytest
 import yaml
+from django.conf import settings
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 
@@ -44,7 +45,7 @@ def test_index_lists_every_event_type_with_the_url_of_its_schema() -> None:
         kind.value for kind in EventType if kind is not EventType.UNMAPPED
     ]
     for item in items:
-        schema = Client().get(item["url"].removeprefix("http://testserver"))
+        schema = Client().get(item["url"].removeprefix(settings.PUBLIC_URL))
         assert orjson.loads(schema.content)["$id"] == item["url"]
         assert item["label"]
         assert item["meaning"]
@@ -57,7 +58,10 @@ def test_each_event_type_has_a_json_schema(kind: EventType) -> None:
     assert answer["Content-Type"] == "application/schema+json"
     schema = orjson.loads(answer.content)
     Draft202012Validator.check_schema(schema)
-    assert schema["$id"].endswith(f"/api/v1/event-schemas/{kind.value}/1")
+    assert schema["$id"] == f"{settings.PUBLIC_URL}/schemas/v1/events/{kind.value}.json"
+    published = Client().get(f"/schemas/v1/events/{kind.value}.json")
+    assert orjson.loads(published.content) == schema
+    assert published["Content-Type"] == "application/schema+json"
     Draft202012Validator(schema).validate(schema["examples"][0])
     for _, event_type, _, data in STORY:
         if event_type == kind.value:

@@ -15,6 +15,7 @@ from visibility.models import (
     PollRound,
     Source,
     SourceField,
+    SourceFieldChange,
     SourceFieldSample,
 )
 from visibility.web.permissions import UserRole
@@ -85,6 +86,15 @@ def test_drift_names_what_changed(source: Source) -> None:
         first_sampled_at=long_ago,
         last_sampled_at=now,
         message_count=7,
+    )
+    SourceFieldChange.objects.create(
+        source=source,
+        event_type="order.received",
+        path="color",
+        change="appeared",
+        kind="string",
+        message_id=1,
+        seen_at=yesterday,
     )
     fields = (("number", "string", long_ago, now), ("color", "string", yesterday, now))
     for path, kind, first, last in fields:

@@ -10,6 +10,7 @@ PUBLIC = frozenset(
         *("signin/forgot", "account/link/<str:token>", "setup/<str:token>"),
         *("healthz", "readyz", "metrics", "brand/<str:name>"),
         "signin/single-sign-on/saml/metadata",
+        *("schemas", "schemas/v<int:version>/<path:name>.json"),
     }
 )
 SIGNED_IN = frozenset(
@@ -352,6 +353,11 @@ PAGES: Mapping[str, Sequence[str]] = {
     "tokens": ["/tokens"],
     "saved-views/<int:view_id>": ["/saved-views/{view}"],
     "styleguide": ["/styleguide"],
+    "schemas": ["/schemas"],
+    "schemas/v<int:version>/<path:name>.json": [
+        "/schemas/v1/events/order.received.json",
+        "/schemas/v1/bundle.json",
+    ],
     "healthz": ["/healthz"],
     "readyz": ["/readyz"],
     "metrics": ["/metrics"],
