@@ -1,7 +1,10 @@
-"""Load what the rules about sources need to know, in a fixed number of statements."""
+"""Load what the rules about sources need to know, in a fixed number of statements.
+
+Each source with a schedule of batches needs three more.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -14,7 +17,10 @@ from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
 from visibility.models.source_records import SourceFieldChange
 from visibility.models.sources_and_messages import Source
+from visibility.sla.batch_findings import BatchHistory
+from visibility.sla.load_batches import load_batch_histories
 from visibility.sla.secret_ends import secret_ends_of_source
+from visibility.sla.source_evidence import SourceEvidence
 from visibility.sla.source_snapshot import (
     IGNORED,
     MAPPED,
@@ -101,6 +107,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     )
     evidence = load_source_evidence(sources, now)
     changed_fields = _load_changed_fields_by_source()
+    batches = load_batch_histories([source.pk for source in sources], now)
     watched = []
     for source in sources:
         known = evidence[source.pk]
@@ -122,9 +129,19 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             statuses=statuses.get(source.pk, ()),
             secret_ends=secret_ends_of_source(source),
             changed_fields=tuple(changed_fields.get(source.pk, ())),
+            batches=_in_maintenance(batches.get(source.pk), known),
         )
         watched.append(WatchedSource(source, snapshot))
     return watched
+
+
+def _in_maintenance(history: BatchHistory | None, known: SourceEvidence) -> BatchHistory | None:
+    """Add the planned maintenance of the source, during which no batch is late."""
+    return history and replace(
+        history,
+        is_in_maintenance=known.maintenance_until is not None,
+        maintenance_ended_at=known.maintenance_ended_at,
+    )
 
 
 def _load_changed_fields_by_source() -> dict[int, list[ChangedFields]]:

@@ -155,6 +155,7 @@ HIDDEN_TABLES = frozenset(
         *("visibility_sourcefieldsample", "visibility_rejectedrequestcount"),
         *("visibility_manifestsample", "visibility_requestcount"),
         "visibility_sourcefieldchange",
+        *("visibility_batchschedule", "visibility_sourcebatch", "visibility_repeatedbatch"),
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows

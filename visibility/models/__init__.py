@@ -21,6 +21,7 @@ from visibility.models.background_exports import (
     BackgroundExportChunk,
     BackgroundExportState,
 )
+from visibility.models.batches import BatchSchedule, RepeatedBatch, SourceBatch
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.customer_brand import CustomerBrand
@@ -150,6 +151,7 @@ __all__ = [
     "BackgroundExport",
     "BackgroundExportChunk",
     "BackgroundExportState",
+    "BatchSchedule",
     "Board",
     "BoardSharing",
     "BusinessObject",
@@ -230,6 +232,7 @@ __all__ = [
     "QueueConnection",
     "RefoldRequest",
     "RejectedRequestCount",
+    "RepeatedBatch",
     "RequestCount",
     "RuleRecheck",
     "SamlProvider",
@@ -246,6 +249,7 @@ __all__ = [
     "SlaRule",
     "Source",
     "SourceActivity",
+    "SourceBatch",
     "SourceField",
     "SourceFieldChange",
     "SourceFieldSample",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
+from visibility.sla.batch_findings import BatchHistory
 from visibility.sla.secret_end import SecretEnd
 from visibility.sla.source_evidence import EventTypeActivity
 
@@ -45,7 +46,8 @@ class SourceSnapshot:
     `last_message_at`: of any message. `last_data_at`: of an applied message, or of a poll that
     found nothing new. `event_types`: those with a limit of their own.
     `is_in_maintenance`: its planned maintenance runs; `maintenance_ended_at`: the latest one ended.
-    `pending_count` and `parked_count` are counted up to `MAX_COUNTED`.
+    `pending_count` and `parked_count` are counted up to `MAX_COUNTED`. `batches`: None without a
+    schedule of batches.
     """
 
     slug: str
@@ -64,3 +66,4 @@ class SourceSnapshot:
     statuses: tuple[UnmappedStatusWithSettlement, ...] = ()
     secret_ends: tuple[SecretEnd, ...] = ()
     changed_fields: tuple[ChangedFields, ...] = ()
+    batches: BatchHistory | None = None

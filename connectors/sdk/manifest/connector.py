@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from connectors.sdk.auth import InvalidSignature
+from connectors.sdk.batch_contents import BatchContents
 from connectors.sdk.connector import Connector, ParseResult, RawMessage
 from connectors.sdk.manifest import sender_steps, webhook_verification
 from connectors.sdk.manifest.build_poll_requests import (
@@ -18,7 +19,7 @@ from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
-from connectors.sdk.manifest.read_records_of_message import load_document
+from connectors.sdk.manifest.read_records_of_message import count_records, load_document
 from connectors.sdk.manifest.sql_poller import SqlPoller
 from connectors.sdk.payload import PayloadError
 from connectors.sdk.webhook_and_poll_types import (
@@ -135,6 +136,10 @@ class ManifestConnector(Connector):
             self.manifest, self.parsed_settings, self.setting_texts, self.source_slug
         ).parse(message)
 
+    def batch_contents(self, message: RawMessage) -> BatchContents:
+        """Count the rows or records, as `read` declares them. Raises PayloadError."""
+        return BatchContents(count_records(self.manifest.read, message.body))
+
     def is_poll_configured(self) -> bool:
         """Whether every setting that the requests need has a value."""
         rule, sql = self.manifest.poll, self.manifest.sql
@@ -190,6 +195,7 @@ def make_connector_class_of_manifest(
         "accepts_webhooks": webhook is not None,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
+        "batch_defaults": manifest.batch_defaults,
         "reception": _describe_how_messages_arrive(manifest),
         "setup": manifest.setup,
         "topics": manifest.topics,

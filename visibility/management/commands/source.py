@@ -39,6 +39,7 @@ from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
+from visibility.management.list_batches import batch_lines
 from visibility.management.source_actions import ACTIONS, apply_action_to_source
 from visibility.models import Source
 from visibility.screens.sources.connector_catalog import example_request
@@ -104,6 +105,7 @@ class Command(BaseCommand):
         )
         for action, help_text in (
             ("report", "show what the newest messages of a source lack"),
+            ("batches", "list the newest batches of a source, and those that are late"),
             *ACTIONS.items(),
         ):
             subcommands.add_parser(action, help=help_text).add_argument("slug")
@@ -118,6 +120,7 @@ class Command(BaseCommand):
             "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
             "report": self._print_reading_report,
+            "batches": self._list_batches,
             **dict.fromkeys(ACTIONS, self._apply_action),
             "list": self._list_sources,
         }
@@ -233,6 +236,10 @@ class Command(BaseCommand):
         except InvalidSource as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"changed {source.slug}")
+
+    def _list_batches(self, options: dict[str, Any]) -> None:
+        for line in batch_lines(options["slug"]):
+            self.stdout.write(line)
 
     def _apply_action(self, options: dict[str, Any]) -> None:
         apply_action_to_source(options["action"], options["slug"])

@@ -30,6 +30,7 @@ from visibility.screens.alerts.explanation import (
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
 from visibility.screens.alerts.mentions import history_with_mentions
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
+from visibility.sla.batch_finding import BatchFindingKind
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
 from visibility.sla.rules.changed_fields import ChangedMessageFields
@@ -120,6 +121,17 @@ class AlertDetail:
     def has_changed_fields(self) -> bool:
         """Whether the alert is about changed fields of messages."""
         return self.alert.kind == ChangedMessageFields.code
+
+    @property
+    def is_about_batch(self) -> bool:
+        """Whether the alert is about a batch of its source."""
+        return self.alert.kind in set(BatchFindingKind)
+
+    @property
+    def message_of_batch(self) -> int | None:
+        """The message of the batch that the alert is about, if it is known."""
+        key = self.alert.subject_key.removeprefix("before ")
+        return int(key) if self.is_about_batch and key.isdecimal() else None
 
     @property
     def unmapped_status(self) -> str:

@@ -47,6 +47,7 @@ from visibility.web.permissions import (
     require_permission,
     signed_in_user,
 )
+from visibility.web.source_batches_tab import BATCHES_TAB, batch_tabs, batches_context
 from visibility.web.source_conflicts import (
     properties_by_label,
     settings_by_label,
@@ -165,8 +166,8 @@ def _render_source(
     """
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
-    poll_tabs = source_history_tabs.poll_tabs(source)
-    tabs = [*TABS, *poll_tabs, *(SETTINGS_TABS if edits else ())]
+    own_tabs = (*batch_tabs(source), *source_history_tabs.poll_tabs(source))
+    tabs = [*TABS, *own_tabs, *(SETTINGS_TABS if edits else ())]
     if tab in dict(SETTINGS_TABS) and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
@@ -207,6 +208,8 @@ def _render_source(
             parked_cause_context(cause, now)
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
+    elif tab == BATCHES_TAB[0]:
+        context |= batches_context(request, source, now)
     elif tab == "drift":
         context |= source_history_tabs.drift_context(request, source, now)
     elif tab == "jobs":
