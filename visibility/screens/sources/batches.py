@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from visibility.models import Source, SourceBatch
@@ -62,9 +62,20 @@ def load_batch_rows(
     expected = _expected_times_by_message(source, history, now, is_newest=before is None)
     rows = sorted(history.batches, key=lambda batch: batch.order, reverse=True)[:limit]
     return [
-        BatchRow(batch, findings[batch.message_id], *expected.get(batch.message_id, (None, False)))
+        BatchRow(
+            batch,
+            [_with_other_name(finding, batch) for finding in findings[batch.message_id]],
+            *expected.get(batch.message_id, (None, False)),
+        )
         for batch in rows
     ]
+
+
+def _with_other_name(finding: BatchFinding, batch: ArrivedBatch) -> BatchFinding:
+    """Name what a finding is about, unless it is the batch of the row: a copy, missing batches."""
+    if finding.name == batch.name:
+        return finding
+    return replace(finding, text=f"{finding.name} {finding.text}")
 
 
 def position_before_message(source: Source, message_id: int) -> tuple[datetime, int] | None:
