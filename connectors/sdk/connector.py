@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import ClassVar
 
+from connectors.sdk.batch_contents import BatchContents, count_records_of_text_or_json
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.payload import PayloadError
@@ -122,6 +123,8 @@ class Connector(ABC):
     job_headers: ClassVar[Mapping[str, str]] = {}
     # Only files whose name matches are read from a drop folder; empty: all files.
     file_pattern: ClassVar[str] = ""
+    # Defaults of the settings of batches, such as batch_at, by name.
+    batch_defaults: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: Mapping[str, str]) -> None:
         self.config = config
@@ -165,6 +168,10 @@ class Connector(ABC):
     @abstractmethod
     def parse(self, message: RawMessage) -> ParseResult:
         """Return the canonical events of a message. Raises PayloadError to park it."""
+
+    def batch_contents(self, message: RawMessage) -> BatchContents:
+        """Count the records of a message that is a batch. Raises PayloadError."""
+        return BatchContents(count_records_of_text_or_json(message.body))
 
     def poll(self, http: HttpClient, cursor: str, secrets: Sequence[bytes]) -> Iterator[PolledPage]:
         """Yield pages of rows changed since `cursor` (empty: from the start). Raises PollError."""

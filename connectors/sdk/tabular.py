@@ -19,7 +19,7 @@ MAX_COLUMNS = 500
 
 @dataclass(frozen=True, slots=True)
 class TableDialect:
-    """How a table is written as text."""
+    """How a table is written as text. Rows that begin with a field of `skip_begins` are no rows."""
 
     delimiter: str = ","
     quote: str = '"'
@@ -27,6 +27,7 @@ class TableDialect:
     has_header: bool = True
     columns: tuple[str, ...] = ()
     skip_rows: int = 0
+    skip_begins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def read_table(body: bytes, dialect: TableDialect) -> Table:
         for fields in reader:
             if skipped < dialect.skip_rows:
                 skipped += 1
-            elif not any(field.strip() for field in fields):
+            elif not any(field.strip() for field in fields) or fields[0] in dialect.skip_begins:
                 continue
             elif is_header_next:
                 is_header_next = False

@@ -59,6 +59,11 @@ MANIFESTS = {
     "woocommerce",
 }
 RULES = {
+    "batch_doubled",
+    "batch_empty",
+    "batch_late",
+    "batch_out_of_order",
+    "batch_short",
     "call_errors",
     "changed_fields",
     "kpi_off_limit",

@@ -1,7 +1,10 @@
-"""Load what the rules about sources need to know, in a fixed number of statements."""
+"""Load what the rules about sources need to know, in a fixed number of statements.
+
+Each source with a schedule of batches needs three more.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -19,7 +22,10 @@ from visibility.models.alerts import ACTIVE_ALERT_STATES, Alert, AlertKind
 from visibility.models.master import IgnoredTerm, TermKind, TermMapping, normalize_term
 from visibility.models.source_records import SourceFieldChange
 from visibility.models.sources_and_messages import Source
+from visibility.sla.batch_findings import BatchHistory
+from visibility.sla.load_batches import load_batch_histories
 from visibility.sla.secret_ends import secret_ends_of_source
+from visibility.sla.source_evidence import SourceEvidence
 from visibility.sla.source_snapshot import (
     IGNORED,
     MAPPED,
@@ -110,6 +116,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
     changed_fields = _load_changed_fields_by_source()
     telemetry = load_telemetry_of_sources(now)
     versions = load_versions_in_use(sources, now)
+    batches = load_batch_histories([source.pk for source in sources], now)
     watched = []
     for source in sources:
         known = evidence[source.pk]
@@ -136,6 +143,7 @@ def load_watched_sources(now: datetime) -> list[WatchedSource]:
             queues=tuple(observed.queues),
             last_runs=tuple(observed.last_runs),
             outdated_versions=_outdated_versions(versions.get(source.pk, ())),
+            batches=_in_maintenance(batches.get(source.pk), known),
         )
         watched.append(WatchedSource(source, snapshot))
     return watched
@@ -154,6 +162,15 @@ def _outdated_versions(versions: Iterable[VersionInUse]) -> tuple[OutdatedVersio
         )
         for each in versions
         if each.status in outdated
+    )
+
+
+def _in_maintenance(history: BatchHistory | None, known: SourceEvidence) -> BatchHistory | None:
+    """Add the planned maintenance of the source, during which no batch is late."""
+    return history and replace(
+        history,
+        is_in_maintenance=known.maintenance_until is not None,
+        maintenance_ended_at=known.maintenance_ended_at,
     )
 
 

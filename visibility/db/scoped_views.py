@@ -170,6 +170,7 @@ HIDDEN_TABLES = frozenset(
         *("visibility_releasecheck", "visibility_releasecheckorder"),
         "visibility_releasecheckmessage",
         "visibility_sentversion",
+        *("visibility_batchschedule", "visibility_sourcebatch", "visibility_repeatedbatch"),
     }
 )
 # Without anything of an order: settings, and what each person chose. Their code checks whose rows

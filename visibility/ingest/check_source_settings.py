@@ -4,6 +4,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from connectors.catalog import connectors_by_slug
+from connectors.sdk.batch_settings import BATCH_SETTINGS, find_schedule_error
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_intervals_by_scheme
 from connectors.sdk.number_issuers import ISSUER_SETTING, parse_number_issuers
@@ -25,6 +26,7 @@ from visibility.ingest.sftp_settings import SFTP_SETTINGS, find_sftp_setting_err
 from visibility.models.master import TermKind
 from visibility.models.sources_and_messages import Source
 from visibility.sla import silence_limits
+from visibility.sla.batch_schedules import find_calendar_error
 from visibility.sla.poll_limits import POLL_SETTINGS
 from visibility.sla.secret_ends import END_SETTINGS
 
@@ -74,7 +76,7 @@ COMMON_SETTINGS = (
     Setting(
         silence_limits.SILENCE_SETTING,
         "How long the source may send nothing before it counts as silent. If it is not set: 1 h, "
-        "or 26 h if the source reports in batches.",
+        "26 h if the source reports in batches, or never if it has a schedule of batches.",
         SettingType.DURATION_OR_NEVER,
         check=silence_limits.check_silence_limit,
         label="Silence limit",
@@ -139,6 +141,7 @@ def connector_and_common_settings(
         *COMMON_SETTINGS,
         *(POLL_SETTINGS if connector.polls else ()),
         *END_SETTINGS,
+        *BATCH_SETTINGS,
         *((DROP_FOLDER,) if connector.accepts_files else ()),
         *(queue_settings() if connector.accepts_webhooks else ()),
         *(SFTP_SETTINGS if connector.accepts_files and not connector.polls else ()),
@@ -165,6 +168,9 @@ def find_setting_errors(
     errors = parse_and_check_settings(declared, config).errors
     known = {error.name for error in errors}
     errors += tuple(e for e in find_queue_setting_errors(config) if e.name not in known)
+    conflict = find_schedule_error(config) or find_calendar_error(config)
+    if conflict and conflict[0] not in known:
+        errors += (SettingError(*conflict),)
     return errors or find_sftp_setting_errors(connector, config)
 
 

@@ -121,9 +121,13 @@ def list_complete_files(folder: Path, *, now: datetime, pattern: str = "") -> li
 def _store_and_archive_file(source: Source, path: Path) -> int:
     body = path.read_bytes()
     key = f"file {hashlib.sha256(body).hexdigest()}"
-    result = store_messages(
-        [IncomingMessage(source.pk, key, {"x-file-name": _displayed_name(path)}, body)]
-    )
+    headers = {
+        "x-file-name": _displayed_name(path),
+        # Changes when a file is placed in the folder, but not if it is read a second time because
+        # the process ended before it was moved.
+        "x-file-state": f"{path.stat().st_ino} {path.stat().st_ctime_ns}",
+    }
+    result = store_messages([IncomingMessage(source.pk, key, headers, body)])
     _move_to_subfolder(path, "archive")
     return sum(k.is_new for k in result)
 

@@ -50,6 +50,18 @@ WITH attempt AS (
     SELECT incoming.id, statement_timestamp(), body
     FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash)
     WHERE keyed.message_id = incoming.id
+), repeated AS (
+    -- Of a source with a schedule, an equal file is recorded: it is a finding.
+    INSERT INTO visibility_repeatedbatch
+        (source_id, message_id, received_at, file_name, file_state)
+    SELECT source_id, keyed.message_id, statement_timestamp(),
+        coalesce(left(headers::jsonb->>'x-file-name', 200), ''),
+        coalesce(left(headers::jsonb->>'x-file-state', 60), '')
+    FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash)
+    WHERE keyed.message_id <> incoming.id AND EXISTS (
+        SELECT FROM visibility_batchschedule schedule
+        WHERE schedule.source_id = incoming.source_id
+    )
 )
 SELECT incoming.position, keyed.message_id, keyed.message_id = incoming.id
 FROM incoming JOIN keyed USING (source_id, dedupe_key, content_hash) ORDER BY incoming.position

@@ -11,7 +11,7 @@ import visibility.models.choices
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("visibility", "0072_source_field_changes"),
+        ("visibility", "0073_batches"),
     ]
 
     operations: ClassVar = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("visibility", "0072_source_field_changes")]
+    dependencies: ClassVar = [("visibility", "0075_telemetry")]
 
     operations: ClassVar = [
         migrations.CreateModel(

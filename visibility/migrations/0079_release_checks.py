@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("visibility", "0072_source_field_changes"),
+        ("visibility", "0078_read_fields"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

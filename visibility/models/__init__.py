@@ -21,6 +21,7 @@ from visibility.models.background_exports import (
     BackgroundExportChunk,
     BackgroundExportState,
 )
+from visibility.models.batches import BatchSchedule, RepeatedBatch, SourceBatch
 from visibility.models.boards import Board, BoardSharing, ScreenLink, StartBoard
 from visibility.models.change_feed import Change, ChangeHead, ConfigurationVersion
 from visibility.models.customer_brand import CustomerBrand
@@ -165,6 +166,7 @@ __all__ = [
     "BackgroundExport",
     "BackgroundExportChunk",
     "BackgroundExportState",
+    "BatchSchedule",
     "Board",
     "BoardSharing",
     "BusinessObject",
@@ -251,6 +253,7 @@ __all__ = [
     "ReleaseCheckMessage",
     "ReleaseCheckOrder",
     "ReleaseCheckState",
+    "RepeatedBatch",
     "RequestCount",
     "RuleRecheck",
     "SamlProvider",
@@ -268,6 +271,7 @@ __all__ = [
     "SlaRule",
     "Source",
     "SourceActivity",
+    "SourceBatch",
     "SourceField",
     "SourceFieldChange",
     "SourceFieldSample",

@@ -17,6 +17,7 @@ from visibility.db import bulk
 from visibility.db.change_feed import latest_change_number
 from visibility.db.database_time import database_now
 from visibility.ingest import file_drop, full_disk, polling
+from visibility.ingest.record_batches import record_batches
 from visibility.kpi import facts_and_cells, kpi_cell_sql, record_kpi_errors_and_retry
 from visibility.kpi.load_kpi_snapshot import load_kpi_snapshot
 from visibility.master_data import affected_orders, imports
@@ -243,6 +244,7 @@ def enqueue_due_refolds_and_update_due_alerts() -> int:
         refold_queue.enqueue_refolds(retried)
     if recheck_orders.start_rechecks_of_changed_rules(now=now):
         ask_worker_to_run_job_now("refold")
+    record_batches(now)
     changed = sweep_due(now=now, load_kpi=load_kpi_snapshot)
     changed += channel_alerts.update_channel_alerts(now=now)
     if changed:

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.sdk.events import EventType
 from connectors.sdk.parse_setting_values import parse_boolean, parse_duration_or_never
+from visibility.models.batches import BatchSchedule
 from visibility.models.sources_and_messages import (
     DROP_FOLDER_SETTING,
     SFTP_HOST_SETTING,
@@ -17,6 +18,8 @@ SILENCE_SETTING = "silent_after"
 EVENT_TYPE_SETTING_PREFIX = "silent_after."
 BATCH_SETTING = "reports_in_batches"
 WAREHOUSES_SETTING = "warehouses"
+# A source with one of these has a schedule.
+SCHEDULE_TIME_SETTINGS = ("batch_at", "batch_every")
 FOLDER_SETTINGS = (DROP_FOLDER_SETTING, SFTP_HOST_SETTING)
 DEFAULT_LIMIT = timedelta(hours=1)
 # A daily file may come two hours late.
@@ -30,6 +33,7 @@ class SilenceLimitOrigin(StrEnum):
     SETTING = "set for this source"
     DEFAULT = "default"
     BATCH_DEFAULT = "default for sources that report in batches"
+    SCHEDULE = "default for sources with a schedule of batches"
     DATABASE = "set in the database"
 
 
@@ -57,8 +61,12 @@ def silence_limit_origin(source: Source) -> SilenceLimitOrigin:
     config = source.config_or_empty_if_invalid
     if _text(config, SILENCE_SETTING):
         return SilenceLimitOrigin.SETTING
+    if source.expect_every is None and BatchSchedule.objects.filter(source=source).exists():
+        return SilenceLimitOrigin.SCHEDULE
     if source.expect_every != _default_limit(config):
         return SilenceLimitOrigin.DATABASE
+    if _default_limit(config) is None:
+        return SilenceLimitOrigin.SCHEDULE
     if does_report_in_batches(config):
         return SilenceLimitOrigin.BATCH_DEFAULT
     return SilenceLimitOrigin.DEFAULT
@@ -82,11 +90,12 @@ def silence_limits_by_event_type(config: Mapping[str, Any]) -> dict[str, timedel
 def does_report_in_batches(config: Mapping[str, Any]) -> bool:
     """Return whether the source reports from time to time, such as with a daily file.
 
-    Unless it is set, a source does if its files are read from a folder.
+    Unless it is set, a source does if its files are read from a folder, or it has a schedule.
     """
     text = _text(config, BATCH_SETTING)
+    names = (*FOLDER_SETTINGS, *SCHEDULE_TIME_SETTINGS)
     try:
-        return parse_boolean(text) if text else any(_text(config, name) for name in FOLDER_SETTINGS)
+        return parse_boolean(text) if text else any(_text(config, name) for name in names)
     except ValueError:
         return False  # shown on the page of the source
 
@@ -97,7 +106,9 @@ def warehouses_of_source(config: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name.strip() for name in names if name.strip())
 
 
-def _default_limit(config: Mapping[str, Any]) -> timedelta:
+def _default_limit(config: Mapping[str, Any]) -> timedelta | None:
+    if any(_text(config, name) for name in SCHEDULE_TIME_SETTINGS):
+        return None  # its schedule says when it is late, also over a weekend
     return DEFAULT_BATCH_LIMIT if does_report_in_batches(config) else DEFAULT_LIMIT
 
 

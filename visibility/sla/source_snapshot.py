@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
+from visibility.sla.batch_findings import BatchHistory
 from visibility.sla.observed_telemetry import FinishedRun, ObservedCalls, ObservedQueue
 from visibility.sla.secret_end import SecretEnd
 from visibility.sla.source_evidence import EventTypeActivity
@@ -68,7 +69,8 @@ class SourceSnapshot:
     `last_message_at`: of any message. `last_data_at`: of an applied message, or of a poll that
     found nothing new. `event_types`: those with a limit of their own.
     `is_in_maintenance`: its planned maintenance runs; `maintenance_ended_at`: the latest one ended.
-    `pending_count` and `parked_count` are counted up to `MAX_COUNTED`.
+    `pending_count` and `parked_count` are counted up to `MAX_COUNTED`. `batches`: None without a
+    schedule of batches.
     """
 
     slug: str
@@ -91,3 +93,4 @@ class SourceSnapshot:
     queues: tuple[ObservedQueue, ...] = ()
     last_runs: tuple[FinishedRun, ...] = ()
     outdated_versions: tuple[OutdatedVersion, ...] = ()
+    batches: BatchHistory | None = None

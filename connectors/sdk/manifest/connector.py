@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from connectors.sdk.auth import InvalidSignature
+from connectors.sdk.batch_contents import BatchContents
 from connectors.sdk.connector import Connector, ParseResult, RawMessage
 from connectors.sdk.manifest import sender_steps, webhook_verification
 from connectors.sdk.manifest.build_poll_requests import (
@@ -18,7 +19,11 @@ from connectors.sdk.manifest.definition import ManifestDefinition
 from connectors.sdk.manifest.interpreter import Interpreter
 from connectors.sdk.manifest.paths import ScalarReadingRules, Scope
 from connectors.sdk.manifest.poller import ManifestPoller
-from connectors.sdk.manifest.read_records_of_message import load_document, shape_of_records
+from connectors.sdk.manifest.read_records_of_message import (
+    count_records,
+    load_document,
+    shape_of_records,
+)
 from connectors.sdk.manifest.sql_poller import SqlPoller
 from connectors.sdk.message_shape import MessageShape
 from connectors.sdk.payload import PayloadError
@@ -140,6 +145,10 @@ class ManifestConnector(Connector):
         """Return the columns, elements or attributes of a message in the declared format."""
         return shape_of_records(self.manifest.read, message.body)
 
+    def batch_contents(self, message: RawMessage) -> BatchContents:
+        """Count the rows or records, as `read` declares them. Raises PayloadError."""
+        return BatchContents(count_records(self.manifest.read, message.body))
+
     def is_poll_configured(self) -> bool:
         """Whether every setting that the requests need has a value."""
         rule, sql = self.manifest.poll, self.manifest.sql
@@ -198,6 +207,7 @@ def make_connector_class_of_manifest(
         "payload_charset": manifest.read.charset,
         "accepts_files": manifest.accepts_files,
         "file_pattern": manifest.file_pattern,
+        "batch_defaults": manifest.batch_defaults,
         "reception": _describe_how_messages_arrive(manifest),
         "setup": manifest.setup,
         "topics": manifest.topics,

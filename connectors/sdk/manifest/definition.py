@@ -124,6 +124,8 @@ class ReadRule:
     has_header: bool = True
     columns: tuple[str, ...] = ()
     skip_rows: int = 0
+    # Rows of a table whose first field is one of these are no records, such as TRL.
+    skip_begins: frozenset[str] = frozenset()
     group: tuple[str, ...] = ()
     # Of the format fixed_width.
     layout: FixedWidthLayout | None = None
@@ -251,6 +253,8 @@ class ManifestDefinition:
     sql: SqlRule | None = None
     accepts_files: bool = False
     file_pattern: str = ""
+    # Defaults of the settings of batches by name: the section `expect`.
+    batch_defaults: Mapping[str, str] = field(default_factory=dict)
     ignore: tuple[IgnoreRule, ...] = ()
     objects: tuple[ObjectRule, ...] = ()
     attributes: Mapping[Attribute, AttributeRule] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from connectors.sdk.manifest.definition import (
     ManifestDefinition,
     ObjectRule,
 )
+from connectors.sdk.manifest.expect_parser import parse_expect
 from connectors.sdk.manifest.operator_parser import OperatorParser
 from connectors.sdk.manifest.operators import ValueOperator
 from connectors.sdk.manifest.problems import (
@@ -111,6 +112,7 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         sql=sql,
         accepts_files=file_rule is not None,
         file_pattern=(file_rule or {}).get("pattern", ""),
+        batch_defaults=parse_expect(parser, data.get("expect", {})),
         ignore=tuple(
             _parse_ignore(parser, item, ("ignore", i))
             for i, item in enumerate(data.get("ignore", []))

@@ -21,6 +21,8 @@ def parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
         frozenset(data.get("blank", ())), data.get("decimal", "."), data.get("thousands", "")
     )
     is_fixed_width = data["format"] == "fixed_width"
+    if "skip_begins" in data and data["format"] not in {"csv", "tsv"}:
+        parser.report(("read", "skip_begins"), "only tables (csv, tsv) have it; see row_types")
     _check_kind_of_columns(parser, data, is_fixed_width=is_fixed_width)
     columns = [item for item in data.get("columns", ()) if isinstance(item, str)]
     return ReadRule(
@@ -36,6 +38,7 @@ def parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
         has_header=data.get("header", "yes") == "yes",
         columns=tuple(columns),
         skip_rows=int(data.get("skip_rows", 0)),
+        skip_begins=frozenset(data.get("skip_begins", ())),
         group=tuple(data.get("group", ())),
         layout=_parse_layout(parser, data, charset) if is_fixed_width else None,
     )

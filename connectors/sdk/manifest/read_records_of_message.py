@@ -59,6 +59,19 @@ def read_records(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> Re
     return Records(scopes, table.errors, is_list=True, was_sanitized=table.was_sanitized)
 
 
+def count_records(rule: ReadRule, body: bytes) -> int:
+    """Count the rows of a table, or the records of a document. Raises PayloadError.
+
+    Rows that cannot be read count too. An empty message has none.
+    """
+    if not body.strip():
+        return 0
+    if rule.format in DOCUMENT_FORMATS:
+        return len(_read_document(rule, body, {}).scopes)
+    table = read_rows(rule, body)
+    return len(table.rows) + len(table.errors)
+
+
 def load_document(rule: ReadRule, body: bytes) -> Node:
     """Parse a message as JSON, or as XML if the format is that. Raises PayloadError."""
     return load_xml(body) if rule.format == "xml" else load_json(body)
@@ -77,7 +90,13 @@ def read_rows(rule: ReadRule, body: bytes) -> Table:
     if rule.layout:
         return read_fixed_width(body, rule.layout)
     dialect = TableDialect(
-        rule.delimiter, rule.quote, rule.charset, rule.has_header, rule.columns, rule.skip_rows
+        rule.delimiter,
+        rule.quote,
+        rule.charset,
+        rule.has_header,
+        rule.columns,
+        rule.skip_rows,
+        rule.skip_begins,
     )
     return read_table(body, dialect)
 

@@ -49,6 +49,7 @@ def read_schema(condition: Mapping[str, Any]) -> dict[str, Any]:
             },
             "row_types": {"type": "array", "items": ROW_TYPE, "minItems": 1, "maxItems": 50},
             "skip_rows": INTEGER,
+            "skip_begins": {"type": "array", "items": TEXT, "minItems": 1},
             "decimal": {"enum": [".", ","]},
             "thousands": {"enum": [".", ",", " ", "'"]},
             "group": {"type": "array", "items": TEXT, "minItems": 1},

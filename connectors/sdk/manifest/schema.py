@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from connectors.sdk.batch_settings import BATCH_SETTINGS, EXPECT_NAMES
 from connectors.sdk.connector import SourceRole
 from connectors.sdk.events import Attribute, EventType, IdentifierScheme, Measure
 from connectors.sdk.manifest.poll_schema import POLL
@@ -188,6 +189,7 @@ RESERVED_SETTING_NAMES = [
     *("silent_after", "reports_in_batches", "warehouses", "number_issuers"),
     *("since", "page_cursor", "page", "offset"),
     *("quiet_hours", "request_limits", "secret_ends"),
+    *(setting.name for setting in BATCH_SETTINGS),
 ]
 SETTING = closed_object_schema(
     {
@@ -255,6 +257,7 @@ SCHEMA: Mapping[str, Any] = {
                     "file": closed_object_schema({"pattern": TEXT}),
                 }
             ),
+            "expect": closed_object_schema(dict.fromkeys(EXPECT_NAMES, TEXT)),
             "read": read_schema(CONDITION),
             "ignore": {
                 "type": "array",

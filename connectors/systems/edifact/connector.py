@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from connectors.sdk.batch_contents import INTERCHANGE, BatchContents
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.document_path import with_document_path
 from connectors.sdk.events import CanonicalEvent
@@ -25,6 +26,7 @@ from connectors.systems.edifact.acknowledgments import (
 )
 from connectors.systems.edifact.despatch_advices import read_despatch_advice, read_receiving_advice
 from connectors.systems.edifact.document import EdifactDocument
+from connectors.systems.edifact.interchange_contents import contents_of_edifact_interchanges
 from connectors.systems.edifact.interchanges import EdifactInterchange, read_interchanges
 from connectors.systems.edifact.invoices import read_invoice
 from connectors.systems.edifact.order_responses import read_order_response
@@ -70,6 +72,7 @@ class Edifact(Connector):
         "RECADV, INVOIC, IFTSTA, CONTRL, APERAK"
     )
     accepts_files = True
+    batch_defaults: ClassVar[Mapping[str, str]] = {"batch_number": INTERCHANGE}
     setup = (
         "Over HTTP, your EDI provider sends each file by POST to the webhook URL, with the header "
         "Authorization: Bearer and the secret of this source.\n"
@@ -211,6 +214,10 @@ class Edifact(Connector):
 
     def _read(self, body: bytes) -> list[EdifactInterchange]:
         return read_interchanges(decode_file(body, self.parsed_settings.text("charset")))
+
+    def batch_contents(self, message: RawMessage) -> BatchContents:
+        """Count the messages. Raises PayloadError."""
+        return contents_of_edifact_interchanges(self._read(message.body))
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse each message separately, so that an invalid one does not affect the others."""

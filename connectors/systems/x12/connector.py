@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from connectors.sdk.batch_contents import INTERCHANGE, BatchContents
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.document_path import with_document_path
 from connectors.sdk.events import CanonicalEvent
@@ -22,6 +23,7 @@ from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
+from connectors.systems.x12.interchange_contents import contents_of_interchanges
 from connectors.systems.x12.interchange_dedupe_key import dedupe_key_if_single_interchange
 from connectors.systems.x12.readers import READERS
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
@@ -52,6 +54,7 @@ class X12(Connector):
         "812, 820, 824, 180, 940, 943, 944, 945, 947, 846, 204, 210, 214, 990, 997, 999, TA1"
     )
     accepts_files = True
+    batch_defaults: ClassVar[Mapping[str, str]] = {"batch_number": INTERCHANGE}
     setup = (
         "Over HTTP, your EDI provider sends each file by POST to the webhook URL, with the header "
         "Authorization: Bearer and the secret of this source.\n"
@@ -193,6 +196,11 @@ class X12(Connector):
             )
         except PayloadError:
             return ""
+
+    def batch_contents(self, message: RawMessage) -> BatchContents:
+        """Count the transaction sets. Raises PayloadError."""
+        text = decode_text(message.body, self.parsed_settings.text("charset"))
+        return contents_of_interchanges(read_interchanges(text))
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""

@@ -47,6 +47,11 @@ def test_sweep_creates_the_rules_about_sources_once(wms: Source, now: datetime) 
     sweep(now=now)
     rows = SlaRule.objects.exclude(kind="stuck_in_released").order_by("kind")
     assert [(r.kind, r.severity, r.team) for r in rows.filter(enabled=True)] == [
+        ("batch_doubled", "medium", "Integration"),
+        ("batch_empty", "medium", "Integration"),
+        ("batch_late", "high", "Integration"),
+        ("batch_out_of_order", "high", "Integration"),
+        ("batch_short", "high", "Integration"),
         ("call_errors", "high", "Integration"),
         ("changed_fields", "medium", "Integration"),
         ("outdated_version", "medium", "Integration"),

@@ -23,6 +23,8 @@ HOUR = timedelta(hours=1)
         ({"drop": "/srv/north"}, 26 * HOUR, True),
         ({"drop": "/srv/north", "reports_in_batches": "no"}, HOUR, False),
         ({"reports_in_batches": "yes"}, 26 * HOUR, True),
+        ({"drop": "/srv/north", "batch_at": "06:00"}, None, True),
+        ({"batch_every": "4 h", "silent_after": "9 h"}, 9 * HOUR, True),
         ({"reports_in_batches": "yes", "silent_after": "4 h"}, 4 * HOUR, True),
     ],
 )

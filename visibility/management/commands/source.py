@@ -22,7 +22,6 @@ from visibility.ingest.add_source_and_rotate_secret import (
     rotate_secret,
 )
 from visibility.ingest.check_source_settings import (
-    connector_and_common_settings,
     find_setting_errors,
     stored_setting_errors,
 )
@@ -35,10 +34,12 @@ from visibility.ingest.reading_findings import (
     settings_of_source,
 )
 from visibility.ingest.source_secrets import WeakSecret, is_short
+from visibility.management.connector_settings_help import connector_settings_help_text
 from visibility.management.lint_and_draft_manifests import (
     draft_from_sample,
     lint_given_or_all_manifests,
 )
+from visibility.management.list_batches import batch_lines
 from visibility.management.release_check_actions import (
     RELEASE_CHECK_ACTIONS,
     add_release_check_parsers,
@@ -64,7 +65,7 @@ class Command(BaseCommand):
         add_parser = subcommands.add_parser(
             "add",
             help="add a source",
-            epilog=_all_connector_settings_help_text(),
+            epilog=connector_settings_help_text(),
             formatter_class=RawDescriptionHelpFormatter,
         )
         add_parser.add_argument("slug")
@@ -109,6 +110,7 @@ class Command(BaseCommand):
         )
         for action, help_text in (
             ("report", "show what the newest messages of a source lack"),
+            ("batches", "list the newest batches of a source, and those that are late"),
             *ACTIONS.items(),
         ):
             subcommands.add_parser(action, help=help_text).add_argument("slug")
@@ -124,6 +126,7 @@ class Command(BaseCommand):
             "draft": self._draft_manifest,
             "rotate": self._rotate_secret,
             "report": self._print_reading_report,
+            "batches": self._list_batches,
             **dict.fromkeys(ACTIONS, self._apply_action),
             **dict.fromkeys(RELEASE_CHECK_ACTIONS, self._apply_release_check_action),
             "list": self._list_sources,
@@ -241,6 +244,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"changed {source.slug}")
 
+    def _list_batches(self, options: dict[str, Any]) -> None:
+        for line in batch_lines(options["slug"]):
+            self.stdout.write(line)
+
     def _apply_action(self, options: dict[str, Any]) -> None:
         apply_action_to_source(options["action"], options["slug"])
 
@@ -270,19 +277,6 @@ def _find_or_load_connector_class(name: str) -> type[Connector]:
         known = ", ".join(sorted(connectors_by_slug()))
         raise CommandError(f"Unknown connector {name!r}. Choose one of: {known}.")
     return connectors_by_slug()[name]
-
-
-def _all_connector_settings_help_text() -> str:
-    """The settings of every connector, for the help of `source add`."""
-    lines = []
-    for code, kind in sorted(connectors_by_slug().items()):
-        lines.append(f"settings of {code} ({kind.title}):")
-        for setting in connector_and_common_settings(kind):
-            needed = ", required" if setting.required else ""
-            default = f", default {setting.default}" if setting.default else ""
-            lines.append(f"  {setting.name} ({setting.type_description}{needed}{default})")
-            lines.append(f"      {setting.help}")
-    return "\n".join(lines)
 
 
 def _parse_key_value_pairs(texts: list[str]) -> dict[str, str]:

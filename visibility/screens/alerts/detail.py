@@ -29,14 +29,10 @@ from visibility.screens.alerts.explanation import (
 )
 from visibility.screens.alerts.inbox import CLOSED, visible_alerts
 from visibility.screens.alerts.mentions import history_with_mentions
+from visibility.screens.alerts.source_alert_links import source_alert_links
 from visibility.screens.rules.subject_and_consequence_labels import consequence_label
 from visibility.sla.registry import rule_kinds
 from visibility.sla.rule import RuleSubject
-from visibility.sla.rules.call_errors import CallErrors
-from visibility.sla.rules.changed_fields import ChangedMessageFields
-from visibility.sla.rules.outdated_version import OutdatedMessageVersion
-from visibility.sla.rules.queue_backlog import QueueBacklog
-from visibility.sla.rules.run_failed import RunFailed
 
 MAX_HISTORY = 200
 SIMILAR_PERIOD = timedelta(days=90)
@@ -121,25 +117,9 @@ class AlertDetail:
         return None
 
     @property
-    def has_changed_fields(self) -> bool:
-        """Whether the alert is about changed fields of messages."""
-        return self.alert.kind == ChangedMessageFields.code
-
-    @property
-    def is_about_telemetry(self) -> bool:
-        """Whether the alert is about calls, runs or a queue that a source observed."""
-        return self.alert.kind in {CallErrors.code, QueueBacklog.code, RunFailed.code}
-
-    @property
-    def has_outdated_version(self) -> bool:
-        """Whether the alert is about a version of messages."""
-        return self.alert.kind == OutdatedMessageVersion.code
-
-    @property
-    def unmapped_status(self) -> str:
-        """The status text of an "unmapped status" alert, else ""."""
-        unmapped = self.alert.kind == AlertKind.UNMAPPED_STATUS
-        return self.alert.subject_key if unmapped else ""
+    def source_links(self) -> list[tuple[str, str]]:
+        """Where the cause of an alert about a source is shown: addresses and labels."""
+        return source_alert_links(self.alert)
 
 
 def load_alert_detail(alert_id: int, *, now: datetime, sources_only: bool) -> AlertDetail | None:

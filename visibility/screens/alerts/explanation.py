@@ -1,5 +1,6 @@
 """Explain in sentences why an alert opened, and what closes it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from visibility.formatting import format_duration_with_working_time, format_timestamp
@@ -11,9 +12,21 @@ from visibility.screens.alerts.silence_sentences import (
     explain_failing_rule,
     explain_silence,
 )
+from visibility.sla.batch_finding import BatchFindingKind
 from visibility.sla.calendar_versions import load_calendar
 from visibility.sla.rule import RuleSubject
 from visibility.storage.organization import organization_time_zone
+
+_OLD = "when a person resolves it, or after 7 days"
+BATCH_CLOSING_CONDITIONS: Mapping[BatchFindingKind, str] = {
+    BatchFindingKind.LATE: "Closes automatically when the batch arrives. Otherwise it closes "
+    f"{_OLD}.",
+    BatchFindingKind.EMPTY: f"The file stays as it is. The alert closes {_OLD}.",
+    BatchFindingKind.SHORT: f"The file stays as it is. The alert closes {_OLD}.",
+    BatchFindingKind.DOUBLED: f"The file stays as it is. The alert closes {_OLD}.",
+    BatchFindingKind.OUT_OF_ORDER: "Closes automatically when missing batches arrive. Otherwise it "
+    f"closes {_OLD}.",
+}
 
 
 def format_alert_time(moment: datetime) -> str:
@@ -56,6 +69,8 @@ def explain_opening(alert: Alert, clock: SlaClock | None, expected_from: str, no
             "timelines of their orders, but they do not change any order until the status is "
             "mapped."
         )
+    if alert.source and alert.kind in set(BatchFindingKind):
+        return _explain_batch(alert)
     if alert.kind == AlertKind.RULE_FAILED:
         return explain_failing_rule(alert)
     if alert.kind == AlertKind.CHANNEL_FAILED:
@@ -86,11 +101,22 @@ def explain_opening(alert: Alert, clock: SlaClock | None, expected_from: str, no
     return f"{opening}; {due}. It is {overdue_text(alert, now)} overdue."
 
 
+def _explain_batch(alert: Alert) -> str:
+    if alert.kind == BatchFindingKind.LATE:
+        return (
+            f"A batch was expected {format_alert_time(alert.started_at)}, and had to arrive by "
+            f"{format_alert_time(alert.due_at)}. None has arrived for that time."
+        )
+    return f"{alert.title}. It was received {format_alert_time(alert.started_at)}."
+
+
 def describe_closing_condition(alert: Alert, expected_from: str) -> str:
     if alert.state not in ACTIVE_ALERT_STATES:
         return ""
     if alert.source and alert.kind == AlertKind.UNMAPPED_STATUS:
         return "Closes automatically when the status is mapped or ignored on the Mappings page."
+    if alert.kind in BATCH_CLOSING_CONDITIONS:
+        return BATCH_CLOSING_CONDITIONS[BatchFindingKind(alert.kind)]
     if alert.kind in CLOSING_CONDITIONS:
         return CLOSING_CONDITIONS[AlertKind(alert.kind)]
     has_condition = alert.subject_kind in {RuleSubject.KPI, RuleSubject.ALERT}

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from connectors.catalog import connectors_by_slug
+from connectors.sdk.batch_settings import BATCH_SETTING_NAMES
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.settings import Setting, SettingError
 from visibility.ingest.check_source_settings import DROP_FOLDER, connector_and_common_settings
@@ -109,16 +110,22 @@ def new_source_of_form(connector: str) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class FieldGroups:
-    """The fields of a source: those to show, more of them, and those of its queue."""
+    """The fields of a source: those to show, more of them, those of its queue and its batches."""
 
     shown: list[SettingField]
     more: list[SettingField]
     queue: list[SettingField]
+    batches: list[SettingField]
 
     @property
     def opens_queue(self) -> bool:
         """Whether the source has a queue, or one was entered."""
         return any(field.value or field.error for field in self.queue)
+
+    @property
+    def opens_batches(self) -> bool:
+        """Whether the source has a schedule of batches, or one was entered."""
+        return any(field.value or field.error for field in self.batches)
 
 
 def new_source_fields(
@@ -145,9 +152,10 @@ def group_fields(connector: str, fields: Sequence[SettingField]) -> FieldGroups:
     kind = connectors_by_slug().get(connector)
     own = {setting.name for setting in (*(kind.settings if kind else ()), DROP_FOLDER)}
     queue = [field for field in fields if field.name.startswith(QUEUE_PREFIX)]
-    others = [field for field in fields if field not in queue]
+    batches = [field for field in fields if field.name in BATCH_SETTING_NAMES]
+    others = [field for field in fields if field not in queue and field not in batches]
     first = [f for f in others if f.name in own or f.is_required or f.value or f.error]
-    return FieldGroups(first, [f for f in others if f not in first], queue)
+    return FieldGroups(first, [f for f in others if f not in first], queue, batches)
 
 
 def _new_source_field(

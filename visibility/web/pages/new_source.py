@@ -106,7 +106,7 @@ def _render_form(
     blank = connector_catalog.new_source_of_form(entry.slug)
     families = settings_form.new_family_entries(blank, entered=entered, errors=errors)
     shown = {"slug", "title", "secret"} | {
-        field.name for field in (*groups.shown, *groups.more, *groups.queue)
+        field.name for field in (*groups.shown, *groups.more, *groups.queue, *groups.batches)
     }
     shown |= {f.id_input for f in families}
     shown |= {f.setting.family_prefix + f.id for f in families if f.error}
@@ -119,6 +119,8 @@ def _render_form(
         "more_fields": groups.more,
         "queue_fields": groups.queue,
         "opens_queue": groups.opens_queue,
+        "batch_fields": groups.batches,
+        "opens_batches": groups.opens_batches,
         "families": families,
         "opens_more": any(family.error for family in families) or _has_values(groups.more),
     }

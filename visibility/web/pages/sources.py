@@ -37,10 +37,9 @@ from visibility.screens.save_conflicts import (
 )
 from visibility.screens.sources import connector_catalog, reading_report, settings_form
 from visibility.screens.sources import health as sources
-from visibility.web import source_drift_tab, source_history_tabs, telemetry_tabs
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
-from visibility.web.pages.source_requests import queue_context, requests_context
+from visibility.web.pages.source_requests import queue_context
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -54,17 +53,7 @@ from visibility.web.source_conflicts import (
     stored_properties,
 )
 from visibility.web.source_lookup import source_or_404
-
-TABS = (
-    ("overview", "Overview"),
-    ("requests", "Requests"),
-    ("reading", "Reading"),
-    ("messages", "Messages"),
-    ("parked", "Parked"),
-    ("drift", "Drift"),
-)
-# Only for those who may change settings.
-SETTINGS_TABS = (("settings", "Settings"), ("history", "History"))
+from visibility.web.source_tabs import SETTINGS_TABS, TAB_CONTEXTS, tabs_of_source
 
 
 @require_GET
@@ -165,9 +154,7 @@ def _render_source(
     """
     now = database_now()
     edits = has_permission(request.user, Permission.SOURCES_EDIT)
-    poll_tabs = source_history_tabs.poll_tabs(source)
-    call_tabs = telemetry_tabs.tabs_of_source(source)
-    tabs = [*TABS, *call_tabs, *poll_tabs, *(SETTINGS_TABS if edits else ())]
+    tabs = tabs_of_source(source, edits=edits)
     if tab in dict(SETTINGS_TABS) and not edits:
         raise PermissionDenied(Permission.SOURCES_EDIT.value)
     tab = tab if tab in dict(tabs) else "overview"
@@ -196,8 +183,8 @@ def _render_source(
         context["queue"] = queue_context(source, now)
         rows = message_queries.list_messages(source_id=source.id)
         context["message_rows"] = [message_row_context(row, now) for row in rows[:10]]
-    elif tab == "requests":
-        context |= requests_context(request, source, now)
+    elif tab in TAB_CONTEXTS:
+        context |= TAB_CONTEXTS[tab](request, source, now)
     elif tab == "reading":
         context["report"] = reading_report.load_reading_report(source)
     elif tab == "messages":
@@ -209,16 +196,6 @@ def _render_source(
             parked_cause_context(cause, now)
             for cause in parked.group_parked_messages_by_cause(source.id)
         ]
-    elif tab == "drift":
-        context |= source_drift_tab.drift_context(request, source, now)
-    elif tab == "calls":
-        context |= telemetry_tabs.source_calls_context(request, source, now)
-    elif tab == "jobs":
-        context |= source_history_tabs.polls_context(request, source, now)
-    elif tab == "outgoing":
-        context |= source_history_tabs.outgoing_context(request, source, now)
-    elif tab == "history":
-        context |= source_history_tabs.changes_context(request, source, now)
     else:
         context |= _webhook_setup_and_config_context(source, now)
         context |= {

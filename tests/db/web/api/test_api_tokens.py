@@ -79,6 +79,7 @@ NEEDED: dict[str, set[Permission]] = {
     "sources/shop/test-poll": {P.SOURCES_EDIT},
     "sources/shop/test-queue": {P.SOURCES_EDIT},
     "sources/shop/reading": {P.SOURCES_SEE},
+    "sources/shop/batches": {P.SOURCES_SEE},
     "sources/shop/polls": {P.SOURCES_SEE},
     "sources/shop/outgoing-requests": {P.SOURCES_SEE},
     "sources/shop/drift": {P.SOURCES_SEE},

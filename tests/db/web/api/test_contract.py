@@ -225,6 +225,7 @@ CALLS: dict[str, tuple[str, set[UserRole], dict[str, Any] | None]] = {
         {},
     ),
     "sources/shop/reading": ("sources/{slug}/reading", {OP, IN, AD}, None),
+    "sources/shop/batches": ("sources/{slug}/batches", {OP, IN, AD}, None),
     "sources/shop/polls": ("sources/{slug}/polls", {OP, IN, AD}, None),
     "sources/shop/outgoing-requests": ("sources/{slug}/outgoing-requests", {OP, IN, AD}, None),
     "sources/shop/telemetry": ("sources/{slug}/telemetry", {OP, IN, AD}, None),
