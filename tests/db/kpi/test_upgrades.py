@@ -123,7 +123,7 @@ def check_upgrade_of_records(facts: list[tuple[object, ...]]) -> None:
     measured = {fact.kpi for fact in KpiFact.objects.filter(order=None)}
     assert measured == {"parked_messages"}
     assert KpiFact.objects.filter(order=None).count() == InboundMessage.objects.count()
-    ids = [fact for (fact,) in facts]
+    ids = [int(str(fact)) for (fact,) in facts]
     assert KpiFact.objects.filter(id__in=ids).count() == len(ids)
 
 
