@@ -7,11 +7,13 @@ from datetime import datetime
 from django.db import connection
 
 from connectors.sdk.events import EventType
+from visibility.db import bulk
 from visibility.models.master import TermUsage, normalize_term
 from visibility.storage import load_needed_master_data as meanings
 from visibility.timeline import RecordedEvent, Timeline
 from visibility.timeline.master_data_dictionary import MasterDataDictionary
 
+DELETE = "DELETE FROM visibility_termusage WHERE order_id = ANY(%s)"
 # (kind, source, term, canonical, unmapped)
 UsageKey = tuple[str, str, str, str, bool]
 
@@ -27,8 +29,10 @@ class TermUsageInOrder:
     messages: set[int] = field(default_factory=set)
 
 
-def replace_term_usage_of_orders(timelines: Mapping[int, Timeline]) -> None:
-    """Rewrite the term usage of these orders."""
+def replace_term_usage_of_orders(
+    timelines: Mapping[int, Timeline], last_writes: bulk.CombinedWrites
+) -> None:
+    """Rewrite the term usage of these orders. Without any, rows are deleted by `last_writes`."""
     if not timelines:
         return
     state = meanings.load_looked_up_and_governed_vocabularies()
@@ -37,10 +41,11 @@ def replace_term_usage_of_orders(timelines: Mapping[int, Timeline]) -> None:
         for order_id, timeline in timelines.items()
         for key, use in collect_term_usage_of_timeline(timeline, state).items()
     ]
+    if not rows:
+        last_writes.add(DELETE, sorted(timelines))
+        return
     with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM visibility_termusage WHERE order_id = ANY(%s)", [sorted(timelines)]
-        )
+        cursor.execute(DELETE, [sorted(timelines)])
     TermUsage.objects.bulk_create(rows)
 
 

@@ -91,7 +91,7 @@ def _write_derived_rows(
     What can be written last is added to `last_writes`, which the caller executes.
     """
     timelines = fold_and_write_orders.fold_and_write_orders(order_ids, now=now, linked=linked)
-    used_and_unmapped_terms.replace_term_usage_of_orders(timelines)
+    used_and_unmapped_terms.replace_term_usage_of_orders(timelines, last_writes)
     stored = write_clocks_and_alerts.load_clocks_and_failure_flags(order_ids)
     alerts = write_clocks_and_alerts.write_clocks_and_reconcile_alerts(timelines, stored, now=now)
     facts_and_cells.record_facts(timelines, has_failures=stored.has_failed_kpis, writes=last_writes)

@@ -152,7 +152,8 @@ def test_the_folder_of_a_system_that_sends_files_is_among_the_first_fields(
     page = integrator.get("/sources/new/northlog_945").content.decode()
     first = page.partition("More settings")[0]
     assert 'name="drop"' in first
-    assert "Enter a path inside /srv/drop; it is created." in first
+    assert "inside /srv/drop, such as /srv/drop/northlog_945; it is created." in first
+    assert 'name="secret"' not in page
     assert 'name="drop"' not in integrator.get(FORM).content.decode()
 
 

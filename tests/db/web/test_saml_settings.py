@@ -266,12 +266,13 @@ def test_api_enters_changes_reads_and_removes_it(admin: Client, server: LocalSam
 def test_page_says_how_to_install_saml_where_it_is_missing(
     admin: Client, server: LocalSamlProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with monkeypatch.context() as missing:
+        missing.setitem(sys.modules, "onelogin", None)
+        assert 'id="saml-form"' not in text_of(admin.get(PAGE))
+    store_saml_provider(server)
     monkeypatch.setitem(sys.modules, "onelogin", None)
     page = text_of(admin.get(PAGE))
     assert "SAML is not installed" in page
-    assert 'id="saml-form"' not in page
-    store_saml_provider(server)
-    page = text_of(admin.get(PAGE))
     assert 'id="saml-form"' in page
     assert "-r requirements-saml.lock" in page
     assert "SAML is not installed on this server." in text_of(admin.post(PAGE, form(server)))
