@@ -78,7 +78,7 @@ def request_check(
 
 
 def cancel_check(check: ReleaseCheck, *, by: User | None, now: datetime) -> bool:
-    """Cancel it if it waits or runs; return whether it did. Its worker stops within a second."""
+    """Cancel it if it waits or runs; return whether it did. Its worker stops at its next step."""
     canceled = ReleaseCheck.objects.filter(pk=check.pk, state__in=CHECK_IN_PROGRESS).update(
         state=ReleaseCheckState.CANCELED, finished_at=now
     )

@@ -18,7 +18,7 @@ from visibility.web.permissions import Permission, require_permission, signed_in
 @require_permission(Permission.SOURCES_EDIT)
 @require_permission(Permission.MESSAGE_BODIES)
 def cancel_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
-    """`POST /release-checks/<id>/cancel`: its worker stops within a second."""
+    """`POST /release-checks/<id>/cancel`: its worker stops at its next step."""
     check = check_or_404(check_id)
     if not cancel_check(check, by=signed_in_user(request), now=database_now()):
         notes.info(request, "Nothing to cancel: the check has ended.")

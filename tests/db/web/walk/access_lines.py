@@ -252,6 +252,7 @@ OPERATIONS: dict[str, set[P] | frozenset[P]] = {
     "POST people": ADMINISTER,
     "PATCH people/{person_id}": ADMINISTER,
     "POST rules": RULE,
+    "POST release-checks": SOURCE | {P.MESSAGE_BODIES},
     "PATCH rules/{code}": RULE,
     "POST saved-views": ORDER,
     "PATCH saved-views/{view_id}": ORDER,

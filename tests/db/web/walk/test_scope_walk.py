@@ -65,6 +65,7 @@ NAMES = {
     "view_id": "{view}",
     "person_id": "{person}",
     "replay_id": "{replay}",
+    "check_id": "{check}",
     "discard_id": "{discard}",
     "decision_id": "{decision}",
     "row_id": "{mapping}",
