@@ -30,3 +30,9 @@ def test_the_condition_ends_when_the_changes_are_accepted() -> None:
     end = RULE.condition_end(snapshot, PARAMS, "none")
     assert end is not None
     assert end.reason == "The changes were accepted."
+
+
+def test_the_title_says_that_the_connector_reads_a_changed_field() -> None:
+    changed = ChangedFields("order.received", NOON, concerns_read_fields=True)
+    [condition] = RULE.conditions(source(changed), PARAMS)
+    assert condition.title == "Changed fields that are read in order.received messages from ERP"
