@@ -19,9 +19,11 @@ class FakeTrytonServer(VendorServer):
     def __init__(self, tables: dict[str, list[Row]]) -> None:
         super().__init__([])
         self.tables = tables
+        self.tables.setdefault("ir.model.log", [])
         self.password = "password-1"
         self.sessions: list[str] = []
         self.searches: list[tuple[str, list[Any]]] = []
+        self.fields: list[tuple[str, list[str]]] = []
         self.logins = 0
         self.throttled = 0
         self.answers["/shop/rpc/"] = self._answer_call
@@ -58,6 +60,7 @@ class FakeTrytonServer(VendorServer):
         assert name == "search_read"
         domain, offset, limit, order, fields, _context = params
         self.searches.append((model, domain))
+        self.fields.append((model, fields))
         assert offset == 0
         assert fields
         matching = [row for row in rows if all(_holds(row, term) for term in domain)]

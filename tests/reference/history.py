@@ -11,7 +11,7 @@ from connectors.sdk.check_event_size_limits import validate_and_flag_event
 from connectors.sdk.connector import Connector, RawMessage
 from connectors.sdk.events import CanonicalEvent
 from connectors.sdk.payload import PayloadError
-from visibility.management.commands.demo import SOURCES
+from visibility.management.demo_sources import SOURCES
 from visibility.simulator.generator import SimulatedWorld, WorldSetting
 from visibility.simulator.past_and_live_streams import order_indexes_until
 from visibility.simulator.simulated_order import (

@@ -8,7 +8,7 @@ from connectors.sdk.event_codec import sha256_hex, to_canonical_json
 from connectors.sdk.events import CanonicalEvent, ObjectKind, ObjectReference
 from connectors.sdk.identifier_normalization import normalize_identifier
 from tests.reference.history import ReceivedMessage, events
-from visibility.management.commands.demo import SOURCES
+from visibility.management.demo_sources import SOURCES
 from visibility.timeline import RecordedEvent
 
 Number = tuple[str, str, str, str]

@@ -144,6 +144,15 @@ def test_timelines_say_what_tryton_says(tryton: TrytonServer, source: Source) ->
     assert Event.objects.count() == counted, "the second poll shown something else"
 
 
+def test_log_of_tryton_tells_when_a_sale_was_processed(source: Source) -> None:
+    """The events that have a time of their own, and not the one of the last change."""
+    poll(source)
+    job_functions.process_messages_and_refold()
+    released = Event.objects.filter(type="order.released", data__key__endswith=" released")
+    assert released
+    assert not [e for e in released if "time_of_report" in e.data.get("flags", [])]
+
+
 def check_orders(records: dict[str, Any]) -> None:
     """Compare the orders with the sales, shipments, returns and invoices of Tryton."""
     sales = {row["number"]: row for row in records["sales"]}

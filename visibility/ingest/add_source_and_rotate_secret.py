@@ -30,6 +30,7 @@ from visibility.ingest.create_allowed_drop_folder import create_allowed_drop_fol
 from visibility.ingest.file_drop import DROP_SETTING
 from visibility.ingest.queue_connections import set_up_queue_connection
 from visibility.ingest.queue_settings import PREFIX as QUEUE_PREFIX
+from visibility.ingest.refolds_after_setting_change import request_refolds_after_setting_change
 from visibility.ingest.separate_secret_settings import (
     is_polling_configured,
     separate_secret_settings,
@@ -46,11 +47,9 @@ from visibility.models.audit import append_audit_entry
 from visibility.models.sources_and_messages import Source, SourceActivity
 from visibility.sla.secret_ends import ends_without_changed_secrets
 from visibility.sla.silence_limits import (
-    WAREHOUSES_SETTING,
     silence_limit_of_settings,
     silence_limits_by_event_type,
 )
-from visibility.storage.request_refold_of_open_orders import request_refold_of_open_orders
 
 log = get_logger(__name__)
 ROTATION_OVERLAP = timedelta(hours=24)
@@ -189,8 +188,7 @@ def change_settings(
         _watch_event_types_with_limits(row)
         if any(name.startswith(QUEUE_PREFIX) for name in changes):
             set_up_queue_connection(row, now=now)
-        if WAREHOUSES_SETTING in changes:
-            request_refold_of_open_orders()
+        request_refolds_after_setting_change(changes)
         append_audit_entry(
             "source.set",
             user=user,

@@ -8,6 +8,7 @@ from connectors.sdk.batch_settings import BATCH_SETTINGS, find_schedule_error
 from connectors.sdk.connector import Connector, SourceRole
 from connectors.sdk.identifier_normalization import REUSE_SETTING, parse_reuse_intervals_by_scheme
 from connectors.sdk.number_issuers import ISSUER_SETTING, parse_number_issuers
+from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.record_links import (
     RECORD_LINK_PREFIX,
     check_linked_kind,
@@ -29,6 +30,7 @@ from visibility.sla import silence_limits
 from visibility.sla.batch_schedules import find_calendar_error
 from visibility.sla.poll_limits import POLL_SETTINGS
 from visibility.sla.secret_ends import END_SETTINGS
+from visibility.storage.load_events import REPLACES_SETTING
 
 ROLE_SETTING = "role"
 
@@ -102,6 +104,14 @@ COMMON_SETTINGS = (
         "The warehouses whose orders this source reports on, such as Dallas,Austin. Needed if "
         "several sources have the same role.",
         label="Warehouses",
+    ),
+    Setting(
+        REPLACES_SETTING,
+        "The source of the system that this one replaced, such as old_erp. Of an order that both "
+        "report, the old one's figures count until this one reports them.",
+        SettingType.SOURCE,
+        check=check_slug,
+        label="Replaces the source",
     ),
     Setting(
         f"{RECORD_LINK_PREFIX}<kind of record>",

@@ -54,6 +54,7 @@ class StartOptions:
     environment: Mapping[str, str]
     # Overrides `environment` for the migrations, which another database role may run.
     migration_environment: Mapping[str, str] = field(default_factory=dict)
+    demo_arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,8 @@ def product_plan(start: StartOptions) -> ProcessPlan:
         first_step.append(child("collectstatic", "django", *collectstatic, is_setup_step=True))
     steps = [tuple(first_step)]
     if start.demo:
-        steps.append(
-            (child("demo", "django", "demo", output_to_terminal=True, is_setup_step=True),)
-        )
+        demo = ("django", "demo", *start.demo_arguments)
+        steps.append((child("demo", *demo, output_to_terminal=True, is_setup_step=True),))
     simulator = ProcessDefinition(
         "simulator",
         python_child_command("django", "simulate", "--live"),

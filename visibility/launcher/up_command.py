@@ -1,6 +1,5 @@
 """`manage.py up`: start servers, migrations, web, worker, scheduler and the demo's simulator."""
 
-import argparse
 import http.client
 import json
 import os
@@ -29,21 +28,11 @@ from visibility.launcher.supervisor import (
     print_error_and_return_exit_code,
 )
 from visibility.launcher.terminal_signals_and_logs import print_line
+from visibility.launcher.up_options import UpOptions, parse_up_options
 
 READY_TIMEOUT = timedelta(seconds=60)
 # After this time, the terminal shows why the web server does not answer.
 WEB_TIMEOUT = timedelta(seconds=60)
-
-
-@dataclass(frozen=True)
-class UpOptions:
-    """The command line options of `manage.py up`."""
-
-    data: Path
-    port: int | None
-    # None: the mode of this data folder; a new folder becomes a demo.
-    demo: bool | None
-    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ def main(
     argv: list[str], plan: Callable[[StartOptions], ProcessPlan] = children.product_plan
 ) -> int:
     """Run until Ctrl-C; return the exit code."""
-    options = _parse_options(argv)
+    options = parse_up_options(argv)
     try:
         lock = instance_lock_and_environment.InstanceLock(options.data)
     except instance_lock_and_environment.AlreadyRunning as running:
@@ -88,38 +77,6 @@ def main(
         instance_lock_and_environment.delete_instance_file(options.data)
         supervisor.stop()
     return code
-
-
-def _parse_options(argv: list[str]) -> UpOptions:
-    parser = argparse.ArgumentParser(
-        prog="manage.py up", description="Start everything; Ctrl-C stops everything."
-    )
-    parser.add_argument(
-        "--port",
-        type=_parse_port,
-        help="use exactly this port (default: first free port from 8000)",
-    )
-    parser.add_argument("--data", type=Path, help="folder for all data (default: var)")
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument(
-        "--demo",
-        action="store_const",
-        const=True,
-        help="run with demo data from a simulated company",
-    )
-    mode.add_argument(
-        "--empty", dest="demo", action="store_const", const=False, help="start without demo data"
-    )
-    parser.add_argument("--fresh", action="store_true", help="first delete all stored data")
-    arguments = parser.parse_args(argv)
-    data_folder = (arguments.data or instance_lock_and_environment.default_data_folder()).absolute()
-    return UpOptions(data_folder, arguments.port, arguments.demo, arguments.fresh)
-
-
-def _parse_port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
-    return int(text)
 
 
 def _start_product_until_web_answers(
@@ -144,7 +101,9 @@ def _start_product_until_web_answers(
     servers.hand_over_to_application_role()
     instance_lock_and_environment.write_instance_file(options.data, environment)
     owner = {"DATABASE_URL": servers.owner_url}
-    process_plan = plan(StartOptions(options.data, port, demo, environment, owner))
+    process_plan = plan(
+        StartOptions(options.data, port, demo, environment, owner, options.demo_arguments)
+    )
     for step in process_plan.setup_steps:
         print_line(f"running {' and '.join(child.name for child in step)}")
         supervisor.run_to_completion(*step)

@@ -84,7 +84,7 @@ def demo_messages(sources: Mapping[str, Source], ends_at: datetime) -> list[Inco
     messages = []
     for n, step in past.orders_and_steps_newest_day_first():
         message = build_full_or_truncated_message(world.order(n), step)
-        messages.append(_pushed_message(intake[message.source], message, started))
+        messages.append(pushed_message(intake[message.source], message, started))
     # The ERP is last, so that no shipment of it waits for a scan that is not stored yet.
     return messages + [
         _polled_message(sources[ERP], record) for record in _poll_erp(sources[ERP], feed)
@@ -102,7 +102,7 @@ def _polled_message(source: Source, record: PolledRecord) -> IncomingMessage:
     return IncomingMessage(source.pk, record.dedupe_key, record.headers, record.body)
 
 
-def _pushed_message(
+def pushed_message(
     source: IntakeSource, message: SimulatedMessage, sent_at: float
 ) -> IncomingMessage:
     """The message as the intake stores it. Nobody sends it, so no signature is checked."""

@@ -7,7 +7,8 @@ demo alone, so that nothing of the customer's own is affected.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from visibility.management.commands.demo import DEMO_RULES, ROUND_THE_CLOCK, SOURCES
+from visibility.management.commands.demo import DEMO_RULES, ROUND_THE_CLOCK
+from visibility.management.demo_sources import SOURCES
 from visibility.sla.silence_limits import SILENCE_SETTING
 from visibility.storage.organization import organization_time_zone
 

@@ -1,4 +1,4 @@
-"""The ERP's API: read-only OData v4 over HTTP with a bearer token and rate limiting."""
+"""The API of Business Central: read-only OData v4 over HTTP with a bearer token."""
 
 import re
 import threading
@@ -18,13 +18,19 @@ PAGE_SIZE, MAX_PAGE_SIZE = 500, 20_000
 
 
 class ErpServer(ThreadingHTTPServer):
-    """Serve a feed on 127.0.0.1. Port 0 picks a free port."""
+    """Serve a feed on 127.0.0.1. Port 0 picks a free port; `handler`: the API of another ERP."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, feed: ErpFeed, port: int, token: str) -> None:
-        super().__init__(("127.0.0.1", port), ErpRequestHandler)
+    def __init__(
+        self,
+        feed: ErpFeed,
+        port: int,
+        token: str,
+        handler: "type[BaseHTTPRequestHandler] | None" = None,
+    ) -> None:
+        super().__init__(("127.0.0.1", port), handler or BusinessCentralHandler)
         self.feed, self.token = feed, token
         self.request_count = 0
 
@@ -43,7 +49,7 @@ class ErpServer(ThreadingHTTPServer):
         self.server_close()
 
 
-class ErpRequestHandler(BaseHTTPRequestHandler):
+class BusinessCentralHandler(BaseHTTPRequestHandler):
     """Handles one connection."""
 
     server: ErpServer

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from visibility.simulator import expected_problems_file as answers
 from visibility.simulator.checkpoint import Checkpoint, OutOfOrderFinishWatermark
-from visibility.simulator.erp_rows_by_modification_time import ErpFeed
-from visibility.simulator.erp_server import ErpServer
 from visibility.simulator.generator import SimulatedWorld
 from visibility.simulator.past_and_live_streams import (
     HEARTBEAT,
@@ -22,6 +20,7 @@ from visibility.simulator.past_and_live_streams import (
 )
 from visibility.simulator.read_setup_file import SimulatorSetup
 from visibility.simulator.sender import MessageSender
+from visibility.simulator.simulated_erps import SimulatedErps
 from visibility.simulator.simulated_order import ERP_KINDS
 from visibility.simulator.vendors import (
     build_3pl_997_heartbeat_message,
@@ -48,10 +47,8 @@ class SimulationRun:
         self._future = LiveStream(self._world, self._past.pending)
         rows = [*self._past.rows, *self._future.skip_and_collect_erp_rows(checkpoint.live_until)]
         self._past.rows.clear()
-        # The server has its own world, because its threads must not share one with the sender.
-        self._feed = ErpFeed(SimulatedWorld(checkpoint.setting))
-        self._feed.add_rows(rows)
-        self._server = ErpServer(self._feed, setup.erp_port, setup.erp_token)
+        self._erps = SimulatedErps(setup, self._world)
+        self._erps.add_rows(rows)
         self._sender = MessageSender(setup.url, setup.hooks, log)
         self._answer_key = answers.AnswerKeyFile(key_file)
         self._live_watermark = OutOfOrderFinishWatermark(checkpoint.live_until)
@@ -65,7 +62,7 @@ class SimulationRun:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        self._server.start()
+        self._erps.start()
         self._sender.start()
         self._write_past_faults()
         work = asyncio.create_task(self._send_past_and_optionally_live(live=live))
@@ -79,7 +76,7 @@ class SimulationRun:
             results = await asyncio.gather(work, stop, watch, return_exceptions=True)
             await self._sender.stop_and_drop_unsent()
             self._save_checkpoint()
-            await asyncio.to_thread(self._server.stop)
+            await asyncio.to_thread(self._erps.stop)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -122,7 +119,7 @@ class SimulationRun:
             while entry := self._future.pop_due_step(now, began):
                 step = self._future.step_of_entry(entry)
                 if step.kind in ERP_KINDS:
-                    self._feed.add_row(step, entry.n, entry.step_index)
+                    self._erps.add_row(self._world.order(entry.n), entry.step_index)
                     continue
                 if entry.n == HEARTBEAT:
                     if is_3pl_silent(self._world.silent_periods, entry.at) or entry.at < now - 60:
@@ -189,10 +186,10 @@ class SimulationRun:
 
     async def _wait_until_erp_rows_read(self) -> None:
         """Wait until a poller has read all rows of the ERP."""
-        request_count, last_request_at = self._server.request_count, time.monotonic()
-        while self._feed.unread_count() and time.monotonic() - last_request_at < POLLER_TIMEOUT:
+        request_count, last_request_at = self._erps.request_count(), time.monotonic()
+        while self._erps.unread_count() and time.monotonic() - last_request_at < POLLER_TIMEOUT:
             await asyncio.sleep(0.2)
-            if self._server.request_count != request_count:
-                request_count, last_request_at = self._server.request_count, time.monotonic()
-        if unread := self._feed.unread_count():
+            if self._erps.request_count() != request_count:
+                request_count, last_request_at = self._erps.request_count(), time.monotonic()
+        if unread := self._erps.unread_count():
             self._log(f"{unread} rows of the ERP were not read: no poller requested them")

@@ -19,6 +19,8 @@ from visibility.storage.orders_of_order_lines import (
 )
 from visibility.timeline.model import RecordedEvent
 
+# The setting of a source that replaced another one.
+REPLACES_SETTING = "replaces"
 # The order of preference of the identifiers of an object.
 SCHEME_PREFERENCE: Mapping[str, int] = {
     scheme.value: rank
@@ -64,7 +66,8 @@ SELECT event.id, event.message_id, source.slug, source.role,
     (SELECT array_agg(ARRAY[link.ref::bigint, link.object_id])
         FROM visibility_eventobjectlink link WHERE link.event_id = event.id),
     EXISTS (SELECT FROM visibility_eventcorrection c
-        WHERE c.source_id = event.source_id AND c.key = event.key)
+        WHERE c.source_id = event.source_id AND c.key = event.key),
+    coalesce(source.config ->> %s, '')
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS linked (id, at)
 JOIN visibility_event event ON event.id = linked.id AND event.occurred_at = linked.at
     AND NOT event.superseded
@@ -102,7 +105,9 @@ def load_key_and_events_by_order(
     sorted_ids = sorted(order_ids)
     linked = linked or _find_events_of_orders_and_children(sorted_ids)
     with bulk.server_bound_cursor() as cursor:
-        cursor.execute(LOAD_EVENTS, [list(linked.times), list(linked.times.values())])
+        cursor.execute(
+            LOAD_EVENTS, [REPLACES_SETTING, list(linked.times), list(linked.times.values())]
+        )
         rows = cursor.fetchall()
         events = [(row, event_from_dict(orjson.loads(row[7])), dict(row[8] or ())) for row in rows]
         order_by_line = load_orders_of_order_lines(event[1:] for event in events)
@@ -146,6 +151,7 @@ def load_key_and_events_by_order(
                     event_id=event_id,
                     message_id=message_id,
                     corrected_at=corrected_at.get(event_id, ()),
+                    replaces=row[10],
                 )
             )
     return result

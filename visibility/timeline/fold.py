@@ -35,6 +35,7 @@ from visibility.timeline.packed_contents_of_shipments import add_packed_lines
 from visibility.timeline.quotations_contracts_and_transports import (
     quotations_contracts_and_transport,
 )
+from visibility.timeline.replaced_sources import attribute_to_replacing_sources
 from visibility.timeline.shipments import SHIPMENT_EVENTS, ShipmentGrouping
 from visibility.timeline.sort_events_and_drop_superseded import (
     split_superseded_events,
@@ -65,6 +66,7 @@ def fold(
     )
     classified = [map_status_text_to_event_type(s, dictionary) for s in current]
     translated = add_packed_lines([translate_event_attributes(s, dictionary) for s in classified])
+    claiming = attribute_to_replacing_sources(translated)
     holding = without_events_taken_back(translated)
     grouping = ShipmentGrouping(translated)
     shipments = grouping.shipments(items_by_package(translated))
@@ -93,20 +95,20 @@ def fold(
     )
     cancelling = {id(recorded) for recorded in active_cancellations(holding)}
     ineffective = set()
-    for index, recorded in enumerate(translated):
-        changed = ledger.apply(recorded, cancelled_by_seller=is_seller_cancellation(recorded))
+    for index, (recorded, claim) in enumerate(zip(translated, claiming, strict=True)):
+        changed = ledger.apply(claim, cancelled_by_seller=is_seller_cancellation(claim))
         if id(recorded) in cancelling:
-            changed |= record_open_quantities_as_cancelled(ledger, recorded)
+            changed |= record_open_quantities_as_cancelled(ledger, claim)
         if not changed:
             ineffective.add(index)
         tracker.apply(recorded, {measure for _, measure in changed})
-        disputes.apply(recorded, changed)
+        disputes.apply(claim, changed)
         lines.record_line_descriptions_prices_and_terms(recorded)
     attributes = entries_attributes_and_claims.merge_order_attributes(translated)
     milestones = steps.build_milestones(
         holding, tracker, attributes, shipments, ship_by=lines.terms.earliest_ship_by(), at=as_of
     )
-    on_hold_since, hold_reason = hold_start_and_reasons(holding)
+    on_hold_since, hold_reason = hold_start_and_reasons(without_events_taken_back(claiming))
     inputs = status.StatusInputs(
         holding, ledger, milestones, as_of, on_hold_since is not None, shipments
     )
@@ -135,7 +137,7 @@ def fold(
         shipments=shipments,
         milestones=milestones,
         claims=entries_attributes_and_claims.build_source_claims(
-            translated, ledger, disputes.source_states
+            claiming, ledger, disputes.source_states
         ),
         attributes=attributes,
         on_hold_since=on_hold_since,
@@ -156,7 +158,7 @@ def fold(
         ),
         dictionary=dictionary,
     )
-    timeline.cache[CACHE_KEY] = (translated, reading)
+    timeline.cache[CACHE_KEY] = (claiming, reading)
     return timeline
 
 

@@ -136,12 +136,12 @@ class Interpretation:
             **find_reported_and_inferred_substitutes(keyed),
         }
         self._interpreted = {
-            id(s): tuple(self._interpret_lines(s, lines)) for s, lines in keyed if lines
+            id(s.event): tuple(self._interpret_lines(s, lines)) for s, lines in keyed if lines
         }
 
     def lines_of_event(self, recorded: RecordedEvent) -> tuple[InterpretedLine, ...]:
-        """The lines of an event that belong to this order."""
-        return self._interpreted.get(id(recorded), ())
+        """The lines of an event that belong to this order, also of a copy as of another source."""
+        return self._interpreted.get(id(recorded.event), ())
 
     def _own_lines(self, recorded: RecordedEvent) -> list[tuple[int, RecordedLine]]:
         lines = recorded.event.lines

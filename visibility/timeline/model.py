@@ -107,6 +107,7 @@ class RecordedEvent:
     message_id: int = 0
     has_only_lines_of_order: bool = False
     corrected_at: tuple[tuple[datetime, datetime], ...] = ()
+    replaces: str = ""  # the source that its source replaced
 
     @property
     def flags_with_future_if_after_receipt(self) -> tuple[Flag, ...]:

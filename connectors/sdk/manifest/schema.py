@@ -186,7 +186,7 @@ WEBHOOK = closed_object_schema(
 # Settings of every source, and names that templates of polls fill in.
 RESERVED_SETTING_NAMES = [
     *("secret", "source", "number", "role", "drop", "governed"),
-    *("silent_after", "reports_in_batches", "warehouses", "number_issuers"),
+    *("silent_after", "reports_in_batches", "warehouses", "number_issuers", "replaces"),
     *("since", "page_cursor", "page", "offset"),
     *("quiet_hours", "request_limits", "secret_ends"),
     *(setting.name for setting in BATCH_SETTINGS),

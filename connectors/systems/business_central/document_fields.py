@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from connectors.sdk.event_codec import format_decimal
 from connectors.sdk.events import Attribute, EventIdentifier, EventLine, IdentifierScheme, Measure
+from connectors.sdk.external_order_numbers import web_order_or_customer_po
 from connectors.sdk.payload import Node
 from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.settings import ParsedSettings
@@ -91,17 +92,10 @@ def is_order_line_not_posted_line(entity: Node) -> bool:
 def external_document_identifiers(
     document: Node, settings: ParsedSettings
 ) -> list[EventIdentifier]:
-    """Return the external document number: a web order name, the customer PO, or both.
-
-    Without `#` it can be either. Only a name that the shop uses meets an order of the shop.
-    """
-    text, shop = document.text_at("externalDocumentNumber"), settings.text("web_orders")
-    is_name = shop and text.startswith(settings.text("web_order_prefix"))
-    names = identifiers_or_empty(IdentifierScheme.WEB_ORDER, text, shop) if is_name else []
-    if names and text.startswith("#"):
-        return names
-    customer = document.text_at("customerNumber")
-    purchase_orders = identifiers_or_empty(
-        IdentifierScheme.CUSTOMER_PO, text, customer, strong=bool(customer)
+    """Return the external document number: a web order name, the customer PO, or both."""
+    return web_order_or_customer_po(
+        document.text_at("externalDocumentNumber"),
+        customer=document.text_at("customerNumber"),
+        shop=settings.text("web_orders"),
+        prefix=settings.text("web_order_prefix"),
     )
-    return [*names, *purchase_orders]

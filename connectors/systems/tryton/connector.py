@@ -9,6 +9,7 @@ from connectors.sdk.authorized_requests import AuthorizedRequests
 from connectors.sdk.changed_rows_polling import parse_since, poll_changed_rows
 from connectors.sdk.connector import Connector, ParseResult, RawMessage, SourceRole
 from connectors.sdk.event_builder import flag_if_sanitized
+from connectors.sdk.parse_setting_values import check_slug
 from connectors.sdk.payload import ParkReason, PayloadError, load_json
 from connectors.sdk.poll_settings import first_poll_setting, overlap_setting, page_size_setting
 from connectors.sdk.settings import Setting, SettingType
@@ -33,6 +34,7 @@ from connectors.systems.tryton.documents_with_lines import (
 from connectors.systems.tryton.invoices import TrytonInvoiceReader
 from connectors.systems.tryton.sales import SaleReader
 from connectors.systems.tryton.shipments import TrytonShipmentReader
+from connectors.systems.tryton.source_settings import TrytonSettings
 
 
 class Tryton(Connector):
@@ -66,6 +68,8 @@ class Tryton(Connector):
         "Series before 8.0 have another URL for calls.",
         "A return that names no sale is not linked to an order.",
         "Drop shipments and purchases are not read.",
+        "Tryton's own modules have no hold, no requested and no promised delivery date of a sale. "
+        "Fields of your own modules can be read.",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -86,6 +90,46 @@ class Tryton(Connector):
             SettingType.ZONE,
             default="UTC",
             label="Time zone",
+        ),
+        Setting(
+            "web_orders",
+            "The web shop whose order names (#1001) are references of sales.",
+            SettingType.SOURCE,
+            check=check_slug,
+            label="Web shop that issues order names",
+        ),
+        Setting(
+            "web_order_prefix",
+            "How the order names of the shop begin, such as # or EN-. Other references are "
+            "customer POs only. Without it, each can be an order name.",
+            label="Prefix of web order names",
+        ),
+        Setting("channel", "The sales channel of all orders.", label="Sales channel"),
+        Setting(
+            "channel.<value>",
+            "The sales channel of sales with this value in `channel_field`.",
+            label="Sales channel of a value",
+        ),
+        Setting(
+            "channel_field",
+            "The field of sales with the channel, from a module of your own.",
+            label="Field with the channel",
+        ),
+        Setting(
+            "requested_field",
+            "The field of sales with the requested delivery date, from a module of your own.",
+            label="Field with the requested date",
+        ),
+        Setting(
+            "promised_field",
+            "The field of sales with the promised delivery date, from a module of your own.",
+            label="Field with the promised date",
+        ),
+        Setting(
+            "hold_field",
+            "The field of confirmed sales that is set while they are on hold, from a module of "
+            "your own.",
+            label="Field of a hold",
         ),
         page_size_setting("documents", label="Documents per request"),
         overlap_setting(10, kind=SettingType.INTEGER),
@@ -127,6 +171,7 @@ class Tryton(Connector):
             user, size = settings.text("user"), settings.integer("page_size")
             overlap = timedelta(minutes=settings.integer("overlap_minutes"))
             since = parse_since(settings.text("since"))
+            own_fields = self._document_settings().own_sale_fields
         except PayloadError as error:
             raise PollError(error.detail) from None
         sessions = [
@@ -137,7 +182,7 @@ class Tryton(Connector):
         return poll_changed_rows(
             STREAMS,
             cursor,
-            TrytonDocumentReader(client, size).read,
+            TrytonDocumentReader(client, size, own_fields).read,
             page_size=size,
             overlap=overlap,
             since=since,
@@ -146,13 +191,13 @@ class Tryton(Connector):
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse a polled document."""
         root = load_json(message.body)
-        source, zone = self.source_slug, self.parsed_settings.text("zone")
-        shipments = TrytonShipmentReader(source, zone)
+        settings = self._document_settings()
+        shipments = TrytonShipmentReader(settings)
         readers = {
-            SALES: SaleReader(source, zone).read,
+            SALES: SaleReader(settings).read,
             SHIPMENTS: shipments.read_shipment,
             RETURNS: shipments.read_return,
-            INVOICES: TrytonInvoiceReader(source, zone).read,
+            INVOICES: TrytonInvoiceReader(settings).read,
         }
         model = root.required_text("_model")
         if model not in readers:
@@ -160,6 +205,9 @@ class Tryton(Connector):
             raise PayloadError(ParkReason.MAPPING, "_model", detail)
         events, reason = readers[model](root)
         return ParseResult(flag_if_sanitized(events, sanitized=root.was_sanitized), ignored=reason)
+
+    def _document_settings(self) -> TrytonSettings:
+        return TrytonSettings.of_source(self.source_slug, self.parsed_settings)
 
     def example_payload(self) -> bytes:
         """A small sale."""

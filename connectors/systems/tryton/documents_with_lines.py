@@ -16,6 +16,8 @@ MODELS = (SALES, SHIPMENTS, RETURNS, INVOICES)
 NEW, CHANGED = "new", "changed"
 STREAMS = tuple(f"{model} {kind}" for model in MODELS for kind in (NEW, CHANGED))
 MOVE_FIELDS = ("quantity", "unit.symbol", "product.code", "state", "origin")
+# Each user may read the log of the documents that it may read (trytond 8.0: ir/model.xml).
+LOG = "ir.model.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class TrytonDocumentReader:
 
     client: TrytonClient
     page_size: int
+    # Fields of sales that modules of the company add.
+    own_sale_fields: tuple[str, ...] = ()
 
     models: ClassVar[Mapping[str, TrytonDocumentModel]] = {
         SALES: TrytonDocumentModel(
@@ -45,13 +49,14 @@ class TrytonDocumentReader:
             "lines",
             (
                 *("type", "quantity", "unit.symbol", "unit_price", "description"),
-                *("product.code", "product.type"),
+                *("product.code", "product.type", "moves.quantity", "moves.state"),
+                *("invoice_lines.quantity", "invoice_lines.invoice.state"),
             ),
         ),
         SHIPMENTS: TrytonDocumentModel(
             (
                 *("number", "reference", "state", "effective_date", "planned_date"),
-                *("warehouse.code", "shipping_reference", "carrier.rec_name"),
+                *("warehouse.code", "shipping_reference", "carrier.party.rec_name"),
                 *("packages.number", "packages.shipping_reference", "packages.moves"),
             ),
             "outgoing_moves",
@@ -82,19 +87,21 @@ class TrytonDocumentReader:
             domain.append([time_field, "<", json_time(wanted.end)])
         if wanted.after_id is not None:
             domain.append(["id", ">", int(wanted.after_id or 0)])
+        own_fields = self.own_sale_fields if model == SALES else ()
         by_time = [[time_field, "ASC"], ["id", "ASC"]]
         rows = self.client.search_read(
             model,
             domain,
             [
                 *("create_date", "write_date"),
-                *self.client.known_fields(model, rule.fields),
+                *self.client.known_fields(model, (*rule.fields, *own_fields)),
                 *(f"{rule.lines}.{name}" for name in rule.line_fields),
             ],
             order=by_time if wanted.after_id is None else [["id", "ASC"]],
             limit=self.page_size,
         )
         self._add_origins(model, rule, rows)
+        self._add_state_times(model, rows)
         return [_changed_row(model, row, time_field) for row in rows]
 
     def _add_origins(
@@ -128,6 +135,33 @@ class TrytonDocumentReader:
             sale_line = sale_lines.get(_id_of_origin(invoice_line or line, "sale.line"))
             if sale_line:
                 line["sale_line"] = sale_line
+
+    def _add_state_times(self, model: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Add to each document when it reached its states, by the log of its transitions.
+
+        A document that was reset to draft reaches its states again.
+        """
+        resources = {f"{model},{row['id']}" for row in rows if row.get("id")}
+        if not resources:
+            return
+        entries = self.client.search_read(
+            LOG,
+            [["resource", "in", sorted(resources)], ["event", "=", "transition"]],
+            ["create_date", "target", "resource"],
+            order=(("create_date", "ASC"), ("id", "ASC")),
+        )
+        times: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            field, _, state = str(entry.get("target")).partition(":")
+            if field != "state":
+                continue
+            reached = times.setdefault(str(entry.get("resource")), {})
+            if state == "draft":
+                reached.clear()
+            reached.setdefault(state, entry.get("create_date"))
+        for row in rows:
+            if reached := times.get(f"{model},{row.get('id')}", {}):
+                row["_states"] = reached
 
     def _read_by_id(
         self, model: str, fields: Sequence[str], ids: Sequence[int]

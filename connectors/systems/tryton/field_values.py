@@ -37,6 +37,19 @@ def changed_time(document: Node) -> ParsedTime | None:
     return parse_timestamp(document.text_at(name), document.get(name).path, "UTC")
 
 
+def state_time(document: Node, *states: str) -> ParsedTime | None:
+    """Return when a document first reached one of these states, by its log; None if unknown."""
+    log = document.get("_states")
+    if not isinstance(log.value, dict):
+        return None
+    times = [
+        moment
+        for state in states
+        if (moment := parse_timestamp(log.text_at(state), log.get(state).path, "UTC"))
+    ]
+    return min(times, key=lambda moment: moment.time, default=None)
+
+
 def revision_of(document: Node) -> str:
     """Return the time of change as sortable text."""
     moment = changed_time(document)
@@ -44,16 +57,25 @@ def revision_of(document: Node) -> str:
 
 
 def time_of_day_or_date(
-    document: Node, date_field: str, zone: str, precise: ParsedTime | None
+    document: Node,
+    date_field: str,
+    zone: str,
+    *,
+    reached: ParsedTime | None,
+    reported: ParsedTime | None,
 ) -> ParsedTime | None:
-    """Return the precise time if it is on that date in the zone, otherwise the date."""
-    day = document.text_at(date_field)
+    """Return the time if it is on that date in the zone, otherwise the date.
+
+    `reached`: when the document reached the state, by its log. `reported`: the time to use
+    if the log does not tell that one.
+    """
+    day, precise = document.text_at(date_field), reached or reported
     if not day:
-        return None
-    date_only = midnight(day, document.get(date_field).path, zone)
-    if precise is not None and _is_on_date(precise, day, zone, document):
-        return ParsedTime(precise.time, (*precise.flags, Flag.TIME_OF_REPORT))
-    return date_only
+        return reached
+    if precise is None or not _is_on_date(precise, day, zone, document):
+        return midnight(day, document.get(date_field).path, zone)
+    flags = () if reached else (Flag.TIME_OF_REPORT,)
+    return ParsedTime(precise.time, (*precise.flags, *flags))
 
 
 def _is_on_date(moment: ParsedTime, day: str, zone: str, document: Node) -> bool:

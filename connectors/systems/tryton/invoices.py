@@ -16,26 +16,26 @@ from connectors.sdk.events import (
     ObjectReference,
 )
 from connectors.sdk.payload import Node
-from connectors.sdk.timestamps import ParsedTime, parse_timestamp
+from connectors.sdk.timestamps import ParsedTime
 from connectors.systems.tryton.field_values import (
     TrytonLinkedLines,
     amount_at,
     changed_time,
     related_text,
     revision_of,
+    state_time,
+    time_of_day_or_date,
 )
+from connectors.systems.tryton.source_settings import TrytonSettings
 
 
 class TrytonInvoiceReader:
-    """Reader of invoices and credit notes, which are invoices with a negative total.
-
-    `zone`: where dates without a time begin and end.
-    """
+    """Reader of invoices and credit notes, which are invoices with a negative total."""
 
     issued = frozenset({"posted", "paid"})
 
-    def __init__(self, source: str, zone: str) -> None:
-        self.source, self.zone = source, zone
+    def __init__(self, settings: TrytonSettings) -> None:
+        self.settings = settings
 
     def read(self, invoice: Node) -> tuple[list[CanonicalEvent], str]:
         """Return the events of an invoice, or none and the reason."""
@@ -44,7 +44,7 @@ class TrytonInvoiceReader:
             return [], "not an invoice to a customer"
         if not invoice.text_at("number"):
             return [], "an invoice without a number is not issued yet"
-        linked = TrytonLinkedLines(invoice.list_at("lines."), self.source)
+        linked = TrytonLinkedLines(invoice.list_at("lines."), self.settings.source)
         if not linked.orders:
             return [], "an invoice without a sale"
         events = list(self._events(invoice, state, linked))
@@ -61,31 +61,36 @@ class TrytonInvoiceReader:
             *linked.returns,
         )
         if state in self.issued:
-            at = self._date(invoice, "invoice_date")
+            posted = state_time(invoice, "posted")
+            at = time_of_day_or_date(
+                invoice, "invoice_date", self.settings.zone, reached=posted, reported=None
+            )
             kind = EventType.CREDIT_ISSUED if is_credit else EventType.INVOICE_ISSUED
             measure = Measure.CREDITED if is_credit else Measure.INVOICED
             lines = linked.quantities(measure, negative=is_credit)
             yield self._event(invoice, kind, "state", refs, at=at, lines=lines)
             if state == "paid" and not is_credit:
-                paid = self._date(invoice, "reconciled")
+                paid = time_of_day_or_date(
+                    invoice,
+                    "reconciled",
+                    self.settings.zone,
+                    reached=state_time(invoice, "paid"),
+                    reported=None,
+                )
                 yield self._event(invoice, EventType.INVOICE_PAID, "paid", refs, at=paid)
         elif state == "cancelled" and not is_credit:
             yield self._event(invoice, EventType.INVOICE_VOID, "state", refs)
         elif state not in {"draft", "validated"}:
             yield self._event(invoice, EventType.UNMAPPED, f"state {state}", refs, raw=state)
 
-    def _date(self, invoice: Node, field: str) -> ParsedTime | None:
-        return parse_timestamp(invoice.text_at(field), invoice.get(field).path, self.zone)
-
     def _reference(self, invoice: Node, *, is_credit: bool) -> ObjectReference:
         scheme = IdentifierScheme.CREDIT_MEMO if is_credit else IdentifierScheme.INVOICE
+        source = self.settings.source
         return ObjectReference(
             ObjectKind.INVOICE,
             (
-                EventIdentifier(scheme, invoice.required_text("number"), self.source),
-                EventIdentifier(
-                    IdentifierScheme.SOURCE_ID, invoice.required_text("id"), self.source
-                ),
+                EventIdentifier(scheme, invoice.required_text("number"), source),
+                EventIdentifier(IdentifierScheme.SOURCE_ID, invoice.required_text("id"), source),
             ),
         )
 

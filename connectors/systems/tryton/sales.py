@@ -1,22 +1,22 @@
 """Events of `sale.sale`: orders, and the returns that Tryton writes as sales."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import ClassVar
 
-from connectors.sdk.event_builder import build_event
+from connectors.sdk.event_builder import build_event, revision_of_earliest_report
 from connectors.sdk.events import (
     Attribute,
     CanonicalEvent,
-    EventIdentifier,
     EventLine,
     EventType,
     Flag,
-    IdentifierScheme,
     Measure,
     ObjectReference,
 )
+from connectors.sdk.external_order_numbers import web_order_or_customer_po
 from connectors.sdk.payload import Node
-from connectors.sdk.placeholders_and_issuers import blank_if_placeholder
 from connectors.sdk.timestamps import ParsedTime, parse_timestamp
 from connectors.systems.tryton.field_values import (
     amount_at,
@@ -26,9 +26,14 @@ from connectors.systems.tryton.field_values import (
     return_reference,
     revision_of,
     sale_reference,
+    state_time,
     time_of_day_or_date,
     unit_of,
 )
+from connectors.systems.tryton.source_settings import TrytonSettings
+
+# What a sale reports completely of its lines, by their moves and invoice lines.
+ORDER_MEASURES = (Measure.ORDERED, Measure.SHIPPED, Measure.INVOICED)
 
 
 class SaleReader:
@@ -38,8 +43,9 @@ class SaleReader:
     confirmed: ClassVar[frozenset[str]] = frozenset({"confirmed", "processing", "done"})
     released: ClassVar[frozenset[str]] = frozenset({"processing", "done"})
 
-    def __init__(self, source: str, zone: str) -> None:
-        self.source, self.zone = source, zone
+    def __init__(self, settings: TrytonSettings) -> None:
+        self.settings = settings
+        self.zone = settings.zone
 
     def read(self, sale: Node) -> tuple[list[CanonicalEvent], str]:
         """Return the events of a sale, or none and the reason."""
@@ -53,30 +59,62 @@ class SaleReader:
         return list(self._order_events(sale, state, lines)), ""
 
     def _order_events(self, sale: Node, state: str, lines: list[Node]) -> Iterator[CanonicalEvent]:
-        number, ref = sale.required_text("id"), self._reference(sale)
+        base, ref = f"sale {sale.required_text('id')}", self._reference(sale)
         created = parse_timestamp(sale.text_at("create_date"), sale.get("create_date").path, "UTC")
         confirmed = self._confirmed_at(sale, created)
         if state == "cancelled":
-            yield self._event(sale, EventType.ORDER_CANCELLED, f"sale {number} state", ref)
+            cancelled = state_time(sale, state)
+            yield self._event(sale, EventType.ORDER_CANCELLED, f"{base} state", ref, at=cancelled)
             return
         if state not in self.confirmed:
-            yield self._event(
-                sale, EventType.UNMAPPED, f"sale {number} state {state}", ref, raw=state
-            )
+            yield self._event(sale, EventType.UNMAPPED, f"{base} state {state}", ref, raw=state)
             return
-        yield self._event(
-            sale, EventType.ORDER_RECEIVED, f"sale {number} order", ref, at=created, lines=lines
-        )
-        yield self._event(sale, EventType.ORDER_ACCEPTED, f"sale {number} state", ref, at=confirmed)
+        # A later change is an event of its own, so the first report of each step counts.
+        first = revision_of_earliest_report(changed_time(sale))
+        reached = [
+            (EventType.ORDER_RECEIVED, f"{base} order", created),
+            (EventType.ORDER_ACCEPTED, f"{base} state", confirmed),
+        ]
         if state in self.released:
-            yield self._event(
-                sale, EventType.ORDER_RELEASED, f"sale {number} released", ref, at=confirmed
-            )
+            released = state_time(sale, *self.released) or confirmed
+            reached.append((EventType.ORDER_RELEASED, f"{base} released", released))
+        for kind, key, at in reached:
+            event = self._event(sale, kind, key, ref, at=at, lines=lines, revision=first)
+            # A migrated sale can be dated before its entry, since when its content is known.
+            is_backdated = created and at and at.time < created.time
+            yield _without_content(event) if is_backdated else event
+        kind, _, at = reached[-1]
+        yield from self._change_events(sale, kind, base, ref, since=at, lines=lines)
+
+    def _change_events(
+        self,
+        sale: Node,
+        kind: EventType,
+        base: str,
+        ref: ObjectReference,
+        *,
+        since: ParsedTime | None,
+        lines: list[Node],
+    ) -> Iterator[CanonicalEvent]:
+        """Yield what a sale says since it last changed, `kind` being the last step that it took."""
+        changed = changed_time(sale)
+        seen = f"seen {revision_of(sale)}"
+        if state_is_open(sale) and self._is_on_hold(sale):
+            yield self._event(sale, EventType.ORDER_HELD, f"{base} hold {seen}", ref, lines=lines)
+        elif changed and since and changed.time > since.time:
+            event = self._event(sale, kind, f"{base} {kind.value} {seen}", ref, lines=lines)
+            is_hold_over = state_is_open(sale) and self.settings.hold_field
+            yield replace(event, takes_back=(EventType.ORDER_HELD,)) if is_hold_over else event
+
+    def _is_on_hold(self, sale: Node) -> bool:
+        field = self.settings.hold_field
+        return bool(field and sale.has_value(field) and sale.get(field).value)
 
     def _confirmed_at(self, sale: Node, created: ParsedTime | None) -> ParsedTime | None:
-        """The date of the sale, and not before it was entered on that day."""
-        precise = created
-        return time_of_day_or_date(sale, "sale_date", self.zone, precise) or changed_time(sale)
+        """When it was confirmed, or the date of the sale and not before its entry on that day."""
+        reached = state_time(sale, "confirmed")
+        at = time_of_day_or_date(sale, "sale_date", self.zone, reached=reached, reported=created)
+        return at or changed_time(sale)
 
     def _return_events(self, sale: Node, state: str) -> tuple[list[CanonicalEvent], str]:
         returned = sale.get("returned_sale")
@@ -84,7 +122,10 @@ class SaleReader:
             return [], "a return that names no sale"
         if state == "cancelled":
             return [], "a cancelled return"
-        refs = sale_reference(returned, self.source), return_reference(sale, self.source)
+        refs = (
+            sale_reference(returned, self.settings.source),
+            return_reference(sale, self.settings.source),
+        )
         at = self._confirmed_at(sale, changed_time(sale))
         key = f"sale {sale.required_text('id')} return"
         return [self._event(sale, EventType.RETURN_AUTHORIZED, key, *refs, at=at)], ""
@@ -97,6 +138,7 @@ class SaleReader:
         *refs: ObjectReference,
         at: ParsedTime | None = None,
         lines: list[Node] | None = None,
+        revision: str = "",
         raw: str = "",
     ) -> CanonicalEvent:
         moment = at or changed_time(sale)
@@ -105,8 +147,8 @@ class SaleReader:
             key,
             moment,
             *refs,
-            lines=[_ordered_line(line) for line in lines or []],
-            complete_measures=[Measure.ORDERED] if lines else [],
+            lines=[_order_line(line) for line in lines or []],
+            complete_measures=list(ORDER_MEASURES) if lines else [],
             attributes={
                 Attribute.STATUS: sale.text_at("state"),
                 Attribute.CUSTOMER_NO: related_text(sale, "party", "code"),
@@ -115,32 +157,75 @@ class SaleReader:
                 Attribute.TOTAL: amount_at(sale, "total_amount"),
                 Attribute.WAREHOUSE: related_text(sale, "warehouse", "code"),
                 Attribute.SHIP_BY: sale.text_at("shipping_date"),
+                Attribute.REQUESTED_AT: self._own_text(sale, self.settings.requested_field),
+                Attribute.PROMISED_AT: self._own_text(sale, self.settings.promised_field),
+                Attribute.CHANNEL: self._channel(sale),
             },
-            revision=revision_of(sale),
+            revision=revision or revision_of(sale),
             raw_type=raw,
             flags=() if at else (Flag.TIME_OF_REPORT if moment else Flag.TIME_RECEIVED,),
         )
 
+    def _own_text(self, sale: Node, field: str) -> str:
+        return sale.text_at(field) if field else ""
+
+    def _channel(self, sale: Node) -> str:
+        text = self._own_text(sale, self.settings.channel_field)
+        return self.settings.channels.get(text) or self.settings.channel
+
     def _reference(self, sale: Node) -> ObjectReference:
-        ref = sale_reference(sale, self.source)
-        text = blank_if_placeholder(sale.text_at("reference"))
-        if not text:
-            return ref
-        customer = related_text(sale, "party", "code")
-        scheme = IdentifierScheme.CUSTOMER_PO
-        po = EventIdentifier(scheme, text, customer, strong=bool(customer))
-        return ObjectReference(ref.kind, (*ref.identifiers, po))
+        ref = sale_reference(sale, self.settings.source)
+        others = web_order_or_customer_po(
+            sale.text_at("reference"),
+            customer=related_text(sale, "party", "code"),
+            shop=self.settings.web_orders,
+            prefix=self.settings.web_order_prefix,
+        )
+        return ObjectReference(ref.kind, (*ref.identifiers, *others))
 
 
-def _ordered_line(line: Node) -> EventLine:
-    quantity = line.decimal_at("quantity")
+def _without_content(event: CanonicalEvent) -> CanonicalEvent:
+    return replace(event, lines=(), attributes={}, complete_measures=())
+
+
+def state_is_open(sale: Node) -> bool:
+    """Whether work on a sale has not begun."""
+    return sale.text_at("state") == "confirmed"
+
+
+def _order_line(line: Node) -> EventLine:
     return EventLine(
         line_id=line.required_text("id"),
         sku=related_text(line, "product", "code"),
         description=line.text_at("description"),
         unit=unit_of(line),
         price=line.decimal_at("unit_price"),
-        quantities={Measure.ORDERED: quantity} if quantity and quantity > 0 else {},
+        quantities=dict(_order_quantities(line)),
         is_goods=related(line, "product").value is not None
         and related_text(line, "product", "type") != "service",
     )
+
+
+def _order_quantities(line: Node) -> Iterator[tuple[Measure, Decimal]]:
+    """Yield what was ordered, and what left and was invoiced; zero counts too."""
+    ordered = line.decimal_at("quantity")
+    if not ordered or ordered < 0:
+        return
+    yield Measure.ORDERED, ordered
+    if isinstance(line.get("moves.").value, list):
+        yield Measure.SHIPPED, _sum(move for move in line.list_at("moves.") if _is_done(move))
+    if isinstance(line.get("invoice_lines.").value, list):
+        invoice_lines = line.list_at("invoice_lines.")
+        yield Measure.INVOICED, _sum(invoiced for invoiced in invoice_lines if _is_issued(invoiced))
+
+
+def _is_done(move: Node) -> bool:
+    return move.text_at("state") == "done"
+
+
+def _is_issued(invoice_line: Node) -> bool:
+    return related_text(invoice_line, "invoice", "state") in {"posted", "paid"}
+
+
+def _sum(nodes: Iterable[Node]) -> Decimal:
+    return sum((node.decimal_at("quantity") or Decimal() for node in nodes), Decimal())

@@ -23,14 +23,17 @@ from connectors.sdk.timestamps import ParsedTime
 from connectors.systems.tryton.field_values import (
     TrytonLinkedLines,
     changed_time,
+    related,
     related_text,
     revision_of,
+    state_time,
     time_of_day_or_date,
 )
+from connectors.systems.tryton.source_settings import TrytonSettings
 
 
 class TrytonShipmentReader:
-    """Reader of shipments and returns. `zone`: where dates without a time begin and end."""
+    """Reader of shipments and returns."""
 
     # What each state reports, and the quantity that it is about.
     states: ClassVar[Mapping[str, tuple[EventType, Measure, str]]] = {
@@ -42,8 +45,9 @@ class TrytonShipmentReader:
     }
     waiting: ClassVar[frozenset[str]] = frozenset({"draft", "waiting"})
 
-    def __init__(self, source: str, zone: str) -> None:
-        self.source, self.zone = source, zone
+    def __init__(self, settings: TrytonSettings) -> None:
+        self.settings = settings
+        self.source = settings.source
 
     def read_shipment(self, shipment: Node) -> tuple[list[CanonicalEvent], str]:
         """Return the event of a shipment, or none and the reason."""
@@ -69,7 +73,8 @@ class TrytonShipmentReader:
             lines = _lines_in_packages(
                 shipment.list_at("outgoing_moves."), by_move, len(refs), self.source
             )
-        at = time_of_day_or_date(shipment, "effective_date", self.zone, changed_time(shipment))
+        reached = ("shipped", "done") if kind is EventType.SHIPMENT_CONFIRMED else (state,)
+        at = self._time_of(shipment, *reached)
         return [
             self._event(
                 shipment, kind, f"{base} {fact}", (*refs, *packages), lines=lines, at=at,
@@ -92,16 +97,33 @@ class TrytonShipmentReader:
             return [
                 self._event(shipment, EventType.UNMAPPED, f"{base} {state}", refs, raw=state)
             ], ""
-        at = time_of_day_or_date(shipment, "effective_date", self.zone, changed_time(shipment))
+        at = self._time_of(shipment, "received", "done")
         event = self._event(
             shipment, EventType.RETURN_RECEIVED, f"{base} received", refs,
             lines=linked.quantities(Measure.RETURNED), at=at, complete=[Measure.RETURNED],
         )  # fmt: skip
         return [event], ""
 
+    def _time_of(self, shipment: Node, *states: str) -> ParsedTime | None:
+        """When it reached a state by its log, or the date, or the time of change on that date."""
+        return time_of_day_or_date(
+            shipment,
+            "effective_date",
+            self.settings.zone,
+            reached=state_time(shipment, *states),
+            reported=changed_time(shipment),
+        )
+
     def _own_return_reference(self, number: str) -> ObjectReference:
         ids = (EventIdentifier(IdentifierScheme.RMA, number, self.source),)
         return ObjectReference(ObjectKind.RETURN, ids)
+
+    def _carrier(self, shipment: Node) -> str:
+        """The name of the carrier: that of its party, because its own adds a product."""
+        carrier = related(shipment, "carrier")
+        if not isinstance(carrier.value, dict):
+            return ""
+        return related_text(carrier, "party", "rec_name") or carrier.text_at("rec_name")
 
     def _shipment_reference(self, shipment: Node) -> ObjectReference:
         return ObjectReference(
@@ -156,7 +178,7 @@ class TrytonShipmentReader:
             attributes={
                 Attribute.STATUS: shipment.text_at("state"),
                 Attribute.WAREHOUSE: related_text(shipment, "warehouse", "code"),
-                Attribute.CARRIER: related_text(shipment, "carrier", "rec_name"),
+                Attribute.CARRIER: self._carrier(shipment),
             },
             revision=revision_of(shipment),
             raw_type=raw,

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from visibility.models import AuditEntry, SlaRule
+from visibility.models import AuditEntry, SlaRule, Source
 
 pytestmark = pytest.mark.django_db
 
@@ -36,3 +36,20 @@ def test_demo_rules_are_created_as_people_create_them(settings: Settings, tmp_pa
     ]
     rule = SlaRule.objects.get(code="stuck-in-released")
     assert (rule.team, rule.calendar.code, rule.enabled) == ("Warehouse", "warehouses", True)
+
+
+def test_new_erp_replaces_the_old_one_and_the_choice_stays(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR, settings.DEMO = str(tmp_path), True
+    call_command("demo", erp="both", cut_over_days=3)
+    call_command("demo")
+    new, old = Source.objects.get(slug="new_erp"), Source.objects.get(slug="erp")
+    assert (new.connector, new.config["replaces"]) == ("tryton", "erp")
+    assert (old.connector, old.expect_every) == ("business_central", None)
+    setup = json.loads((tmp_path / "run" / "demo.json").read_text())
+    assert (setup["erp"], setup["cut_over_days"]) == ("both", 3)
+    assert len({setup["erp_port"], setup["new_erp_port"], 0}) == 3
+    for change in ({"erp": "tryton"}, {"cut_over_days": 4}):
+        with pytest.raises(CommandError, match="--erp both --cut-over-days 3"):
+            call_command("demo", **change)

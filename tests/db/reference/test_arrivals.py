@@ -23,7 +23,7 @@ from tests.reference import history, ownership
 from tests.reference.kinds import events_of, spread
 from tests.reference.plain_fold import ReferenceFold
 from visibility.ingest.insert_messages import IncomingMessage, store_messages
-from visibility.management.commands.demo import SOURCES
+from visibility.management.demo_sources import SOURCES
 from visibility.models import InboundMessage, MessageState, Source
 from visibility.operations.canonical_dump import dump_lines
 from visibility.pipeline import job_functions, process_message_batches, refold_orders

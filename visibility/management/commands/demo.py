@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,13 @@ from visibility.alerts.change_sla_rules import create_rule
 from visibility.db.database_time import database_now
 from visibility.ingest.add_source_and_rotate_secret import add_source
 from visibility.ingest.source_secrets import decrypt_secrets
+from visibility.management.demo_sources import demo_sources, erp_url
 from visibility.models import SlaRule, Source, Subscription, WorkCalendar
-from visibility.simulator.master_data import DALLAS, EDI_CUSTOMERS, NORTH
+from visibility.simulator.erp_landscape import CUT_OVER_DAYS, ErpChoice, ErpLandscape
 from visibility.sla.calendar import DAYS
 from visibility.sla.create_default_source_rules import create_source_rules_for_kinds_without_rule
 from visibility.sla.silence_limits import (
     SILENCE_SETTING,
-    WAREHOUSES_SETTING,
     silence_limit_of_settings,
 )
 from visibility.storage.organization import organization_time_zone
@@ -35,43 +37,6 @@ DEMO_USERS = {
     "executive": (UserRole.EXECUTIVE, "Elena", "Voss"),
     "integrator": (UserRole.INTEGRATOR, "Ivan", "Petrov"),
     "admin": (UserRole.ADMIN, "Ada", "Lindqvist"),
-}
-CUSTOMER_SETTINGS = {f"customer.{c.isa}": c.number for c in EDI_CUSTOMERS}
-ERP_ORDER_NUMBER = {"order_number": "sales_order@erp"}
-# The ERP names the warehouse of an order, so alerts wait only for the one that ships it.
-DALLAS_SETTINGS = {**ERP_ORDER_NUMBER, WAREHOUSES_SETTING: DALLAS}
-NORTH_SETTINGS = {
-    "own": "THROUGHLINE",
-    "depositor_order": "sales_order@erp",
-    WAREHOUSES_SETTING: NORTH,
-}
-EDI_SETTINGS = {
-    "own": "THROUGHLINE",
-    "seller_order": "sales_order@erp",
-    "invoice_number": "invoice@erp",
-    **CUSTOMER_SETTINGS,
-}
-ERP_SETTINGS = {
-    "web_orders": "shop",
-    "channel.WEB": "web",
-    "channel.EDI": "edi",
-    "channel.INSIDE": "inside",
-}
-# slug: connector, title, role, settings, silence limit
-SOURCES: dict[str, tuple[str, str, str, dict[str, str], str]] = {
-    "shop": ("shopify", "B2B shop", "shop", {}, "2 h"),
-    "edi": ("x12", "EDI gateway", "edi", EDI_SETTINGS, "4 h"),
-    "erp": ("business_central", "ERP", "erp", ERP_SETTINGS, "30 min"),
-    "wms": ("shiphero", "Dallas warehouse", "wms", DALLAS_SETTINGS, "1 h"),
-    "3pl": (
-        "x12",
-        "3PL North",
-        "3pl",
-        NORTH_SETTINGS,
-        "4 min",
-    ),
-    "carrier": ("easypost", "Carriers", "carrier", {}, "1 h"),
-    "finance": ("standard_webhooks", "Finance", "finance", ERP_ORDER_NUMBER, "4 h"),
 }
 ROUND_THE_CLOCK = {day: [["00:00", "24:00"]] for day in DAYS}
 # Warehouse, carrier and time; no carrier: any.
@@ -110,6 +75,19 @@ class Command(BaseCommand):
 
     help = "Create the users, sources and rules of the demo."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--erp",
+            choices=[choice.value for choice in ErpChoice],
+            help="the ERPs of the company; both: business_central until the cut-over, then tryton "
+            "(business_central)",
+        )
+        parser.add_argument(
+            "--cut-over-days",
+            type=int,
+            help="with --erp both: the cut-over was so many days before the first start (14)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError(
@@ -117,7 +95,9 @@ class Command(BaseCommand):
             )
         self._create_users()
         self._create_sla_rules()
-        setup = self._create_or_update_sources()
+        previous = _previous_setup()
+        choice, days = _chosen_erps(previous, options["erp"], options["cut_over_days"])
+        setup = self._create_or_update_sources(choice, days, previous)
         path = Path(settings.DATA_DIR) / "run" / "demo.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -163,13 +143,22 @@ class Command(BaseCommand):
                 create_rule({**rule, "calendar": calendar.code}, by=None, now=database_now())
         create_source_rules_for_kinds_without_rule()
 
-    def _create_or_update_sources(self) -> dict[str, Any]:
-        port = _choose_erp_port(_previous_erp_port())
-        result: dict[str, Any] = {"url": settings.PUBLIC_URL, "erp_port": port, "sources": {}}
-        for slug, (connector, title, role, config, silence_limit) in SOURCES.items():
+    def _create_or_update_sources(
+        self, choice: ErpChoice, cut_over_days: int, previous: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        result: dict[str, Any] = {
+            "url": settings.PUBLIC_URL,
+            "erp": choice.value,
+            "cut_over_days": cut_over_days,
+            "sources": {},
+        }
+        systems = ErpLandscape(choice).system_by_source
+        for slug, (connector, title, role, config, silence_limit) in demo_sources(choice).items():
             config_with_role = {**config, "role": role, SILENCE_SETTING: silence_limit}
-            if slug == "erp":
-                config_with_role["base_url"] = f"http://127.0.0.1:{port}/api/v2.0/companies(demo)"
+            if slug in systems:
+                port = _choose_erp_port(int(previous.get(f"{slug}_port", 0)))
+                result[f"{slug}_port"] = port
+                config_with_role["base_url"] = erp_url(systems[slug], port)
             source = Source.objects.filter(slug=slug).first()
             if source is None:
                 source = add_source(
@@ -191,10 +180,26 @@ class Command(BaseCommand):
         return result
 
 
-def _previous_erp_port() -> int:
-    """The port of the last start, or 0 (any) at the first one."""
+def _chosen_erps(
+    previous: Mapping[str, Any], erp: str | None, days: int | None
+) -> tuple[ErpChoice, int]:
+    """The ERPs and the days since the cut-over: those of the first start. Raises CommandError."""
+    stored = previous.get("erp", ErpChoice.BUSINESS_CENTRAL.value), previous.get("cut_over_days")
+    wanted = erp or stored[0], days if days is not None else stored[1]
+    if previous and wanted != stored:
+        raise CommandError(
+            f"This data folder has a demo with --erp {stored[0]} --cut-over-days {stored[1]}. Omit "
+            "these options, or choose another folder, or delete the content of this with --fresh."
+        )
+    if wanted[1] is not None and wanted[1] < 0:
+        raise CommandError("--cut-over-days must be 0 or more.")
+    return ErpChoice(wanted[0]), CUT_OVER_DAYS if wanted[1] is None else wanted[1]
+
+
+def _previous_setup() -> dict[str, Any]:
+    """The setup of the last start; empty at the first one."""
     path = Path(settings.DATA_DIR) / "run" / "demo.json"
-    return int(json.loads(path.read_text())["erp_port"]) if path.is_file() else 0
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def _choose_erp_port(wanted: int) -> int:

@@ -68,7 +68,7 @@ def _common_entity_fields(
     }
 
 
-def _posted_shipments(
+def posted_shipments(
     order: SimulatedOrder, step: SimulatedStep, kind: StepKind
 ) -> list[SimulatedShipment]:
     """The shipments that the ERP posted as shipped or invoiced by the time of the step."""
@@ -78,8 +78,8 @@ def _posted_shipments(
 
 def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str, Any]:
     identity = document_numbers.deterministic_guid("erp order", order.n)
-    shipped = _posted_shipments(order, step, StepKind.ERP_SHIPPED)
-    invoiced = _posted_shipments(order, step, StepKind.ERP_INVOICED)
+    shipped = posted_shipments(order, step, StepKind.ERP_SHIPPED)
+    invoiced = posted_shipments(order, step, StepKind.ERP_INVOICED)
     dropped = dict([order.dropped]) if shipped and order.dropped else {}
     promised = (shipped and order.repromised) or order.promised
     lines, total = [], 0
@@ -94,7 +94,7 @@ def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
                 "invoicedQuantity": sum(s.quantities[index] for s in invoiced),
                 "shipQuantity": quantity - done,
                 "locationCode": order.warehouse,
-                "shipmentDate": _ship_date_day_after_order(order),
+                "shipmentDate": ship_date_day_after_order(order),
             }
         )
     return {
@@ -114,7 +114,7 @@ def _sales_order_entity(order: SimulatedOrder, step: SimulatedStep) -> dict[str,
     }
 
 
-def _ship_date_day_after_order(order: SimulatedOrder) -> str:
+def ship_date_day_after_order(order: SimulatedOrder) -> str:
     """The day after the order."""
     return to_datetime(order.created_at + 86400).date().isoformat()
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -132,8 +133,93 @@ class TestTrytonPoll:
         assert [i.value for i in event.objects[0].identifiers] == ["S1", "1"]
         assert event.lines[0].quantities == {Measure.SHIPPED: 2}
 
+    def test_log_tells_when_documents_reached_their_states(self, server: FakeTrytonServer) -> None:
+        """Resetting a sale to draft starts its states over."""
+        server.tables["ir.model.log"] = [
+            {"id": n, "resource": resource, "event": "transition", "target": f"state:{state}",
+             "create_date": f"2026-03-02T{at}:00"}
+            for n, (resource, state, at) in enumerate([
+                ("sale.sale,1", "confirmed", "10:05"), ("sale.sale,1", "draft", "10:06"),
+                ("sale.sale,1", "confirmed", "10:10"), ("sale.sale,1", "processing", "11:30"),
+                ("sale.sale,1", "processing", "12:30"), ("sale.sale,2", "confirmed", "11:00"),
+            ])
+        ]  # fmt: skip
+        body = json.loads(poll(server)[0].records[0].body)
+        received, accepted, released = parse(body).events
+        assert received.occurred_at == datetime(2026, 3, 2, 10, tzinfo=UTC)
+        assert accepted.occurred_at == datetime(2026, 3, 2, 10, 10, tzinfo=UTC)
+        assert released.occurred_at == datetime(2026, 3, 2, 11, 30, tzinfo=UTC)
+        assert Flag.TIME_OF_REPORT not in released.flags
+
 
 class TestSales:
+    def test_change_after_the_last_step_is_a_report_of_its_own(self) -> None:
+        """The first report of each step stays, so a reduction does not change the past."""
+        body = {"_model": "sale.sale", **sale(1, "2026-03-02T10:00:00+00:00")}
+        body |= {"sale_date": "2026-03-02", "write_date": "2026-03-03T09:00:00+00:00"}
+        body["lines."][0]["moves."] = [
+            {"quantity": 1.5, "state": "done"},
+            {"quantity": 0.5, "state": "draft"},
+        ]
+        body["lines."][0]["invoice_lines."] = [
+            {"quantity": 1.0, "invoice.": {"state": "posted"}},
+            {"quantity": 0.5, "invoice.": {"state": "draft"}},
+        ]
+        *steps, change = parse(body).events
+        later = parse({**body, "write_date": "2026-03-04T09:00:00+00:00"}).events
+        assert [event.key for event in steps] == [event.key for event in later[:-1]]
+        assert all(a.revision > b.revision for a, b in zip(steps, later, strict=False))
+        assert change.key != later[-1].key
+        assert (change.type, change.occurred_at) == (
+            EventType.ORDER_RELEASED,
+            datetime(2026, 3, 3, 9, tzinfo=UTC),
+        )
+        expected = {Measure.ORDERED: 2, Measure.SHIPPED: Decimal("1.5"), Measure.INVOICED: 1}
+        assert change.lines[0].quantities == expected
+        assert set(change.complete_measures) == set(expected)
+
+    def test_date_before_the_entry_of_a_migrated_sale_tells_nothing_else(self) -> None:
+        body = {"_model": "sale.sale", **sale(1, "2026-03-20T10:00:00+00:00")}
+        received, accepted, *_ = parse({**body, "sale_date": "2026-03-02"}).events
+        assert accepted.occurred_at == datetime(2026, 3, 2, tzinfo=UTC)
+        assert (accepted.lines, accepted.attributes) == ((), {})
+        assert received.lines
+
+    def test_fields_of_own_modules_tell_channel_dates_and_hold(self) -> None:
+        body = {"_model": "sale.sale", **sale(1, "2026-03-02T10:00:00+00:00", state="confirmed")}
+        body |= {"x_channel": "EDI", "x_due": "2026-03-09", "x_promise": "2026-03-11"}
+        config = {
+            "channel_field": "x_channel", "channel.EDI": "edi", "requested_field": "x_due",
+            "promised_field": "x_promise", "hold_field": "x_hold",
+        }  # fmt: skip
+        received, *_ = parse(body, **config).events
+        wanted = {"channel": "edi", "requested_at": "2026-03-09", "promised_at": "2026-03-11"}
+        assert wanted.items() <= {k.value: v for k, v in received.attributes.items()}.items()
+        types = [event.type for event in parse({**body, "x_hold": True}, **config).events]
+        assert types[-1] is EventType.ORDER_HELD
+        assert EventType.ORDER_HELD not in [event.type for event in parse(body, **config).events]
+
+    def test_own_fields_are_read_if_the_model_has_them(self, server: FakeTrytonServer) -> None:
+        server.tables["sale.sale"] = [sale(1, "2026-03-02T10:00:00", x_channel="EDI")]
+        poll(server, channel_field="x_channel", hold_field="x_missing")
+        (fields,) = {tuple(names) for model, names in server.fields if model == "sale.sale"}
+        assert "x_channel" in fields
+        assert "x_missing" not in fields
+
+    def test_reference_is_an_order_name_of_the_shop_or_a_customer_po(self) -> None:
+        body = {"_model": "sale.sale", **sale(1, "2026-03-02T10:00:00+00:00")}
+        body["party."] = {"code": "C7"}
+
+        def identifiers(reference: str, **config: str) -> list[tuple[str, str]]:
+            event = parse({**body, "reference": reference}, **config).events[0]
+            return [(i.scheme.value, i.issuer) for i in event.objects[0].identifiers][2:]
+
+        assert identifiers("#1001") == [("customer_po", "C7")]
+        assert identifiers("#1001", web_orders="shop") == [("web_order", "shop")]
+        shop = {"web_orders": "shop", "web_order_prefix": "W-"}
+        assert identifiers("PO-1", **shop) == [("customer_po", "C7")]
+        assert identifiers("W-1", **shop) == [("web_order", "shop"), ("customer_po", "C7")]
+
     @pytest.mark.parametrize(
         ("state", "types"),
         [
