@@ -50,6 +50,8 @@ class Interpreter:
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Return the events of a message. Raises PayloadError to park it."""
+        if self._is_handshake(message):
+            return ParseResult(ignored="a test of the webhook, without an order")
         if reason := self._notice_reason(message):
             return ParseResult(ignored=reason, poll_due=True)
         records = read_records(self.manifest.read, message.body, self.texts)
@@ -63,21 +65,25 @@ class Interpreter:
                 if reason := self._ignore_reason(scope):
                     ignored.append(reason)
                 else:
-                    events += self._events_of_record(scope)
+                    events += self._events_of_record(scope, errors)
             except PayloadError as error:
                 errors.append(error)
-        if errors and not records.is_list:
+        if errors and not events and not records.is_list:
             raise errors[0]
         sanitized = records.was_sanitized or bool(
             records.document and records.document.was_sanitized
         )
-        if not events and not errors and not ignored:
-            ignored.append("the message has no events")
         return ParseResult(
             flag_if_sanitized(events, sanitized=sanitized),
             tuple(errors),
             "" if events or errors else "; ".join(dict.fromkeys(ignored)),
         )
+
+    def _is_handshake(self, message: RawMessage) -> bool:
+        """Whether the body is that of a setup request, which somebody sent by another way."""
+        webhook = self.manifest.webhook
+        rules = webhook.handshakes if webhook else ()
+        return any(rule.body_begins and message.body.startswith(rule.body_begins) for rule in rules)
 
     def _notice_reason(self, message: RawMessage) -> str:
         """Why the message has no events, if it only says that something changed."""
@@ -95,7 +101,8 @@ class Interpreter:
                 return rule.reason
         return ""
 
-    def _events_of_record(self, scope: Scope) -> list[CanonicalEvent]:
+    def _events_of_record(self, scope: Scope, errors: list[PayloadError]) -> list[CanonicalEvent]:
+        """Return the events of a record. An invalid element of a list adds an error to `errors`."""
         if self.manifest.read.envelope and not isinstance(scope.node.value, dict):
             raise PayloadError(ParkReason.SCHEMA, scope.node.path or "$", "expected an object")
         objects = tuple(self._object_references(scope))
@@ -106,11 +113,13 @@ class Interpreter:
         for rule in self.manifest.events:
             for inner in rule.elements.elements(scope) if rule.elements else [scope]:
                 raise_if_time_is_up()
-                events += (
-                    [self._build_event(rule, inner, scope, objects)]
-                    if rule.condition.holds(inner)
-                    else []
-                )
+                try:
+                    if rule.condition.holds(inner):
+                        events.append(self._build_event(rule, inner, scope, objects))
+                except PayloadError as error:
+                    if rule.elements is None:
+                        raise
+                    errors.append(error)
         return [*events, *self._unknown_code_events(scope, objects)]
 
     def _build_event(
