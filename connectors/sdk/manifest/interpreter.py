@@ -81,9 +81,8 @@ class Interpreter:
 
     def _is_handshake(self, message: RawMessage) -> bool:
         """Whether the body is that of a setup request, which somebody sent by another way."""
-        webhook = self.manifest.webhook
-        rules = webhook.handshakes if webhook else ()
-        return any(rule.body_begins and message.body.startswith(rule.body_begins) for rule in rules)
+        rules = self.manifest.webhook.handshakes if self.manifest.webhook else ()
+        return message.body.startswith(tuple(r.body_begins for r in rules if r.body_begins))
 
     def _notice_reason(self, message: RawMessage) -> str:
         """Why the message has no events, if it only says that something changed."""
