@@ -21,7 +21,7 @@ from connectors.sdk.parse_event_references import serial_references
 from connectors.sdk.payload import ParkReason, PayloadError, parse_decimal
 from connectors.sdk.timestamps import MAX_AHEAD
 
-VALID_YEARS = (1900, 9000)
+VALID_YEARS = (2000, 9000)
 MAX_KEY_LENGTH = 500
 MAX_NUMBER_LENGTH = 200
 MAX_ISSUER_LENGTH = 100
@@ -49,6 +49,8 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
             event.key[:80],
             f"{time} is more than 7 days after the time received",
         )
+    if not event.key.strip():
+        raise PayloadError(ParkReason.SCHEMA, event.type.value, "nothing identifies this fact")
     serials = (ref for ref in serial_references(event.lines) if ref not in event.objects)
     objects = (*event.objects, *serials)
     if len(objects) > MAX_REFERENCES:
@@ -66,9 +68,11 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
         _check_index(line.package_index, ObjectKind.PACKAGE, objects)
         _check_index(line.shipment_index, ObjectKind.SHIPMENT, objects)
         _check_index(line.order_line_index, ObjectKind.ORDER_LINE, objects)
-    total = event.attributes.get(Attribute.TOTAL)
-    if total is not None:
-        _check_amount(parse_decimal(total, "total"), MAX_TOTAL, "total")
+    attributes = event.attributes
+    if Attribute.TOTAL in attributes:
+        total = parse_decimal(attributes[Attribute.TOTAL], "total")
+        _check_amount(total, MAX_TOTAL, "total")
+        attributes = {**attributes, Attribute.TOTAL: format(total, "f")}  # 1E+3 is a number too
     for name in DATES & event.attributes.keys():
         _check_date(event.attributes[name], name.value)
     lacks_time = event.occurred_at is None and Flag.TIME_RECEIVED not in event.flags
@@ -76,6 +80,7 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
     return replace(
         event,
         objects=objects,
+        attributes=attributes,
         key=_shorten_key(event.key),
         corrects=tuple(_shorten_key(key) for key in event.corrects),
         flags=(
@@ -88,6 +93,8 @@ def validate_and_flag_event(event: CanonicalEvent, received_at: datetime) -> Can
 
 def _check_identifier(identifier: EventIdentifier) -> None:
     path = identifier.scheme.value
+    if not identifier.value.strip():
+        raise PayloadError(ParkReason.IDENTIFIER, path, "is blank")
     length = max(
         len(identifier.value), len(normalize_identifier(identifier.scheme, identifier.value))
     )

@@ -48,6 +48,9 @@ class SourceRole(StrEnum):
             return cls.OTHER
 
 
+NO_EVENTS = "the message has no events"
+
+
 @dataclass(frozen=True, slots=True)
 class RawMessage:
     """A stored message: raw body, stored headers (lower-case names) and time received."""
@@ -73,6 +76,11 @@ class ParseResult:
     ignored: str = ""
     poll_due: bool = False
     telemetry: tuple[TelemetryRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give a result that has nothing else the reason that it has no events."""
+        if not (self.events or self.errors or self.ignored):
+            object.__setattr__(self, "ignored", NO_EVENTS)
 
 
 class Connector(ABC):

@@ -188,6 +188,7 @@ class Node:
             "list": "a list",
             "str": "text",
             "Decimal": "a number",
+            "bool": "true or false",
             "XmlElement": "an element with elements",
         }
         raise PayloadError(

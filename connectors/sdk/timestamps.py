@@ -9,9 +9,12 @@ from connectors.sdk.events import Flag
 from connectors.sdk.payload import ParkReason, PayloadError
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-# Systems without a time send the Unix epoch.
+# Systems without a time send the first day that they know: of Unix, SQL Server and spreadsheets.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-UNSET_TIMESTAMPS = frozenset({"0", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01 00:00:00"})
+UNSET_DAYS = ("1970-01-01", "1900-01-01", "1899-12-30", "1753-01-01")
+UNSET_TIMESTAMPS = frozenset(
+    {"0", *(day + midnight for day in UNSET_DAYS for midnight in ("", "T00:00:00", " 00:00:00"))}
+)
 # Maximum by which an event time may be after the time received. `validation` checks it.
 MAX_AHEAD = timedelta(days=7)
 

@@ -117,6 +117,8 @@ class ReadRule:
     format: str
     records: ListOperator | None = None
     envelope: EnvelopeRule | None = None
+    # Where an answer of the API has its records, if a whole answer arrives as a message.
+    answers: tuple[ListOperator, ...] = ()
     reading: ScalarReadingRules = field(default_factory=ScalarReadingRules)
     delimiter: str = ","
     quote: str = '"'

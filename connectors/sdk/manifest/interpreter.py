@@ -49,6 +49,8 @@ class Interpreter:
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Return the events of a message. Raises PayloadError to park it."""
+        if self._is_handshake(message):
+            return ParseResult(ignored="a test of the webhook, without an order")
         if reason := self._notice_reason(message):
             return ParseResult(ignored=reason, poll_due=True)
         records = read_records(self.manifest.read, message.body, self.texts)
@@ -66,11 +68,11 @@ class Interpreter:
                     objects = tuple(self._object_references(scope))
                     observed = self._telemetry_of_record(scope, objects, message.headers)
                     if self.manifest.events and (objects or not observed):
-                        events += self._events_of_record(scope, objects)
+                        events += self._events_of_record(scope, objects, errors)
                     telemetry += observed
             except PayloadError as error:
                 errors.append(error)
-        if errors and not records.is_list:
+        if errors and not events and not records.is_list:
             raise errors[0]
         sanitized = records.was_sanitized or bool(
             records.document and records.document.was_sanitized
@@ -83,6 +85,11 @@ class Interpreter:
             "" if events or telemetry or errors else "; ".join(dict.fromkeys(ignored)),
             telemetry=tuple(telemetry),
         )
+
+    def _is_handshake(self, message: RawMessage) -> bool:
+        """Whether the body is that of a setup request, which somebody sent by another way."""
+        rules = self.manifest.webhook.handshakes if self.manifest.webhook else ()
+        return message.body.startswith(tuple(r.body_begins for r in rules if r.body_begins))
 
     def _telemetry_of_record(
         self, scope: Scope, objects: tuple[ObjectReference, ...], headers: Mapping[str, str]
@@ -110,8 +117,9 @@ class Interpreter:
         return ""
 
     def _events_of_record(
-        self, scope: Scope, objects: Sequence[ObjectReference]
+        self, scope: Scope, objects: Sequence[ObjectReference], errors: list[PayloadError]
     ) -> list[CanonicalEvent]:
+        """Return the events of a record. An invalid element of a list adds an error to `errors`."""
         if self.manifest.read.envelope and not isinstance(scope.node.value, dict):
             raise PayloadError(ParkReason.SCHEMA, scope.node.path or "$", "expected an object")
         if not objects:
@@ -121,11 +129,13 @@ class Interpreter:
         for rule in self.manifest.events:
             for inner in rule.elements.elements(scope) if rule.elements else [scope]:
                 raise_if_time_is_up()
-                events += (
-                    [self._build_event(rule, inner, scope, objects)]
-                    if rule.condition.holds(inner)
-                    else []
-                )
+                try:
+                    if rule.condition.holds(inner):
+                        events.append(self._build_event(rule, inner, scope, objects))
+                except PayloadError as error:
+                    if rule.elements is None:
+                        raise
+                    errors.append(error)
         return [*events, *self._unknown_code_events(scope, objects)]
 
     def _build_event(

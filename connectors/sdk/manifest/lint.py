@@ -14,7 +14,7 @@ FILES, TABLES, DOCUMENTS = ("csv", "tsv", "fixed_width"), ("csv", "tsv"), ("json
 FORMATS_OF_READ_MEMBERS = {
     **dict.fromkeys(("charset", "columns", "skip_rows", "group"), FILES),
     **dict.fromkeys(("delimiter", "quote", "header"), TABLES),
-    **dict.fromkeys(("records", "envelope"), DOCUMENTS),
+    **dict.fromkeys(("records", "answers", "envelope"), DOCUMENTS),
     "row_types": ("fixed_width",),
 }
 OBJECTS = ("order", "shipment", "invoice", "return", "packages")
@@ -174,8 +174,9 @@ def _check_read_options_fit_format(parser: OperatorParser, data: Mapping[str, An
         parser.report(("read",), "without a header the columns must be named")
     if {"row_types", "group"} <= read.keys():
         parser.report(("read", "group"), "give either row_types or group")
-    if {"records", "envelope"} <= read.keys():
-        parser.report(("read", "envelope"), "give either records or an envelope")
+    for name, noun in (("answers", "answers"), ("envelope", "an envelope")):
+        if {"records", name} <= read.keys():
+            parser.report(("read", name), f"give either records or {noun}")
     if read.get("decimal", ".") == read.get("thousands", ""):
         parser.report(("read",), "decimal and thousands are the same sign")
     if not data["receive"]:

@@ -19,6 +19,8 @@ from connectors.sdk.manifest.definition import (
     LinesRule,
     ManifestDefinition,
     ObjectRule,
+    PollRule,
+    ReadRule,
 )
 from connectors.sdk.manifest.expect_parser import parse_expect
 from connectors.sdk.manifest.operator_parser import OperatorParser
@@ -106,7 +108,7 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         not_covered=tuple(data.get("not_covered", [])),
         versions=parse_versions(parser, data),
         settings=settings,
-        read=parse_read(parser, data["read"]),
+        read=_with_answers_of_poll(parse_read(parser, data["read"]), poll),
         webhook=parse_webhook(parser, receive["webhook"]) if "webhook" in receive else None,
         poll=poll,
         sql=sql,
@@ -132,6 +134,13 @@ def _parse_content(parser: OperatorParser, data: Mapping[str, Any]) -> ManifestD
         codes={path: frozenset(texts) for path, texts in data.get("codes", {}).items()},
         examples=tuple(_parse_example(item) for item in data["examples"]),
     )
+
+
+def _with_answers_of_poll(read: ReadRule, poll: PollRule | None) -> ReadRule:
+    """Let a message that is an answer of the API be read as the poll reads it."""
+    if poll is None or poll.records is None or poll.files or read.records:
+        return read
+    return replace(read, answers=(poll.records, *read.answers))
 
 
 def _parse_settings(parser: OperatorParser, data: Mapping[str, Any]) -> tuple[Setting, ...]:

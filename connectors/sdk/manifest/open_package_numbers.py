@@ -7,6 +7,10 @@ from connectors.sdk.manifest.build_poll_requests import read_response_document
 from connectors.sdk.manifest.definition import PollRule
 from connectors.sdk.webhook_and_poll_types import HttpResponse, OpenPackage, PollError
 
+BAD_REQUEST = 400
+# So many numbers of one round are hardly all invalid.
+MIN_REFUSED_REQUESTS = 3
+
 
 def carrier_code_by_number(rule: PollRule, packages: Sequence[OpenPackage]) -> dict[str, str]:
     """Return the numbers to ask for in order, each with the code of its carrier in the API.
@@ -43,6 +47,19 @@ def says_that_numbers_are_unknown(
         return bool(read_response_document(rule.request.kind, response, record_format).value)
     except PollError:
         return False
+
+
+def raise_if_every_request_was_refused(statuses: Sequence[int]) -> None:
+    """Raise PollError if a round of several requests got nothing but 400.
+
+    A carrier answers 400 about a number that cannot be one of its own. If it does so about every
+    number, the request itself is wrong.
+    """
+    if len(statuses) >= MIN_REFUSED_REQUESTS and set(statuses) == {BAD_REQUEST}:
+        raise PollError(
+            f"all {len(statuses)} requests of this round were refused (HTTP 400)",
+            status=BAD_REQUEST,
+        )
 
 
 def _has_number_of_carrier(rule: PollRule, number: str) -> bool:

@@ -159,11 +159,13 @@ class OperatorParser:
                 "UTC",
             )
         values = tuple(self.parse_value_operator(item, (*position, "value")) for item in items)
-        return TimeOperator(values, zone, text_format, data.get("of") == "report")
+        return TimeOperator(
+            values, zone, text_format, data.get("of") == "report", data.get("midnight") == "date"
+        )
 
     def value_or_time(self, data: Any, position: Position) -> ValueOperator | TimeOperator:
         """Parse a value, or a time if it has a zone, an offset or a format."""
-        time_members = {"zone", "offset", "format", "of"}
+        time_members = {"zone", "offset", "format", "of", "midnight"}
         if isinstance(data, str) or not time_members & data.keys():
             return self.parse_value_operator(data, position)
         value = {name: item for name, item in data.items() if name not in time_members}

@@ -1,5 +1,6 @@
 """The closed set of operators of a manifest. None of them can loop, call code or read a file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from connectors.sdk.timestamps import ParsedTime
 
 UNIX_SECONDS, UNIX_MILLISECONDS = "unix", "unix_ms"
 MAX_ELEMENTS = 100_000
+# Of `2026-03-05T00:00:00Z`, all after the date.
+MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?(Z|[+-]00:?00)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class TimeOperator:
     format: str = ""
     # The time of the report; the state that it reports has no time of its own.
     is_time_of_report: bool = False
+    # The source writes a date as midnight, usually of UTC: in America that is the evening before.
+    is_midnight_a_date: bool = False
 
     def evaluate(self, scope: Scope) -> ParsedTime | None:
         """The time, or None if it is blank. Raises PayloadError."""
@@ -108,6 +113,8 @@ class TimeOperator:
 
     def _parse(self, text: str, path: str, scope: Scope) -> ParsedTime | None:
         zone = self._zone_name(scope)
+        if self.is_midnight_a_date and MIDNIGHT.fullmatch(text[10:]):
+            text = text[:10]
         if not self.format:
             return timestamps.parse_timestamp(text, path, zone)
         if self.format in {UNIX_SECONDS, UNIX_MILLISECONDS}:

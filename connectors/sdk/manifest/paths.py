@@ -2,8 +2,9 @@
 
 A path is `.` (this value) or member names and indexes such as `lines[0].sku`. A leading `^` starts
 at the record around this one. A template is text with placeholders: `{path}` must have a value,
-`{path?}` may be blank, `{$name}` is a setting. In the key of an event, `{@name}` is its time (`at`)
-or one of its attributes, after their conversion. The attribute of an XML element is `{.@name}`.
+`{path?}` may be blank, `{a|b}` is the first of these with a value, `{$name}` is a setting. In the
+key of an event, `{@name}` is its time (`at`) or one of its attributes, after their conversion. The
+attribute of an XML element is `{.@name}`.
 """
 
 import re
@@ -149,6 +150,8 @@ class Placeholder:
     path: Path | None = None
     event_text: str = ""
     required: bool = True
+    # Paths that count if those before them have no value.
+    other_paths: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,10 @@ def _parse_placeholder(text: str) -> Placeholder:
     name, required = text.removesuffix("?"), not text.endswith("?")
     if name.startswith("@"):
         return Placeholder(event_text=name[1:], required=required)
-    return Placeholder(path=parse_path(name), required=required)
+    first, *others = name.split("|")
+    return Placeholder(
+        path=parse_path(first), required=required, other_paths=tuple(map(parse_path, others))
+    )
 
 
 def _placeholder_text(placeholder: Placeholder, scope: Scope) -> str:
@@ -208,7 +214,8 @@ def _placeholder_text(placeholder: Placeholder, scope: Scope) -> str:
         return text
     if placeholder.path is None:
         return scope.settings.get(placeholder.setting, "")
-    text = placeholder.path.text_in(scope)
+    paths = (placeholder.path, *placeholder.other_paths)
+    text = next((text for path in paths if (text := path.text_in(scope))), "")
     if not text and placeholder.required:
         path = placeholder.path.resolve(scope).path or placeholder.path.text
         raise PayloadError(ParkReason.SCHEMA, path, "expected text, got nothing")

@@ -19,6 +19,7 @@ from connectors.sdk.manifest.build_poll_requests import (
 from connectors.sdk.manifest.definition import ListedFileDownloadRule, PollRule, ReadRule
 from connectors.sdk.manifest.open_package_numbers import (
     carrier_code_by_number,
+    raise_if_every_request_was_refused,
     says_that_numbers_are_unknown,
 )
 from connectors.sdk.manifest.page_links import PagePosition
@@ -98,17 +99,20 @@ class ManifestPoller:
         queue = self.state.tracking_numbers_left_to_ask(list(self._carrier_codes))
         self.state.pass_end = queue[-1] if queue else ""
         size = self.rule.numbers_per_call
+        statuses: list[int] = []
         for start in range(0, len(queue), size):
             batch = queue[start : start + size]
             response = yield from self._request_page_unless_limit_reached(PagePosition(), batch)
             if response is None:
-                return
+                break
+            statuses.append(response.status)
             is_known = response.status not in self.rule.unknown_number
             records = self._rows.scopes(self._read_document(response)) if is_known else []
             self.state.last_number = batch[-1]
             if batch[-1] == queue[-1] or 0 < self._calls_per_window <= self.state.calls:
                 self.state.record_every_package_asked()
             yield PolledPage(tuple(map(self._rows.to_record, records)), self.state.to_cursor_text())
+        raise_if_every_request_was_refused(statuses)
 
     def _changed_pages(self) -> Iterator[PolledPage]:
         """Read every page of what changed since the cursor."""

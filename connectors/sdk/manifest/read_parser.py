@@ -30,6 +30,10 @@ def parse_read(parser: OperatorParser, data: Mapping[str, Any]) -> ReadRule:
         records=parser.parse_list_path(data["records"], ("read", "records"))
         if "records" in data
         else None,
+        answers=tuple(
+            parser.parse_list_path(path, ("read", "answers", index))
+            for index, path in enumerate(data.get("answers", ()))
+        ),
         envelope=_parse_envelope(parser, data["envelope"]) if "envelope" in data else None,
         reading=reading,
         delimiter=data.get("delimiter", "\t" if data["format"] == "tsv" else ","),

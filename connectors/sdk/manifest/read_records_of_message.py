@@ -125,8 +125,23 @@ def _read_document(rule: ReadRule, body: bytes, settings: Mapping[str, str]) -> 
     if not isinstance(document.value, dict | list):
         raise PayloadError(ParkReason.SCHEMA, "$", "expected an object or a list")
     if rule.records is None:
-        return Records([_record_in_envelope(rule, top)], document=document)
+        rows = _rows_of_answer(rule, top)
+        if rows is None:
+            return Records([_record_in_envelope(rule, top)], document=document)
+        scopes = [_record_in_envelope(rule, row) for row in rows]
+        return Records(scopes, is_list=True, document=document)
     return Records(rule.records.elements(top), is_list=True, document=document)
+
+
+def _rows_of_answer(rule: ReadRule, top: Scope) -> Sequence[Scope] | None:
+    """Return the rows of an answer of the API, None if the message is no such answer."""
+    for path in rule.answers:
+        try:
+            if path.has_list_even_if_null_or_empty(top):
+                return path.elements(top)
+        except PayloadError:
+            continue  # members of these names have another content here
+    return None
 
 
 def _record_in_envelope(rule: ReadRule, message: Scope) -> Scope:

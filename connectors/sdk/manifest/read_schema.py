@@ -35,6 +35,7 @@ def read_schema(condition: Mapping[str, Any]) -> dict[str, Any]:
         {
             "format": {"enum": list(FORMATS)},
             "records": TEXT,
+            "answers": {"type": "array", "items": TEXT, "minItems": 1},
             "envelope": closed_object_schema({"record": TEXT, "if": condition}, "record"),
             "blank": {"type": "array", "items": {"type": "string"}},
             "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},

@@ -61,6 +61,7 @@ TIME_MEMBERS = {
     "offset": {"enum": ["included"]},
     "format": TEXT,
     "of": {"enum": ["report"]},
+    "midnight": {"enum": ["date"]},
 }
 TIME = closed_object_schema(
     {

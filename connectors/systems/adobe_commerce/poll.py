@@ -130,8 +130,13 @@ def _build_list(base: str, name: str, size: int, details: _AdobeOrderDetails | N
     def read(response: HttpResponse, page: str) -> ListPage:
         document = read_json_body_empty_list_if_204(response)
         total = document.decimal_at("total_count")
-        rows = [] if total == 0 else required_rows(document, "items")
         number = int(page or "1")
+        has_no_rows = total == 0 and not document.has_value("items")
+        rows = [] if has_no_rows else required_rows(document, "items")
+        if total is not None and (
+            total > (number - 1) * size if not rows else number == 1 and len(rows) > total
+        ):
+            raise PollError(f"the list of {name} has {len(rows)} rows of {total}: a contradiction")
         # A page beyond the last one has the rows of the last page, so the total decides.
         more = bool(rows) and total is not None and number * size < total
         return ListPage(rows, str(number + 1) if more else "")

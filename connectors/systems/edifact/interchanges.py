@@ -54,7 +54,10 @@ def read_interchanges(text: str) -> list[EdifactInterchange]:
         try:
             if not interchanges or text.startswith("UNA", at):
                 separators = detect_separators(text, at)
-            interchange, at = _read_interchange(text, at, separators)
+            start = at
+            interchange, at = _read_interchange(text, start, separators)
+            if at == start:
+                break  # only blank segments are left, such as after a doubled terminator
         except PayloadError as error:
             if not interchanges:
                 raise

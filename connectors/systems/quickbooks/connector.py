@@ -195,7 +195,9 @@ class QuickBooks(Connector):
             why = "notices of another company" if changes else "empty list"
             return ParseResult(ignored=why)
         if kinds.isdisjoint(name.lower() for name in QuickBooksTransactionReader.names):
-            return ParseResult(ignored=f"{', '.join(sorted(kinds))}: not polled")
+            return ParseResult(
+                ignored=f"{', '.join(sorted(kinds))}: records of this kind are not read"
+            )
         return ParseResult(ignored="notices contain no data; changes are polled", poll_due=True)
 
     def is_poll_configured(self) -> bool:

@@ -40,7 +40,7 @@ def parse_notice(root: Node, attributes: Mapping[str, str]) -> ParseResult:
         raise PayloadError(ParkReason.MAPPING, "type", detail)
     name = pieces[at].casefold()
     if name not in POLLED_OBJECTS:
-        return ParseResult(ignored=f"{name[:60]}: not polled")
+        return ParseResult(ignored=f"{name[:60]}: records of this kind are not read")
     data = root.get("data") if root.has_value("data") else root
     number = data.text_at(POLLED_OBJECTS[name]) if isinstance(data.value, dict) else ""
     about = f" ({POLLED_OBJECTS[name]} {without_leading_zeros(number)})" if number else ""

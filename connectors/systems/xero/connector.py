@@ -184,7 +184,9 @@ class Xero(Connector):
             return ParseResult(ignored="notices of another organization")
         categories = {notice.text_at("eventCategory") for notice in own}
         if not categories & READ_CATEGORIES:
-            return ParseResult(ignored=f"{', '.join(sorted(categories))}: not polled")
+            return ParseResult(
+                ignored=f"{', '.join(sorted(categories))}: records of this kind are not read"
+            )
         return ParseResult(ignored="notices contain no data; changes are polled", poll_due=True)
 
     def is_poll_configured(self) -> bool:

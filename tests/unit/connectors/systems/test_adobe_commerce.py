@@ -322,6 +322,22 @@ class TestAdobePoll:
         later_keys = keys_of_pages(poll_pages(connect(server), pages[-1].cursor))
         assert [key.split()[1] for key in later_keys] == ["2", "3", "4", "5"]
 
+    @pytest.mark.parametrize(
+        ("items", "total", "text"),
+        [(0, 500, "0 rows of 500"), (2, 0, "2 rows of 0"), (2, 1, "2 rows of 1")],
+    )
+    def test_a_total_that_contradicts_the_rows_fails_and_loses_none(
+        self, server: CommerceServer, items: int, total: int, text: str
+    ) -> None:
+        server.lists["orders"] = [order(n, f"2026-03-02 10:0{n}:00") for n in range(1, 4)]
+        right = server.answers["/rest/all/V1/orders"]
+        wrong = Answer(200, {"items": server.lists["orders"][:items], "total_count": total})
+        server.answers["/rest/all/V1/orders"] = lambda _: wrong
+        pages, error = poll_until_error(connect(server))
+        assert (pages, text in str(error)) == ([], True)
+        server.answers["/rest/all/V1/orders"] = right
+        assert len(keys_of_pages(poll_pages(connect(server)))) == 3
+
     def test_an_expired_token_of_the_cloud_service_is_renewed(self, server: CommerceServer) -> None:
         server.authorize = server.has_current_token
         server.lists["orders"] = [order(1)]

@@ -35,6 +35,14 @@ def key(body: bytes) -> str:
     return Edifact({}).dedupe_key(request(body))
 
 
+@pytest.mark.parametrize("end", [b"'", b"''", b"'\n'\n", b" ' \r\n"])
+def test_blank_segments_after_the_end_are_skipped(end: bytes) -> None:
+    body = edifact_file(ORDER)
+    expected = parse_edifact(body)
+    assert expected.events
+    assert parse_edifact(body + end) == expected
+
+
 class TestEdifactVerify:
     def test_a_signature_or_token_with_any_secret_is_accepted(self) -> None:
         body = edifact_file(ORDER)

@@ -133,7 +133,7 @@ class TestBothFormsOfNotices:
         ("kind", "realm", "expected"),
         [
             ("invoice", "1", (True, "notices contain no data; changes are polled")),
-            ("customer", "1", (False, "customer: not polled")),
+            ("customer", "1", (False, "customer: records of this kind are not read")),
             ("invoice", "2", (False, "notices of another company")),
         ],
     )

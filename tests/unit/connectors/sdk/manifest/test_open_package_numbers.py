@@ -137,3 +137,14 @@ def test_carrier_codes_need_a_request_for_each_number() -> None:
     assert not problems(CODES)
     several = CODES.replace('numbers_per_call: "1"', 'numbers_per_call: "2"')
     assert any("carrier_codes needs numbers_per_call" in p for p in problems(several))
+
+
+def test_a_round_of_which_every_request_is_refused_fails() -> None:
+    text = MANIFEST.replace('unknown_number: ["404"]', 'unknown_number: ["400", "404"]')
+    refused = HttpResponse(400, {}, b'{"code": "the header transId is missing"}')
+    packages = [OpenPackage(f"AC{number}") for number in range(3)]
+    with pytest.raises(PollError, match=r"all 3 requests of this round were refused \(HTTP 400\)"):
+        poll(PreparedHttp(*[refused] * 3), packages, text=text)
+    pages = poll(PreparedHttp(refused, refused, {"scans": [{"id": 1}]}), packages, text=text)
+    assert sum(len(page.records) for page in pages) == 1
+    assert poll(PreparedHttp(refused), packages[:1], text=text)
