@@ -117,7 +117,8 @@ def check_order(record: dict[str, Any], shipped_at: dict[str, datetime]) -> None
     """Compare an order of the product with Vendure's own records."""
     order = Order.objects.get(number=record["code"])
     assert order.ordered_at == parse(record["orderPlacedAt"])
-    assert order.total == Decimal(record["totalWithTax"]) / 100
+    if record["state"] != "Cancelled":  # Vendure sets its total to 0 after the event of the state
+        assert order.total == Decimal(record["totalWithTax"]) / 100
     assert order.currency == record["currencyCode"]
     state = record["state"]
     expected_status = {
