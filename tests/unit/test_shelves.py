@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connectors.catalog import connectors_by_slug
 from tests.unit.connectors import test_contract, test_manifest_contract
+from tests.unit.connectors.contract_samples import all_contract_samples
 from visibility.boards import tile_registry as tile_shelf
 from visibility.ingest.queue_settings import transport_registry
 from visibility.kpi import registry
@@ -119,7 +120,9 @@ def test_the_contract_tests_visit_every_connector_and_its_samples() -> None:
     assert test_contract.MANIFESTS == MANIFESTS
     assert {slug for slug, _ in test_manifest_contract.CASES} == MANIFESTS
     assert len(test_contract.CASES) >= 37
-    assert len(test_contract.JSON_CASES) >= 27
+    changed = all_contract_samples()
+    assert {sample.slug for sample in changed} == CONNECTORS | MANIFESTS
+    assert len(changed) >= 240
 
 
 def test_every_rule_and_kpi_has_a_test_of_its_own() -> None:
