@@ -79,7 +79,7 @@ class ParseResult:
 
     def __post_init__(self) -> None:
         """Give a result that has nothing else the reason that it has no events."""
-        if not (self.events or self.errors or self.ignored):
+        if not (self.events or self.telemetry or self.errors or self.ignored):
             object.__setattr__(self, "ignored", NO_EVENTS)
 
 

@@ -42,7 +42,7 @@ PASSWORD = "tryton-password-of-a-test"
 
 
 @dataclass
-class TrytonServer:
+class InstalledTryton:
     """A running server, and its own records of the documents that were made in it."""
 
     folder: Path
@@ -55,7 +55,7 @@ class TrytonServer:
 
 
 @pytest.fixture(scope="module")
-def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
+def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InstalledTryton]:
     """Install Tryton, start it with an empty database, and make orders through its API."""
     folder = tmp_path_factory.mktemp("tryton")
     programs = install_tryton()
@@ -86,7 +86,7 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
         url = f"http://admin:{PASSWORD}@127.0.0.1:{port}/shop/rpc/"
         script = str(ROOT / "tests" / "systems" / "tryton_records.py")
         printed = run([str(programs / "python"), script, url], environment)
-        yield TrytonServer(folder, port, json.loads(printed))
+        yield InstalledTryton(folder, port, json.loads(printed))
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)
@@ -113,7 +113,7 @@ def wait_until_it_answers(server: "subprocess.Popen[bytes]", port: int, folder: 
 
 
 @pytest.fixture
-def source(tryton: TrytonServer, settings: Settings) -> Source:
+def source(tryton: InstalledTryton, settings: Settings) -> Source:
     settings.OUTGOING_ALLOWED = [tryton.address]
     config = {
         "base_url": f"http://{tryton.address}",
@@ -133,7 +133,7 @@ def poll(source: Source, minutes: int = 0) -> Source:
     return source
 
 
-def test_timelines_say_what_tryton_says(tryton: TrytonServer, source: Source) -> None:
+def test_timelines_say_what_tryton_says(tryton: InstalledTryton, source: Source) -> None:
     assert poll(source).poll_error == ""
     job_functions.process_messages_and_refold()
     assert not InboundMessage.objects.filter(state=MessageState.PARKED).exists()
@@ -213,7 +213,7 @@ def add_up(rows: Any) -> Counter[str]:
     return total
 
 
-def test_a_session_that_ended_is_replaced(tryton: TrytonServer, source: Source) -> None:
+def test_a_session_that_ended_is_replaced(tryton: InstalledTryton, source: Source) -> None:
     assert poll(source).poll_error == ""
     with closing(sqlite3.connect(tryton.folder / "databases" / "shop.sqlite")) as database:
         database.execute("DELETE FROM ir_session")
@@ -222,7 +222,7 @@ def test_a_session_that_ended_is_replaced(tryton: TrytonServer, source: Source) 
 
 
 def test_a_wrong_password_is_an_error_of_the_source(
-    tryton: TrytonServer, settings: Settings
+    tryton: InstalledTryton, settings: Settings
 ) -> None:
     settings.OUTGOING_ALLOWED = [tryton.address]
     config = {"base_url": f"http://{tryton.address}", "database": "shop", "user": "admin"}

@@ -97,12 +97,7 @@ from visibility.models.people import (
 )
 from visibility.models.queue_connections import QueueConnection
 from visibility.models.refold_requests import RefoldRequest
-from visibility.models.release_checks import (
-    ReleaseCheck,
-    ReleaseCheckMessage,
-    ReleaseCheckOrder,
-    ReleaseCheckState,
-)
+from visibility.models.release_checks import ReleaseCheck, ReleaseCheckState
 from visibility.models.rule_rechecks import RuleRecheck
 from visibility.models.rules_clocks_and_calendars import (
     ClockState,
@@ -250,8 +245,6 @@ __all__ = [
     "RefoldRequest",
     "RejectedRequestCount",
     "ReleaseCheck",
-    "ReleaseCheckMessage",
-    "ReleaseCheckOrder",
     "ReleaseCheckState",
     "RepeatedBatch",
     "RequestCount",

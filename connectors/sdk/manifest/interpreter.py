@@ -77,8 +77,6 @@ class Interpreter:
         sanitized = records.was_sanitized or bool(
             records.document and records.document.was_sanitized
         )
-        if not (events or telemetry or errors or ignored):
-            ignored.append("the message has no events")
         return ParseResult(
             flag_if_sanitized(events, sanitized=sanitized),
             tuple(errors),

@@ -102,7 +102,7 @@ def test_drop_folder_requires_a_connector_that_accepts_files(now: datetime) -> N
 def test_name_that_is_not_utf_8_is_stored_with_replaced_bytes(folder: Path, now: datetime) -> None:
     put_file(folder, os.fsdecode(b"M\xe4rz.edi"), ORDER, age=10, now=now)
     assert file_drop.collect_files(now=now) == 1
-    assert InboundMessage.objects.get().headers == {"x-file-name": "M\ufffdrz.edi"}
+    assert InboundMessage.objects.get().headers["x-file-name"] == "M\ufffdrz.edi"
     assert Source.objects.get().file_error == ""
 
 

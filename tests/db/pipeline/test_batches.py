@@ -278,7 +278,7 @@ def test_the_page_and_the_api_list_batches_with_their_findings(source: Source, d
     put(drop, "SHIP_1.csv", table(1))
     collect()
     put(drop, "SHIP_2.csv", table(2, 3))
-    put(drop, "copy.csv", table(1))
+    put(drop, "SHIP_1 copy.csv", table(1))
     file_drop.collect_files(now=database_now())
     Source.objects.update(config={**source.config, "batch_number": ""})
     run()
@@ -296,7 +296,7 @@ def test_the_page_and_the_api_list_batches_with_their_findings(source: Source, d
         ("batch_short", "has 1 record, at least 2 are expected"),
         (
             "batch_doubled",
-            "copy.csv has the same content as SHIP_1.csv: it was not read a second time",
+            "SHIP_1 copy.csv has the same content as SHIP_1.csv: it was not read a second time",
         ),
     ]
     assert answer["expectation"].startswith("Batches are expected every day at ")

@@ -11,7 +11,7 @@ from connectors.sdk.connector import Connector
 from connectors.sdk.event_codec import event_to_dict
 from connectors.sdk.manifest.connector import ManifestConnector
 from connectors.sdk.manifest.webhook_rule import VerifyRule
-from connectors.sdk.webhook_and_poll_types import WebhookRequest
+from connectors.sdk.webhook_and_poll_types import NOTICE_KEY, WebhookRequest
 from tests.builders.rsa_sender import RsaSender
 from tests.unit.connectors.contract_samples import (
     NOW,
@@ -207,6 +207,8 @@ class TestRepeatedMessages:
                 connector, request = sample.connector(), signed_request(sample, NEW)
                 key = connector.dedupe_key(request)
                 keys.add(build_message_to_store(1, connector, key, request).dedupe_key)
+            if all(key.startswith(NOTICE_KEY) for key in keys):
+                continue  # it names no delivery, and each makes the poll due
             assert len(keys) == 1, sample
             assert keys.pop().strip()
 

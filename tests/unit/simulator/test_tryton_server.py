@@ -21,7 +21,7 @@ from visibility.simulator.simulated_order import to_datetime
 SECRET = "password-of-the-simulated-erp"
 
 
-class PollingClient:
+class TrytonPollingClient:
     """The HTTP client of the poller."""
 
     def send(self, request: HttpRequest) -> HttpResponse:
@@ -58,7 +58,7 @@ def poll(erps: SimulatedErps, *, secret: str = SECRET, **config: str) -> list[Ra
     connector = Tryton({**settings, "source": "new_erp", "base_url": base_url})
     return [
         RawMessage(record.body, record.headers, to_datetime(STARTED))
-        for page in connector.poll(PollingClient(), "", [secret.encode()])
+        for page in connector.poll(TrytonPollingClient(), "", [secret.encode()])
         for record in page.records
     ]
 

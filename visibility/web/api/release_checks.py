@@ -65,7 +65,7 @@ class ReleaseCheckSerializer(PermissionFilteredSerializer):
 
     id = serializers.CharField(source="pk")
     source_slug = serializers.CharField(source="source.slug")
-    manifest = serializers.CharField(source="manifest.slug", default=None)
+    manifest = serializers.CharField(source="manifest.slug", default=None, allow_null=True)
     reader = serializers.CharField()
     since = Rfc3339Field()
     until = Rfc3339Field()
