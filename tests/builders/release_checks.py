@@ -15,10 +15,9 @@ from visibility.ingest.insert_messages import IncomingMessage, store_messages
 from visibility.models import (
     Manifest,
     ReleaseCheck,
-    ReleaseCheckMessage,
-    ReleaseCheckOrder,
     Source,
 )
+from visibility.models.release_checks import ReleaseCheckMessage, ReleaseCheckOrder
 from visibility.pipeline import job_functions
 from visibility.release_checks.promote import promote_check
 from visibility.release_checks.requests import request_check

@@ -32,8 +32,8 @@ from connectors.systems.tryton.field_values import (
 )
 from connectors.systems.tryton.source_settings import TrytonSettings
 
-# What a sale reports completely of its lines, by their moves and invoice lines.
-ORDER_MEASURES = (Measure.ORDERED, Measure.SHIPPED, Measure.INVOICED)
+# What a sale reports completely of its lines, if the user of the API may read these members.
+MEASURES_OF_MEMBERS = ((Measure.SHIPPED, "moves."), (Measure.INVOICED, "invoice_lines."))
 
 
 class SaleReader:
@@ -148,7 +148,7 @@ class SaleReader:
             moment,
             *refs,
             lines=[_order_line(line) for line in lines or []],
-            complete_measures=list(ORDER_MEASURES) if lines else [],
+            complete_measures=_complete_measures(lines or []),
             attributes={
                 Attribute.STATUS: sale.text_at("state"),
                 Attribute.CUSTOMER_NO: related_text(sale, "party", "code"),
@@ -217,6 +217,17 @@ def _order_quantities(line: Node) -> Iterator[tuple[Measure, Decimal]]:
     if isinstance(line.get("invoice_lines.").value, list):
         invoice_lines = line.list_at("invoice_lines.")
         yield Measure.INVOICED, _sum(invoiced for invoiced in invoice_lines if _is_issued(invoiced))
+
+
+def _complete_measures(lines: list[Node]) -> list[Measure]:
+    if not lines:
+        return []
+    read = [
+        measure
+        for measure, member in MEASURES_OF_MEMBERS
+        if all(isinstance(line.get(member).value, list) for line in lines)
+    ]
+    return [Measure.ORDERED, *read]
 
 
 def _is_done(move: Node) -> bool:

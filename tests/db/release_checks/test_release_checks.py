@@ -28,10 +28,9 @@ from visibility.models import (
     Manifest,
     Order,
     ReleaseCheck,
-    ReleaseCheckMessage,
-    ReleaseCheckOrder,
     Source,
 )
+from visibility.models.release_checks import ReleaseCheckMessage, ReleaseCheckOrder
 from visibility.operations.canonical_dump import dump_lines
 from visibility.release_checks import read_messages, run_checks
 from visibility.release_checks.fold_both_ways import fold_both_ways
