@@ -40,6 +40,7 @@ from visibility.screens.sources import health as sources
 from visibility.web.pages import messages as message_pages
 from visibility.web.pages.messages import message_list_context, message_row_context
 from visibility.web.pages.source_requests import queue_context
+from visibility.web.pages.source_tabs import SETTINGS_TABS, TAB_CONTEXTS, tabs_of_source
 from visibility.web.permissions import (
     Permission,
     has_permission,
@@ -53,7 +54,6 @@ from visibility.web.source_conflicts import (
     stored_properties,
 )
 from visibility.web.source_lookup import source_or_404
-from visibility.web.source_tabs import SETTINGS_TABS, TAB_CONTEXTS, tabs_of_source
 
 
 @require_GET
