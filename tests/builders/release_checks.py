@@ -87,11 +87,12 @@ EDITS = {
 }
 
 
-def stored_check(message_id: int = 1) -> ReleaseCheck:
+def stored_check() -> ReleaseCheck:
     """A check with a result, as its job stores it; nobody ran it."""
-    now = database_now()
+    now, source = database_now(), create_source("checked")
+    message_id = message(source)
     check = ReleaseCheck.objects.create(
-        source=create_source("checked"),
+        source=source,
         reader="cloudevents of version 1",
         since=now - timedelta(days=7),
         until=now,
