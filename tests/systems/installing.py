@@ -1,6 +1,6 @@
 """Installs the systems of `make test-systems`: Debian packages, Tryton from PyPI, Vendure from npm.
 
-`python3 -m tests.systems.installing` installs all of them, which `.ci/run` does during the suite.
+`python3 -m tests.systems.installing` installs all of them.
 Each test also installs its own, and fails if that is impossible. What was installed is used again:
 it is in `var/systems`, or in the folder that SYSTEMS_CACHE names. Uses the standard library only.
 """
