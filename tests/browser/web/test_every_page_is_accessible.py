@@ -37,7 +37,7 @@ NO_PAGES = frozenset(
     {
         *("sources-not-reporting", "search/suggest", "healthz", "readyz", "metrics"),
         *("alerts/groups/preview", "alerts/groups/rows", "help/pictures/<str:name>"),
-        "schemas/v<int:version>/<path:name>.json",
+        *("schemas/v<int:version>/<path:name>.json", "release-checks/<int:check_id>/file"),
         "boards/<slug:slug>/tiles/<int:number>/<slug:code>",
         # Its markup is that of Swagger UI, which the journeys check.
         "api/v1/docs",
