@@ -4,7 +4,11 @@
 """
 
 import os
+import random
+from collections.abc import Sequence
+from typing import TypeVar
 
+Item = TypeVar("Item")
 FULL = os.environ.get("TEST_EFFORT") == "full"
 
 
@@ -16,3 +20,8 @@ def examples(count: int) -> int:
 def seeds(count: int) -> range:
     """Seeds of a test that repeats a costly random course; `count` of them in a normal run."""
     return range(max(20, count) if FULL else count)
+
+
+def some(items: Sequence[Item], chance: random.Random, *, one_in: int) -> list[Item]:
+    """A seeded sample of items that are costly to try; all of them in a full run."""
+    return list(items) if FULL else chance.sample(items, -(-len(items) // one_in))

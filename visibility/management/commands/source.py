@@ -88,7 +88,7 @@ class Command(BaseCommand):
             "set", help="change settings of a source; KEY= removes a setting"
         )
         set_parser.add_argument("slug")
-        set_parser.add_argument("settings", nargs="+", metavar="KEY=VALUE")
+        set_parser.add_argument("pairs", nargs="+", metavar="KEY=VALUE")
         lint_parser = subcommands.add_parser(
             "lint", help="check manifests of connectors and their examples"
         )
@@ -239,7 +239,7 @@ class Command(BaseCommand):
         if source is None:
             raise CommandError(f"Unknown source {options['slug']!r}.")
         try:
-            change_settings(source, _parse_key_value_pairs(options["settings"]), now=database_now())
+            change_settings(source, _parse_key_value_pairs(options["pairs"]), now=database_now())
         except InvalidSource as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"changed {source.slug}")
