@@ -138,7 +138,8 @@ def _build_evidence(
         waiting_since=waiting_since,
         resumed_at=resumed_at,
         backlog_applied_at=backlog_applied_at,
-        last_message_at=newest_at,
+        # Telemetry is removed once it is counted, so the newest message may be an older one.
+        last_message_at=max((at for at in (newest_at, applied_at) if at), default=None),
         has_data=bool(contacts),
         cannot_be_read=bool(
             source.poll_error or source.file_error or source.queue_error or source.catching_up_since

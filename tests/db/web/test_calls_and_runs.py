@@ -209,3 +209,12 @@ def test_an_alert_names_the_observation_and_leads_to_it(
     receive(gateway, end())
     sweep(now=database_now())
     assert Alert.objects.get(kind=kind).state == "resolved"
+
+
+def test_source_that_only_sends_telemetry_reports(gateway: Source) -> None:
+    client = signed_in(UserRole.OPERATIONS)
+    assert "Waiting for first message" in page(client, "/sources/gateway")
+    receive(gateway, call("1", "SO-1"))
+    shown = page(client, "/sources/gateway")
+    assert "Reporting normally" in shown
+    assert "Waiting for first message" not in shown

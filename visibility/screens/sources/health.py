@@ -220,7 +220,8 @@ def _build_report(
 ) -> HealthReport:
     connector = connectors_by_slug().get(source.connector)
     title = connector.title if connector else source.connector
-    latest = LatestReceiptAndRejection(counts.last_at, counts.rejected_at, counts.rejected_status)
+    last_at = evidence.last_message_at if evidence else counts.last_at
+    latest = LatestReceiptAndRejection(last_at, counts.rejected_at, counts.rejected_status)
     state, why = source_state_and_reason(source, latest, evidence, now)
     if source.enabled and (ends := describe_next_end(source, now)):
         why = f"{why}. {ends}"
@@ -234,7 +235,7 @@ def _build_report(
         system=f"{title}, {ROLE_LABELS[SourceRole.from_stored(source.role)]}",
         state=state,
         explanation=why,
-        last_at=counts.last_at,
+        last_at=last_at,
         expected_at=expected,
         last_hour=counts.hour,
         last_day=counts.day,
