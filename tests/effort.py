@@ -22,6 +22,6 @@ def seeds(count: int) -> range:
     return range(max(20, count) if FULL else count)
 
 
-def some(items: Sequence[Item], chance: random.Random, *, one_in: int) -> list[Item]:
+def some(items: Sequence[Item], chance: random.Random, *, divisor: int) -> list[Item]:
     """A seeded sample of items that are costly to try; all of them in a full run."""
-    return list(items) if FULL else chance.sample(items, -(-len(items) // one_in))
+    return list(items) if FULL else chance.sample(items, -(-len(items) // divisor))

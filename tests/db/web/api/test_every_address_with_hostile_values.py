@@ -135,7 +135,7 @@ def test_pages_answer_hostile_values(
         requests += [("post", path, form) for form in tried]
         failures += [
             (method, path, str(form or address)[-120:])
-            for method, address, form in some(requests, chance, one_in=4)
+            for method, address, form in some(requests, chance, divisor=4)
             if status_of(administrator, method, address, form) >= 500
         ]
     assert failures == []
@@ -182,7 +182,7 @@ def test_endpoints_answer_hostile_parameters(
         failures += [
             (path, parameter.name, value[:30])
             for parameter in view.view_class.query_parameters
-            for value in some(VALUES, chance, one_in=4)
+            for value in some(VALUES, chance, divisor=4)
             if status_of(administrator, "get", f"{path}?{urlencode({parameter.name: value})}")
             >= 500
         ]
