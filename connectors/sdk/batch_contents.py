@@ -108,9 +108,29 @@ def describe_mismatch(declared: str, records: int) -> str:
     return f"it declares {digits[:20] or 'no number of'} records and has {records}"
 
 
-def join_mismatches(sentences: Sequence[str]) -> str:
-    """Join what differs, each once."""
-    return "; ".join(dict.fromkeys(sentences))[:MAX_DETAIL_LENGTH]
+def contents_of_interchanges(
+    findings_by_document: Sequence[tuple[str, Sequence[str]]],
+    errors: Sequence[PayloadError],
+    counts: tuple[str, ...],
+    *,
+    series: str = "",
+    number: str = "",
+) -> BatchContents:
+    """Return the contents of a file of X12 or EDIFACT interchanges.
+
+    `findings_by_document`: the name and the findings of each document; those that begin with one
+    of `counts` are about the counts of envelopes. `errors`: those of the envelopes.
+    """
+    mismatches = [
+        f"{name}: {finding}"
+        for name, findings in findings_by_document
+        for finding in findings
+        if finding.startswith(counts)
+    ]
+    if findings_by_document:
+        mismatches += [error.detail for error in errors]
+    mismatch = "; ".join(dict.fromkeys(mismatches))[:MAX_DETAIL_LENGTH]
+    return BatchContents(len(findings_by_document), mismatch, series, number)
 
 
 def _read_from_file_name(pattern: str, name: str) -> str:

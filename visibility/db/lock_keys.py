@@ -4,6 +4,8 @@ PostgreSQL has two key spaces that never collide: one `bigint`, and a pair of `i
 used as the seed of `hashtextextended` names a family of `bigint` locks, one for each hashed text.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum, unique
 
 from django.db import connection
@@ -39,3 +41,17 @@ def lock_until_commit(key: LockKey) -> None:
     """Wait for the lock, which this transaction keeps to its end. It needs no row to lock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+@contextmanager
+def try_session_lock(key: LockKey) -> Iterator[bool]:
+    """Take the lock of this connection, unless another one has it; the value says whether."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        acquired = bool(cursor.fetchone()[0])
+    try:
+        yield acquired
+    finally:
+        if acquired:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

@@ -7,11 +7,10 @@ go on without the lock; its attempt is then no longer the latest, and it stores 
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import QueryDict
 from structlog.stdlib import get_logger
@@ -19,7 +18,7 @@ from structlog.stdlib import get_logger
 from visibility.db.change_feed import append_changes
 from visibility.db.data_scope import limited_to
 from visibility.db.database_time import database_now
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, try_session_lock
 from visibility.export.list_files import (
     CHUNK_SIZE,
     ListExport,
@@ -87,7 +86,7 @@ def request_background_export(export: ListExport, owner: User) -> BackgroundExpo
 def write_background_exports() -> int:
     """Write all exports that wait or whose worker is gone; return how many were attempted."""
     count = 0
-    with _try_lock() as has_lock:
+    with try_session_lock(LockKey.BACKGROUND_EXPORT) as has_lock:
         while has_lock and not stopping.is_set() and (export := _claim_next_export()):
             try:
                 _attempt(export)
@@ -112,19 +111,6 @@ def file_chunks(export_id: int) -> Iterator[bytes]:
     chunks = BackgroundExportChunk.objects.filter(export_id=export_id)
     for number in chunks.order_by("number").values_list("number", flat=True):
         yield bytes(chunks.values_list("data", flat=True).get(number=number))
-
-
-@contextmanager
-def _try_lock() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LockKey.BACKGROUND_EXPORT])
-        acquired = bool(cursor.fetchone()[0])
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LockKey.BACKGROUND_EXPORT])
 
 
 def _claim_next_export() -> BackgroundExport | None:

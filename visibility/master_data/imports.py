@@ -16,16 +16,16 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from visibility.db.database_time import database_now
+from visibility.db.lock_keys import LockKey, try_session_lock
 from visibility.master_data import affected_orders, classify_import_rows, file_reader
 from visibility.master_data.cell_conversion import InvalidCell
 from visibility.master_data.change_author_and_origin import ChangeContext
 from visibility.master_data.file_reader import FILE_FORMATS, MAX_FILE_SIZES
-from visibility.master_data.import_lock_progress_and_file import (
+from visibility.master_data.import_progress_and_file import (
     MEBIBYTE,
     resize_chunks,
     set_progress_sequence,
     stored_chunks,
-    try_import_lock,
 )
 from visibility.master_data.tables import TABLES, MasterTable
 from visibility.master_data.write_and_restore_rows import (
@@ -138,7 +138,7 @@ def discard_import(import_id: int) -> bool:
 def run_pending_imports(throttle: Throttle = Throttle()) -> int:  # immutable default
     """Process all pending imports as far as possible; return the number processed."""
     count = 0
-    with try_import_lock() as has_lock:
+    with try_session_lock(LockKey.MASTER_IMPORT) as has_lock:
         while has_lock and (
             master_import := MasterImport.objects.filter(state__in=IN_PROGRESS)
             .order_by("pk")

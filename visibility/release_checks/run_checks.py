@@ -7,7 +7,7 @@ its own, which never writes; the job writes the progress, and notices that someb
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ from structlog.stdlib import get_logger
 
 from visibility.db.change_feed import append_changes
 from visibility.db.database_time import database_now
-from visibility.db.lock_keys import LockKey
+from visibility.db.lock_keys import LockKey, try_session_lock
 from visibility.ingest.parse_messages_and_pick_versions import ParseOutcome
 from visibility.models.release_checks import (
     CHECK_IN_PROGRESS,
@@ -87,24 +87,11 @@ class ReleaseCheckResult:
 def run_release_checks() -> int:
     """Run all checks that wait or whose worker ended; return how many were attempted."""
     count = 0
-    with _try_lock() as has_lock:
+    with try_session_lock(LockKey.RELEASE_CHECK) as has_lock:
         while has_lock and not stopping.is_set() and (check := _claim_next_check()):
             _attempt(check)
             count += 1
     return count
-
-
-@contextmanager
-def _try_lock() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LockKey.RELEASE_CHECK])
-        acquired = bool(cursor.fetchone()[0])
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LockKey.RELEASE_CHECK])
 
 
 def _claim_next_check() -> ReleaseCheck | None:

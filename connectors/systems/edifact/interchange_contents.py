@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from connectors.sdk.batch_contents import BatchContents, join_mismatches
+from connectors.sdk.batch_contents import BatchContents, contents_of_interchanges
 from connectors.systems.edifact.interchanges import EdifactInterchange
 
 COUNTS = ("UNT 0074 ", "UNE 0060 ", "UNZ 0036 ", "the interchange has no UNZ")
@@ -14,17 +14,15 @@ def contents_of_edifact_interchanges(interchanges: Sequence[EdifactInterchange])
     The number is the control reference (UNB 0020) of a file with one interchange. Numbers are
     counted by sender and receiver.
     """
-    messages = [each for interchange in interchanges for each in interchange.messages]
-    errors = [error for interchange in interchanges for error in interchange.errors if messages]
-    mismatches = [
-        f"{each.type_and_reference}: {finding}"
-        for each in messages
-        for finding in each.findings
-        if finding.startswith(COUNTS)
-    ]
-    mismatches += [error.detail for error in errors]
     header = interchanges[0].header if len(interchanges) == 1 else None
-    if header is None:
-        return BatchContents(len(messages), join_mismatches(mismatches))
-    series = f"{header.text(2)} > {header.text(3)}"
-    return BatchContents(len(messages), join_mismatches(mismatches), series, header.text(5))
+    return contents_of_interchanges(
+        [
+            (each.type_and_reference, each.findings)
+            for interchange in interchanges
+            for each in interchange.messages
+        ],
+        [error for interchange in interchanges for error in interchange.errors],
+        COUNTS,
+        series=f"{header.text(2)} > {header.text(3)}" if header else "",
+        number=header.text(5) if header else "",
+    )

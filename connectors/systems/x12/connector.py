@@ -23,7 +23,7 @@ from connectors.sdk.webhook_and_poll_types import WebhookRequest
 from connectors.sdk.x12_interchanges import read_interchanges
 from connectors.sdk.x12_segments import decode_text
 from connectors.systems.x12.document import X12Document
-from connectors.systems.x12.interchange_contents import contents_of_interchanges
+from connectors.systems.x12.interchange_contents import contents_of_x12_interchanges
 from connectors.systems.x12.interchange_dedupe_key import dedupe_key_if_single_interchange
 from connectors.systems.x12.readers import READERS
 from connectors.systems.x12.source_settings import SKU_QUALIFIERS, X12Settings
@@ -200,7 +200,7 @@ class X12(Connector):
     def batch_contents(self, message: RawMessage) -> BatchContents:
         """Count the transaction sets. Raises PayloadError."""
         text = decode_text(message.body, self.parsed_settings.text("charset"))
-        return contents_of_interchanges(read_interchanges(text))
+        return contents_of_x12_interchanges(read_interchanges(text))
 
     def parse(self, message: RawMessage) -> ParseResult:
         """Parse each set separately, so that an invalid set does not affect the others."""

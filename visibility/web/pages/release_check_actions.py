@@ -1,5 +1,7 @@
 """Actions on release checks: cancel, promote, roll back."""
 
+from collections.abc import Callable
+
 from django.contrib import messages as notes
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -7,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from visibility.db.database_time import database_now
 from visibility.db.parse_id_and_time import parse_row_id
+from visibility.models.message_replays import MessageReplay
 from visibility.pipeline import job_functions
 from visibility.release_checks.promote import CannotPromote, promote_check, roll_back_check
 from visibility.release_checks.requests import cancel_check
@@ -30,21 +33,7 @@ def cancel_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
 @require_permission(Permission.PARKED_REPLAY)
 def promote_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
     """`POST /release-checks/<id>/promote`: publish the draft, and read the messages again."""
-    check = check_or_404(check_id)
-    try:
-        replay = promote_check(
-            check,
-            messages=parse_row_id(request.POST.get("messages", "")),
-            by=signed_in_user(request),
-            now=database_now(),
-        )
-    except CannotPromote as error:
-        notes.error(request, f"Not promoted. {error}")
-        return HttpResponseRedirect(f"{LIST_URL}/{check.pk}")
-    job_functions.ask_worker_to_run_job_now("process")
-    return HttpResponseRedirect(
-        f"/messages/replays/{replay.pk}" if replay else f"{LIST_URL}/{check.pk}"
-    )
+    return _apply(request, check_id, promote_check, "Not promoted.")
 
 
 @require_POST
@@ -52,16 +41,22 @@ def promote_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
 @require_permission(Permission.PARKED_REPLAY)
 def roll_back_release_check(request: HttpRequest, check_id: int) -> HttpResponse:
     """`POST /release-checks/<id>/rollback`: the version before is live again, and reads again."""
+    return _apply(request, check_id, roll_back_check, "Not rolled back.")
+
+
+def _apply(
+    request: HttpRequest, check_id: int, action: Callable[..., MessageReplay | None], refusal: str
+) -> HttpResponse:
     check = check_or_404(check_id)
     try:
-        replay = roll_back_check(
+        replay = action(
             check,
             messages=parse_row_id(request.POST.get("messages", "")),
             by=signed_in_user(request),
             now=database_now(),
         )
     except CannotPromote as error:
-        notes.error(request, f"Not rolled back. {error}")
+        notes.error(request, f"{refusal} {error}")
         return HttpResponseRedirect(f"{LIST_URL}/{check.pk}")
     job_functions.ask_worker_to_run_job_now("process")
     return HttpResponseRedirect(

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
 from visibility.sla.batch_findings import BatchHistory
+from visibility.sla.batch_rules import BatchRuleParams
 from visibility.sla.batch_schedule import ArrivedBatch, BatchExpectation
-from visibility.sla.rules.batch_doubled import BatchDoubled, BatchDoubledParams
+from visibility.sla.rules.batch_doubled import BatchDoubled
 from visibility.sla.source_snapshot import SourceSnapshot
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
-RULE, PARAMS = BatchDoubled(), BatchDoubledParams()
+RULE, PARAMS = BatchDoubled(), BatchRuleParams()
 DAILY = BatchExpectation(every=timedelta(days=1), least_records=5)
 
 

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.sdk.connector import SourceRole
 from visibility.sla.batch_findings import BatchHistory
+from visibility.sla.batch_rules import BatchRuleParams
 from visibility.sla.batch_schedule import ArrivedBatch, BatchExpectation
-from visibility.sla.rules.batch_out_of_order import BatchOutOfOrder, BatchOutOfOrderParams
+from visibility.sla.rules.batch_out_of_order import BatchOutOfOrder
 from visibility.sla.source_snapshot import SourceSnapshot
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
-RULE, PARAMS = BatchOutOfOrder(), BatchOutOfOrderParams()
+RULE, PARAMS = BatchOutOfOrder(), BatchRuleParams()
 DAILY = BatchExpectation(every=timedelta(days=1), least_records=5)
 
 

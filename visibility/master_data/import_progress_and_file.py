@@ -1,29 +1,13 @@
-"""Stored bytes of an import, the lock that runs imports one at a time, and their progress."""
+"""Stored bytes of an import, and the progress of imports."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 
 from django.db import connection
 
-from visibility.db.lock_keys import LockKey
 from visibility.models.imports import ImportPart, MasterImport
 
 MEBIBYTE = 1_048_576
 CHUNK_SIZE = MEBIBYTE
-
-
-@contextmanager
-def try_import_lock() -> Iterator[bool]:
-    """Take the installation-wide import lock; the value says whether it was acquired."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LockKey.MASTER_IMPORT])
-        acquired = bool(cursor.fetchone()[0])
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LockKey.MASTER_IMPORT])
 
 
 def set_progress_sequence(number: int) -> None:
